@@ -1,0 +1,116 @@
+"""The values that flow from the camera to the sinks. All are frozen; only `loop` knows their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Gray: TypeAlias = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in integer pixels of the full frame; `x`, `y` is its upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def clipped(self, frame_hw: tuple[int, int]) -> Box | None:
+        """The part of the box inside a frame of (height, width), or None where nothing is left."""
+        left, top = max(self.x, 0), max(self.y, 0)
+        right = min(self.x + self.width, frame_hw[1])
+        bottom = min(self.y + self.height, frame_hw[0])
+        if right <= left or bottom <= top:
+            return None
+        return Box(left, top, right - left, bottom - top)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with another box, 0 to 1."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        if width <= 0 or height <= 0:
+            return 0.0
+        overlap = width * height
+        return overlap / (self.width * self.height + other.width * other.height - overlap)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One captured picture.
+
+    Attributes:
+        index: number of the picture in its source, from 0; a live source counts dropped pictures too, so a
+            gap in the indices is a drop.
+        captured_at: seconds since the source's first picture (a recording: position in it), never falling.
+        gray: (H, W) uint8, read-only, valid until the camera is read again; whoever keeps it copies it.
+    """
+
+    index: int
+    captured_at: float
+    gray: Gray
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face found in a frame, clipped to it. `confidence`: 0 to 1, or None where the detector gives none."""
+
+    box: Box
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A network's answer for one face: one score from 0 to 1 per label, summing to 1."""
+
+    labels: tuple[str, ...]
+    values: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The label with the highest score."""
+        return self.labels[self.values.index(self.confidence)]
+
+    @property
+    def confidence(self) -> float:
+        """The highest score."""
+        return max(self.values)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face as reported. `id` stays the same while the face is followed from frame to frame."""
+
+    id: int
+    detection: Detection
+    emotion: Scores
+    gender: Scores
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast things go, frames a second over the last seconds, and what was lost.
+
+    Attributes:
+        capture_fps: pictures the source delivered.
+        processed_fps: pictures the loop finished.
+        dropped: pictures since the start that a live source replaced by newer ones before they were read.
+    """
+
+    capture_fps: float
+    processed_fps: float
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is said about one processed frame."""
+
+    frame: int
+    captured_at: float
+    rates: Rates
+    faces: tuple[Face, ...]
