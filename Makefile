@@ -1,0 +1,67 @@
+# Two commands do everything: `make run` on a device or a desktop, `make test` for whoever changes the code.
+PYTHON ?= python3
+# The desktop's set is of Python 3.11: imgaug and tflite-runtime have nothing newer.
+PYTHON_TRAIN ?= $(firstword $(shell command -v python3.11 python3.10 2>/dev/null) python3.11)
+DATA ?= data
+RUNS ?= runs
+ARGS ?=
+
+DEVICE := .venv-device
+DESKTOP := .venv
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run install train quantize test check format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(DEVICE)/.done ## read faces: a camera if one answers, else the demo (ARGS="--source 0 ...")
+	@$(DEVICE)/bin/python -m edge run $(ARGS)
+
+install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
+
+train: $(DESKTOP)/.done ## train both networks, or RECIPE=gender and the like (DATA=folder EPOCHS=n)
+	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
+
+quantize: $(DESKTOP)/.done ## trained networks to int8 files in models/ (DATA=folder OVERWRITE=1)
+	@$(DESKTOP)/bin/python -m quantize run $(TASK) --data '$(DATA)' --runs '$(RUNS)' $(if $(OVERWRITE),--overwrite) $(ARGS)
+
+test: $(DESKTOP)/.done ## run every test (EMOTINY_DATA=folder adds those on real data)
+	@$(DESKTOP)/bin/python -m pytest $(ARGS)
+
+check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
+	@$(DESKTOP)/bin/ruff format --check .
+	@$(DESKTOP)/bin/ruff check .
+	@$(DESKTOP)/bin/mypy
+
+format: $(DESKTOP)/.done ## put the code into shape
+	@$(DESKTOP)/bin/ruff format .
+	@$(DESKTOP)/bin/ruff check --fix .
+
+clean: ## remove both environments and all caches; data/ and runs/ stay
+	rm -rf $(DEVICE) $(DESKTOP) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+
+# Where the system has picamera2 the environment must see it, and keep the numpy that it was built for.
+$(DEVICE)/.done: setup.cfg pyproject.toml
+	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 330 MB, once"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "error: $$($(PYTHON) --version 2>&1) is too old, 3.10 or later is needed: make run PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -m venv $$($(PYTHON) -c 'import picamera2' 2>/dev/null && echo --system-site-packages) $(DEVICE) || \
+	    { echo "error: no venv module: sudo apt install python3-venv"; exit 2; }
+	@$(DEVICE)/bin/pip install $(PIP_QUIET) -e . || \
+	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
+	@touch $@
+
+$(DESKTOP)/.done: setup.cfg pyproject.toml
+	@echo "setting up $(DESKTOP): TensorFlow, imgaug and the test tools, about 2.5 GB, once"
+	@$(PYTHON_TRAIN) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null || \
+	    { echo "error: training and tests need Python 3.11 (imgaug has nothing for later ones):" \
+	           "sudo apt install python3.11 python3.11-venv, or make $(MAKECMDGOALS) PYTHON_TRAIN=/path/to/python3.11"; exit 2; }
+	@$(PYTHON_TRAIN) -m venv $(DESKTOP) || \
+	    { echo "error: no venv module: sudo apt install python3.11-venv"; exit 2; }
+	@$(DESKTOP)/bin/pip install $(PIP_QUIET) -e '.[train,tflite,dev]' || \
+	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
+	@# imgaug brings opencv-python, which needs libGL; the headless build of the same version takes its place.
+	@$(DESKTOP)/bin/pip install $(PIP_QUIET) --force-reinstall --no-deps opencv-python-headless==4.11.0.86
+	@touch $@
