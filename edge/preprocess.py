@@ -15,13 +15,12 @@ class Framing:
     """How a network's square crop lies relative to the cascade's box.
 
     Attributes:
-        margin: side of the crop / longer side of the box, 0.5 to 2. FER-2013's frame is 1.02 of the box in
-            the median (`python -m train framing` measures it).
+        margin: side of the crop / longer side of the box, 0.5 to 2.
         shift_y: how far the crop's centre lies below the box's centre, in sides of the box, -0.5 to 0.5.
     """
 
-    margin: float = 1.02
-    shift_y: float = 0.0
+    margin: float
+    shift_y: float
 
 
 def crop_face(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:

@@ -1,0 +1,145 @@
+"""Networks that read a face: one int8 file with its contract is a `Classifier`, two make a `FaceReader`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.contract import Contract, read_model
+from edge.errors import ModelError
+from edge.labels import Task
+from edge.preprocess import crop_face
+from edge.runtime import open_interpreter
+from edge.types import Box, Gray, Scores
+
+
+class Classifier:
+    """One network. It reads uint8 pixels; nothing but its few scores is ever a float.
+
+    Attributes:
+        contract: what the network reads and answers; the file was checked against it.
+    """
+
+    def __init__(self, path: Path, task: Task, threads: int = 1) -> None:
+        """Opens a network.
+
+        Args:
+            path: the .tflite file or its contract, which lie side by side.
+            task: what the network must be about.
+            threads: processor threads.
+
+        Raises:
+            ModelError: a file is missing, damaged or foreign, or the two do not fit.
+            MissingDependencyError: no TFLite runtime is installed.
+        """
+        self.contract, content = read_model(path)
+        if self.contract.task != task:
+            raise ModelError(f"model {path}: it reads {self.contract.task}, wanted is one that reads {task}")
+        try:
+            self._interpreter = open_interpreter(content, threads)
+            self._input, self._output = self._checked_tensors()
+        except ModelError as error:
+            raise ModelError(f"model {path.with_suffix('.tflite')}: {error}") from error
+        self._scale, self._zero_point = _quantization("output", self._output)
+
+    def classify(self, crop: Gray) -> Scores:
+        """What the network says about one face.
+
+        Args:
+            crop: (size, size) uint8, as `crop_face` makes it.
+
+        Returns:
+            One score per label.
+        """
+        # Setting the highest bit off or on takes 128 away, modulo 256: pixel 0 becomes -128.
+        pixels = crop if self.contract.input_dtype == "uint8" else (crop ^ 0x80).view(np.int8)
+        self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis, :, :, np.newaxis])
+        self._interpreter.invoke()
+        # get_tensor copies: nothing here looks into the interpreter's memory while it runs.
+        quantized = self._interpreter.get_tensor(self._output["index"])[0].astype(np.int32)
+        values = (quantized - self._zero_point) * self._scale
+        if self.contract.output_kind == "logits":
+            values = np.exp((values - values.max()) / self.contract.temperature)
+        else:
+            # Rounded scores may miss a sum of 1 by a little; all at zero says nothing about any label.
+            values = np.maximum(values, 0.0) + 1e-9
+        return Scores(self.contract.labels, tuple((values / values.sum()).tolist()))
+
+    def _checked_tensors(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Input and output as the file describes them, after comparing them with the contract."""
+        contract = self.contract
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(f"{len(inputs)} inputs and {len(outputs)} outputs: expected one of each")
+        for name, tensor, shape, dtype in (
+            ("input", inputs[0], [1, contract.size, contract.size, 1], contract.input_dtype),
+            ("output", outputs[0], [1, len(contract.labels)], contract.output_dtype),
+        ):
+            found_shape, found_dtype = tensor["shape"].tolist(), np.dtype(tensor["dtype"]).name
+            if found_shape != shape or found_dtype != dtype:
+                raise ModelError(
+                    f"its {name} is {found_dtype} {found_shape}, its contract says {dtype} {shape}"
+                )
+            _quantization(name, tensor)
+        scale, zero_point = _quantization("input", inputs[0])
+        first = 0 if contract.input_dtype == "uint8" else -128
+        low, high = ((code - zero_point) * scale for code in (first, first + 255))
+        tolerance = (contract.input_range[1] - contract.input_range[0]) / 255 / 2
+        # A calibration that never saw black or white yields codes that are no longer pixels.
+        if abs(low - contract.input_range[0]) > tolerance or abs(high - contract.input_range[1]) > tolerance:
+            raise ModelError(
+                f"its input spans {low:g} to {high:g}, its contract says "
+                f"{contract.input_range[0]:g} to {contract.input_range[1]:g}"
+            )
+        return inputs[0], outputs[0]
+
+
+class FaceReader:
+    """Reads emotion and apparent gender of all faces of a frame.
+
+    Attributes:
+        emotion: the network for emotions.
+        gender: the network for apparent gender.
+    """
+
+    def __init__(self, emotion: Classifier, gender: Classifier) -> None:
+        self.emotion = emotion
+        self.gender = gender
+
+    def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
+        """Emotion and gender of each face, in the order of the boxes.
+
+        Args:
+            gray: (H, W) uint8.
+            boxes: faces, clipped to the picture.
+        """
+        return [self._read_face(gray, box) for box in boxes]
+
+    def _read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
+        crop = _crop(gray, box, self.emotion.contract)
+        emotion = self.emotion.classify(crop)
+        if _views(self.gender.contract) != _views(self.emotion.contract):
+            crop = _crop(gray, box, self.gender.contract)
+        return emotion, self.gender.classify(crop)
+
+
+def _views(contract: Contract) -> tuple[object, ...]:
+    return contract.size, contract.framing
+
+
+def _crop(gray: Gray, box: Box, contract: Contract) -> Gray:
+    return crop_face(gray, box, contract.size, contract.framing)
+
+
+def _quantization(name: str, tensor: dict[str, Any]) -> tuple[float, int]:
+    """Scale and zero point of a tensor: real = (code - zero point) * scale."""
+    parameters: dict[str, npt.NDArray[Any]] = tensor["quantization_parameters"]
+    scales, zero_points = parameters["scales"], parameters["zero_points"]
+    if len(scales) != 1 or not 0 < float(scales[0]) < np.inf:
+        raise ModelError(f"its {name} is not quantised")
+    return float(scales[0]), int(zero_points[0])

@@ -1,0 +1,274 @@
+"""The contract beside every network: `models/<name>.json` says what `models/<name>.tflite` reads and answers.
+
+quantize/ writes it, the device refuses a network that does not keep it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from edge.errors import ModelError, OutputError
+from edge.labels import LABELS, TASKS, Task
+from edge.preprocess import Framing
+
+FORMAT = 1
+# Beside the package, in a source tree as in an installed wheel.
+MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
+
+Integer8 = Literal["uint8", "int8"]
+OutputKind = Literal["logits", "scores"]
+
+_NUMBER = (float, int)
+_FORM: Mapping[str, Any] = {
+    "format": (int,),
+    "name": (str,),
+    "task": (str,),
+    "sha256": (str,),
+    "bytes": (int,),
+    "labels": (list,),
+    "input": {"height": (int,), "width": (int,), "channels": (int,), "dtype": (str,), "range": (list,)},
+    "output": {"dtype": (str,), "kind": (str,), "temperature": _NUMBER},
+    "crop": {"margin": _NUMBER, "shift_y": _NUMBER},
+    "parameters": (int,),
+    "figures": (dict,),
+    "training": (dict,),
+}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a network reads and answers, and which file it is.
+
+    Attributes:
+        name: the files' name without suffix.
+        task: what the labels are about.
+        sha256: of the .tflite file, 64 hexadecimal digits.
+        size_bytes: of the .tflite file.
+        labels: of the outputs, in their order: the task's labels, each once.
+        framing: how the crop lies around the cascade's box.
+        size: side of the square, one-channel input in pixels.
+        input_dtype: uint8 takes pixels as they are, int8 pixels minus 128.
+        input_range: the values that pixel 0 and pixel 255 stand for.
+        output_dtype: of the outputs before they are dequantised.
+        output_kind: `logits` need a softmax, `scores` had one.
+        temperature: logits are divided by it before the softmax, above 0.
+        parameters: weights and biases stored in the file.
+        figures: what was measured, with split and sample count; for people and the model card.
+        training: how and from what it was trained; likewise.
+    """
+
+    name: str
+    task: Task
+    sha256: str
+    size_bytes: int
+    labels: tuple[str, ...]
+    parameters: int
+    framing: Framing
+    size: int = 48
+    input_dtype: Integer8 = "uint8"
+    input_range: tuple[float, float] = (0, 255)
+    output_dtype: Integer8 = "int8"
+    output_kind: OutputKind = "logits"
+    temperature: float = 1.0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ModelError(f"task {self.task!r}: must be {_either(TASKS)}")
+        wanted = LABELS[self.task]
+        for label in self.labels:
+            if label not in wanted:
+                raise ModelError(f"unknown {self.task} label {label!r}: must be {_either(wanted)}")
+        if sorted(self.labels) != sorted(wanted):
+            raise ModelError(f"labels {list(self.labels)}: must be each of {list(wanted)} once")
+        for key, value, choices in (
+            ("input.dtype", self.input_dtype, get_args(Integer8)),
+            ("output.dtype", self.output_dtype, get_args(Integer8)),
+            ("output.kind", self.output_kind, get_args(OutputKind)),
+        ):
+            if value not in choices:
+                raise ModelError(f"{key} {value!r}: must be {_either(choices)}")
+        low, high = self.input_range
+        for key, fits, expected in (
+            ("sha256", len(self.sha256) == 64, "64 hexadecimal digits"),
+            ("input.height", 8 <= self.size <= 512, "8 to 512"),
+            ("input.range", math.isfinite(high - low) and low < high, "two finite numbers, rising"),
+            ("output.temperature", 0 < self.temperature < math.inf, "a number above 0"),
+            ("crop.margin", 0.5 <= self.framing.margin <= 2, "0.5 to 2"),
+            ("crop.shift_y", -0.5 <= self.framing.shift_y <= 0.5, "-0.5 to 0.5"),
+        ):
+            if not fits:
+                raise ModelError(f"{key}: expected {expected}")
+
+    def to_json(self) -> str:
+        """The contract as it is written beside the network."""
+        content = {
+            "format": FORMAT,
+            "name": self.name,
+            "task": self.task,
+            "sha256": self.sha256,
+            "bytes": self.size_bytes,
+            "labels": list(self.labels),
+            "input": {
+                "height": self.size,
+                "width": self.size,
+                "channels": 1,
+                "dtype": self.input_dtype,
+                "range": list(self.input_range),
+            },
+            "output": {
+                "dtype": self.output_dtype,
+                "kind": self.output_kind,
+                "temperature": self.temperature,
+            },
+            "crop": {"margin": self.framing.margin, "shift_y": self.framing.shift_y},
+            "parameters": self.parameters,
+            "figures": self.figures,
+            "training": self.training,
+        }
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+    def write(self, folder: Path) -> Path:
+        """Writes `<name>.json` into a folder, whole or not at all, in place of an older one.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        path = folder / f"{self.name}.json"
+        part = folder / f".{self.name}.json.part"
+        try:
+            part.write_text(self.to_json())
+            part.replace(path)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        return path
+
+    @classmethod
+    def from_json(cls, text: str) -> Contract:
+        """The contract that `to_json` wrote.
+
+        Raises:
+            ModelError: a key is missing, unknown or of the wrong type, or a value cannot be.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise ModelError(f"not JSON: {error}") from error
+        if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
+            raise ModelError(f"format {content['format']!r}: this version reads format {FORMAT}")
+        _check_form(content, _FORM)
+        pixels, answers, crop = content["input"], content["output"], content["crop"]
+        if pixels["height"] != pixels["width"] or pixels["channels"] != 1:
+            raise ModelError("input.height, width and channels: expected a square of 1 channel")
+        if len(pixels["range"]) != 2 or not all(type(end) in (int, float) for end in pixels["range"]):
+            raise ModelError(f"input.range {pixels['range']}: expected two numbers")
+        if not all(isinstance(label, str) for label in content["labels"]):
+            raise ModelError(f"labels {content['labels']}: expected texts")
+        return cls(
+            name=content["name"],
+            task=content["task"],
+            sha256=content["sha256"],
+            size_bytes=content["bytes"],
+            labels=tuple(content["labels"]),
+            parameters=content["parameters"],
+            size=pixels["height"],
+            input_dtype=pixels["dtype"],
+            input_range=tuple(pixels["range"]),
+            output_dtype=answers["dtype"],
+            output_kind=answers["kind"],
+            temperature=answers["temperature"],
+            framing=Framing(crop["margin"], crop["shift_y"]),
+            figures=content["figures"],
+            training=content["training"],
+        )
+
+
+def read_model(path: Path) -> tuple[Contract, bytes]:
+    """A network and its contract.
+
+    Args:
+        path: of either file; the other lies beside it.
+
+    Returns:
+        The contract and the content of the .tflite file, which is the one the contract speaks of.
+
+    Raises:
+        ModelError: one of them is missing or damaged, or they do not belong together.
+    """
+    if path.suffix not in (".json", ".tflite"):
+        raise ModelError(f"model {path}: expected a .tflite file or its .json contract")
+    # The file that was named is the first to be missed.
+    suffixes = (".json", ".tflite") if path.suffix == ".json" else (".tflite", ".json")
+    files = {suffix: _read(path.with_suffix(suffix)) for suffix in suffixes}
+    contract = _parse(files[".json"], path.with_suffix(".json"))
+    content, model_path = files[".tflite"], path.with_suffix(".tflite")
+    # Before the checksum, so that the message names the likelier mistake.
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"model {model_path}: not a TFLite file (no TFL3 identifier)")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != contract.sha256:
+        raise ModelError(
+            f"model {model_path}: its sha256 is {digest[:12]}…, its contract says {contract.sha256[:12]}…; "
+            "the file is damaged or belongs to another contract"
+        )
+    return contract, content
+
+
+def find_model(folder: Path, task: Task) -> Path:
+    """The one contract of a task in a folder.
+
+    Raises:
+        ModelError: there is none, or more than one, or a contract cannot be read.
+    """
+    found = [path for path in sorted(folder.glob("*.json")) if _parse(_read(path), path).task == task]
+    if not found:
+        raise ModelError(f"no {task} model in {folder}: run `make quantize` or install the package again")
+    if len(found) > 1:
+        names = ", ".join(path.stem for path in found)
+        raise ModelError(f"several {task} models in {folder} ({names}): choose with --{task}-model")
+    return found[0]
+
+
+def _parse(content: bytes, path: Path) -> Contract:
+    try:
+        return Contract.from_json(content.decode())
+    except UnicodeDecodeError as error:
+        raise ModelError(f"contract {path}: not a text file") from error
+    except ModelError as error:
+        raise ModelError(f"contract {path}: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _either(choices: tuple[str, ...]) -> str:
+    return ", ".join(choices[:-1]) + " or " + choices[-1]
+
+
+def _check_form(content: Any, form: Mapping[str, Any], prefix: str = "") -> None:
+    """Raises ModelError where an object lacks a key, has an unknown one, or a value of another type."""
+    if not isinstance(content, dict):
+        raise ModelError(f"{prefix.rstrip('.') or 'content'} is {content!r}: expected an object")
+    missing = [key for key in form if key not in content]
+    if missing:
+        raise ModelError(f"{prefix}{missing[0]} is missing")
+    for key, value in content.items():
+        kinds = form.get(key)
+        if kinds is None:
+            raise ModelError(f"{prefix}{key} is not known in format {FORMAT}")
+        if isinstance(kinds, Mapping):
+            _check_form(value, kinds, f"{prefix}{key}.")
+        # By exact type: True is no number of bytes.
+        elif type(value) not in kinds:
+            raise ModelError(f"{prefix}{key} is {value!r}: expected {kinds[0].__name__}")

@@ -1,0 +1,43 @@
+"""What tests of training and of conversion share: a set that a tiny network learns in seconds."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """Each label is a bright square at its own place, in noise: 560 pictures of 16x16."""
+    from edge.labels import EMOTIONS
+    from train.data import Dataset
+
+    random = np.random.default_rng(0)
+    labels = np.arange(560, dtype=np.int64) % 7
+    images = random.integers(0, 76, (560, 16, 16), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        top, left = divmod(int(label), 3)
+        image[1 + 5 * top : 5 + 5 * top, 1 + 5 * left : 5 + 5 * left] += 180
+    images[:, 0, :2] = (0, 255)
+    splits = np.where(np.arange(560) < 420, "train", "val")
+    return Dataset("toy", images, labels, EMOTIONS, tuple(map(str, range(560))), splits)
+
+
+@pytest.fixture(scope="session")
+def toy_recipe():
+    """A network of some hundred parameters, as small as they are built, and a few seconds of training."""
+    from edge.preprocess import Framing
+    from train.augment import Augmentation
+    from train.recipe import Recipe
+    from train.spec import NetSpec, Stage
+
+    return Recipe(
+        "toy",
+        "emotion",
+        NetSpec(stem=6, stages=(Stage(8, 2),), head=4, classes=7, size=16),
+        Framing(1.0, 0.0),
+        epochs=4,
+        batch_size=8,
+        learning_rate=1e-2,
+        augmentation=Augmentation(
+            rotate_deg=2, shift=0.02, scale=0.02, contrast=(0.9, 1.1), brightness=5, flip=0
+        ),
+    )

@@ -1,0 +1,69 @@
+"""What several tests of edge/ look at: the tiny networks, a picture with a face, reports about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.classifier import Classifier, FaceReader
+from edge.labels import EMOTIONS, GENDERS
+from edge.types import Box, Detection, Face, Frame, Gray, Rates, Report, Scores
+
+_FACES = Path(__file__).parents[2] / "edge" / "demo"
+FACE_BOX = Box(200, 120, 240, 240)
+
+
+def picture_of(emotion: str) -> Gray:
+    """A 640x480 picture with one of the project's computed faces in FACE_BOX."""
+    face = cv2.imread(str(_FACES / f"{emotion}.png"), cv2.IMREAD_GRAYSCALE)
+    picture = np.full((480, 640), 128, np.uint8)
+    size_wh = (FACE_BOX.width, FACE_BOX.height)
+    picture[FACE_BOX.y :, FACE_BOX.x :][: size_wh[1], : size_wh[0]] = cv2.resize(face, size_wh)
+    picture.flags.writeable = False
+    return picture
+
+
+@pytest.fixture(scope="session", params=EMOTIONS)
+def each_face(request) -> Gray:
+    return picture_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def happy() -> Gray:
+    return picture_of("happy")
+
+
+@pytest.fixture(scope="session")
+def face_box() -> Box:
+    return FACE_BOX
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    return Path(__file__).parents[1] / "models"
+
+
+@pytest.fixture(scope="session")
+def reader(models: Path) -> FaceReader:
+    return FaceReader(
+        Classifier(models / "tiny_emotion.json", "emotion"), Classifier(models / "tiny_gender.json", "gender")
+    )
+
+
+@pytest.fixture
+def frame_and_report() -> Callable[..., tuple[Frame, Report]]:
+    """Makes a frame with as many faces as boxes are given, and the report about it."""
+
+    def make(number: int, *boxes: Box, time_s: float | None = None, size_wh=(320, 240)):
+        emotion = Scores(EMOTIONS, (0.01, 0.02, 0.03, 0.81234, 0.04, 0.05, 0.03766))
+        gender = Scores(GENDERS, (0.25, 0.75))
+        faces = tuple(Face(id_, Detection(box), emotion, gender) for id_, box in enumerate(boxes, start=1))
+        at_s = number / 12 if time_s is None else time_s
+        frame = Frame(number, at_s, np.full((size_wh[1], size_wh[0]), 90, np.uint8))
+        return frame, Report(number, at_s, Rates(29.97, 14.123456, 3), faces)
+
+    return make

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from edge.preprocess import Framing, crop_face
+from edge.types import Box
+
+EXACT = Framing(margin=1.0, shift_y=0.0)
+# Every pixel says where it lies: 10 times its row plus its column.
+RAMP = (np.arange(20)[:, None] * 10 + np.arange(10)[None, :]).astype(np.uint8)
+
+
+def test_a_crop_of_its_own_size_is_the_pixels_themselves():
+    np.testing.assert_array_equal(crop_face(RAMP, Box(2, 3, 4, 4), 4, EXACT), RAMP[3:7, 2:6])
+
+
+@pytest.mark.parametrize(
+    ("box", "rows", "columns"),
+    [
+        (Box(-2, 3, 4, 4), [3, 4, 5, 6], [0, 0, 0, 1]),
+        (Box(8, 3, 4, 4), [3, 4, 5, 6], [8, 9, 9, 9]),
+        (Box(2, -2, 4, 4), [0, 0, 0, 1], [2, 3, 4, 5]),
+        (Box(2, 18, 4, 4), [18, 19, 19, 19], [2, 3, 4, 5]),
+        (Box(-2, -2, 4, 4), [0, 0, 0, 1], [0, 0, 0, 1]),
+    ],
+)
+def test_beyond_the_edge_the_edge_is_repeated(box, rows, columns):
+    np.testing.assert_array_equal(crop_face(RAMP, box, 4, EXACT), RAMP[np.ix_(rows, columns)])
+
+
+@pytest.mark.parametrize("box", [Box(0, 0, 1, 1), Box(9, 19, 1, 1), Box(-30, -30, 80, 80), Box(0, 0, 10, 20)])
+@pytest.mark.parametrize("framing", [EXACT, Framing(1.02, 0.0), Framing(2.0, 0.0), Framing(0.5, -0.1)])
+def test_the_crop_is_always_a_square_of_bytes_inside_the_range_of_the_picture(box, framing):
+    crop = crop_face(RAMP, box, 48, framing)
+    assert crop.shape == (48, 48)
+    assert crop.dtype == np.uint8
+    assert RAMP.min() <= crop.min() <= crop.max() <= RAMP.max()
+
+
+def test_the_square_takes_the_longer_side_and_keeps_the_centre():
+    crop = crop_face(RAMP, Box(4, 5, 2, 6), 6, EXACT)
+    np.testing.assert_array_equal(crop, RAMP[5:11, 2:8])
+
+
+def test_margin_and_shift_move_the_square():
+    crop = crop_face(RAMP, Box(3, 3, 4, 4), 8, Framing(margin=2.0, shift_y=0.5))
+    np.testing.assert_array_equal(crop, RAMP[3:11, 1:9])
+
+
+def test_the_crop_is_a_copy():
+    picture = RAMP.copy()
+    crop_face(picture, Box(2, 3, 4, 4), 4, EXACT)[:] = 0
+    np.testing.assert_array_equal(picture, RAMP)
+
+
+def test_a_square_outside_the_picture_is_refused():
+    with pytest.raises(ValueError, match="outside a picture of 10x20"):
+        crop_face(RAMP, Box(50, 50, 4, 4), 4, EXACT)
