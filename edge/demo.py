@@ -1,0 +1,109 @@
+"""A source without camera, network or data: drawn frames in which computed faces drift and change.
+
+The faces are class averages that the project computed; they show no person.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import math
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.camera import PictureSettings
+from edge.errors import CameraError
+from edge.labels import EMOTIONS
+from edge.playback import Pictures, Recording
+from edge.types import Gray
+
+_Floats: TypeAlias = npt.NDArray[np.float32]
+
+logger = logging.getLogger(__name__)
+
+FPS = 15
+_WIDTH, _HEIGHT = 640, 480
+_FACE_SIDE = 48
+# A face shows an emotion for this long; the last part of it fades into the next.
+_EMOTION_S = 3.0
+_FADE_S = 1.0
+# The second, smaller face is there for the second half of this.
+_VISIT_S = 14.0
+
+
+class Demo:
+    """Draws the frames of the demo."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the seven faces.
+
+        Args:
+            folder: holds one square gray picture `<emotion>.png` of each emotion.
+
+        Raises:
+            CameraError: one of them is missing or damaged.
+        """
+        self._faces = [_read_face(folder / f"{emotion}.png") for emotion in EMOTIONS]
+        rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(np.float32)
+        noise = np.random.default_rng(0).normal(0, 1.5, (_HEIGHT, _WIDTH)).astype(np.float32)
+        self._background = 55 - 25 * rows / _HEIGHT + 12 * columns / _WIDTH + noise
+
+    def frame(self, index: int) -> Gray:
+        """The frame of an index, (480, 640) uint8; the same index always gives the same frame."""
+        now_s = index / FPS
+        canvas = self._background.copy()
+        drift_x, drift_y = 50 * math.sin(0.5 * now_s), 60 * math.sin(0.37 * now_s)
+        self._draw(canvas, now_s, 280, (round(230 + drift_x), round(240 + drift_y)))
+        if now_s % _VISIT_S >= _VISIT_S / 2:
+            drift_x, drift_y = 25 * math.sin(0.6 * now_s), 80 * math.cos(0.43 * now_s)
+            self._draw(canvas, now_s + 3 * _EMOTION_S, 174, (round(520 + drift_x), round(240 + drift_y)))
+        return np.asarray(canvas.clip(0, 255), dtype=np.uint8)
+
+    def _draw(self, canvas: _Floats, mood_s: float, side: int, centre_xy: tuple[int, int]) -> None:
+        """Blends the face of a moment into the canvas; six sevenths of `side` are face, the rest its edge."""
+        number, into_s = divmod(mood_s, _EMOTION_S)
+        fade = max(0.0, (into_s - _EMOTION_S + _FADE_S) / _FADE_S)
+        this = self._faces[int(number) % len(self._faces)]
+        following = self._faces[(int(number) + 1) % len(self._faces)]
+        small = cv2.addWeighted(this, 1 - fade, following, fade, 0)
+        face = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
+        left, top = centre_xy[0] - side // 2, centre_xy[1] - side // 2
+        region = canvas[top : top + side, left : left + side]
+        region += _soft_edge(side) * (face - region)
+
+
+def open_demo(settings: PictureSettings, *, fast: bool) -> Recording:
+    """The endless demo, 15 frames a second of 640x480, or as fast as they are taken.
+
+    Raises:
+        CameraError: one of its faces is missing or damaged.
+    """
+    demo = Demo(Path(__file__).with_name("demo"))
+    logger.info("demo: drawn faces and no camera; nothing that follows shows anyone here")
+    return Recording("demo", _frames_of(demo), settings, fast=fast)
+
+
+def _frames_of(demo: Demo) -> Pictures:
+    for index in itertools.count():
+        yield index / FPS, demo.frame(index)
+
+
+@functools.cache
+def _soft_edge(side: int) -> _Floats:
+    """Opacity of a face, (side, side) from 0 to 1: squarer than a circle, which would cut the chin off."""
+    axis = np.abs(np.linspace(-1, 1, side, dtype=np.float32)) ** 2.5
+    inside = np.clip((1 - (axis[None, :] + axis[:, None]) ** 0.4) / 0.3, 0, 1)
+    return np.asarray(inside**2 * (3 - 2 * inside), dtype=np.float32)
+
+
+def _read_face(path: Path) -> Gray:
+    face = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+    if face is None or face.shape != (_FACE_SIDE, _FACE_SIDE):
+        raise CameraError(f"{path}: missing or damaged, and so is this installation; install emotiny again")
+    edge = _FACE_SIDE // 12
+    return np.asarray(cv2.copyMakeBorder(face, edge, edge, edge, edge, cv2.BORDER_REPLICATE), dtype=np.uint8)

@@ -1,0 +1,115 @@
+"""The Raspberry Pi's camera through picamera2; its luma is the gray picture, without any conversion."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from edge.camera import PictureSettings
+from edge.capture import DEFAULT_WH
+from edge.errors import CameraError, MissingDependencyError
+from edge.live import LiveCamera
+from edge.types import Gray
+
+# Bytes from one luma sample to the next, by libcamera's name of the format. All of them begin with luma.
+_LUMA_STEP = {
+    **dict.fromkeys(("YUV420", "YVU420", "NV12", "NV21", "YUV422", "YVU422", "NV16", "YUV444", "R8"), 1),
+    **dict.fromkeys(("YUYV", "YVYU"), 2),
+}
+
+# The size of the main stream chooses the sensor's mode, and the modes below this width show only the
+# middle of the field of view. So main is a multiple of the wanted size, and `lores` is that size.
+_FULL_VIEW_WIDTH = 1280
+
+
+class PicameraGrabber:
+    """A `Grabber` over picamera2's low-resolution stream."""
+
+    def __init__(self, number: int, size_wh: tuple[int, int]) -> None:
+        """Opens and starts the camera.
+
+        Args:
+            number: as `rpicam-hello --list-cameras` counts.
+            size_wh: wanted width and height in pixels, made even.
+
+        Raises:
+            MissingDependencyError: picamera2 or libcamera is not installed.
+            CameraError: there is no such camera, it is in use, or gives a format without a luma plane.
+        """
+        os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
+        try:
+            from picamera2 import Picamera2
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"picamera2://{number}: picamera2 is not installed ({error}); `sudo apt install -y "
+                "python3-picamera2`, and make the environment with `python3 -m venv --system-site-packages`"
+            ) from error
+        self._name = f"picamera2://{number}"
+        found = len(Picamera2.global_camera_info())
+        if number >= found:
+            raise CameraError(
+                f"{self._name}: libcamera finds {found} cameras; `rpicam-hello --list-cameras` shows them"
+            )
+        width, height = (side - side % 2 for side in size_wh)
+        zoom = -(-_FULL_VIEW_WIDTH // width) if width < _FULL_VIEW_WIDTH else 1
+        self._camera: Any = None
+        try:
+            self._camera = Picamera2(number)
+            self._camera.configure(
+                self._camera.create_video_configuration(
+                    main={"size": (width * zoom, height * zoom), "format": "YUV420"},
+                    lores={"size": (width, height), "format": "YUV420"},
+                )
+            )
+            self._read_format(self._camera.camera_configuration()["lores"])
+            self._camera.start()
+        except CameraError:
+            self.close()
+            raise
+        except (RuntimeError, OSError, ValueError, LookupError) as error:
+            self.close()
+            raise CameraError(
+                f"{self._name}: does not start ({error}); is another program using it?"
+            ) from error
+
+    def grab(self) -> Gray | None:
+        """The next picture, (H, W) uint8, a copy.
+
+        Raises:
+            CameraError: the camera failed.
+        """
+        try:
+            data = self._camera.capture_buffer("lores")
+        except (RuntimeError, OSError) as error:
+            raise CameraError(
+                f"{self._name}: stopped delivering ({error}); check the ribbon cable"
+            ) from error
+        width, height = self._size_wh
+        rows = np.asarray(data, dtype=np.uint8)[: self._stride * height].reshape(height, self._stride)
+        return np.ascontiguousarray(rows[:, : width * self._step : self._step])
+
+    def close(self) -> None:
+        """Stops and releases the camera."""
+        if self._camera is not None:
+            self._camera.close()
+
+    def _read_format(self, stream: dict[str, Any]) -> None:
+        """Reads what was agreed: libcamera replaces a format or a size it cannot give without a word."""
+        name = str(stream["format"])
+        if name not in _LUMA_STEP:
+            raise CameraError(
+                f"{self._name}: gives {name}; expected a format that begins with luma, as YUV420"
+            )
+        self._step = _LUMA_STEP[name]
+        self._size_wh = (int(stream["size"][0]), int(stream["size"][1]))
+        self._stride = int(stream["stride"])
+
+
+def open_picamera(number: int, settings: PictureSettings) -> LiveCamera:
+    """A camera of a Raspberry Pi; to import picamera2 and start the sensor takes seconds on a small one."""
+    size_wh = settings.size_wh or DEFAULT_WH
+    return LiveCamera(
+        f"picamera2://{number}", lambda: PicameraGrabber(number, size_wh), settings, first_s=10.0
+    )

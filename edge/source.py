@@ -1,0 +1,182 @@
+"""From the text of `--source` to the camera it names."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+
+from edge.camera import Camera, PictureSettings
+from edge.capture import mask, open_csi, open_gst, open_stream
+from edge.demo import open_demo
+from edge.errors import CameraError, ConfigError, MissingDependencyError
+from edge.picamera import open_picamera
+from edge.recordings import open_recording
+from edge.types import Frame
+from edge.v4l2 import cameras, open_v4l2
+
+logger = logging.getLogger(__name__)
+
+Opener = Callable[[], Camera]
+
+
+def open_source(source: str, settings: PictureSettings, *, fast: bool) -> Camera:
+    """Opens what `--source` names.
+
+    What blocks is put off to the iteration, so this returns at once; it looks only at what can be seen
+    without opening: names, files, device nodes, OpenCV's build.
+
+    Args:
+        source: `auto`, `demo`, a number or /dev/video0 (V4L2), `picamera2://0`, `csi://0` (Jetson),
+            `gst://PIPELINE`, an rtsp, rtsps, http or https address, a video file, a picture, or a folder.
+        settings: how pictures are wanted.
+        fast: recordings and the demo as fast as they are taken instead of as recorded.
+
+    Raises:
+        CameraError: what is named does not exist or cannot be read.
+        ConfigError: the text names no kind of source.
+        MissingDependencyError: a package that this kind needs is not installed.
+    """
+    if source == "auto":
+        return AutoCamera(_candidates(settings), lambda: open_demo(settings, fast=fast))
+    if source == "demo":
+        return open_demo(settings, fast=fast)
+    if source.isdecimal():
+        return open_v4l2(f"/dev/video{int(source)}", settings)
+    if source.startswith(("/dev/video", "/dev/v4l/")):
+        return open_v4l2(source, settings)
+    scheme, separator, rest = source.partition("://")
+    if separator:
+        return _open_scheme(scheme.lower(), rest, settings)
+    if not source:
+        raise ConfigError("source: empty; expected for example auto, demo, 0 or a file")
+    return open_recording(Path(source), settings, fast=fast)
+
+
+class AutoCamera:
+    """The first camera that delivers a picture; where none does, the demo.
+
+    Each is opened, given its time for a first picture and closed again within the iteration, so that the
+    loop sees its stop flag while the cameras are tried.
+    """
+
+    def __init__(self, candidates: Iterable[Opener], open_fallback: Opener) -> None:
+        """Opens nothing yet.
+
+        Args:
+            candidates: open the cameras that may be there, in order of preference.
+            open_fallback: opens what is played where none of them answers.
+        """
+        self.name = "auto"
+        self._candidates = candidates
+        self._open_fallback = open_fallback
+        self._camera: Camera | None = None
+        self._closed = False
+        self._frames = self._play()
+
+    @property
+    def captured(self) -> int:
+        """Pictures the chosen camera delivered so far."""
+        return self._camera.captured if self._camera else 0
+
+    @property
+    def dropped(self) -> int:
+        """Pictures of these that were replaced by newer ones before they were read."""
+        return self._camera.dropped if self._camera else 0
+
+    def __enter__(self) -> AutoCamera:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame | None]:
+        """Yields None while the cameras are tried, then the frames of the first that answers.
+
+        Raises:
+            CameraError: the chosen camera broke, or this one is closed.
+        """
+        while True:
+            if self._closed:
+                raise CameraError(f"{self.name}: closed; a closed source cannot be read")
+            try:
+                frame = next(self._frames)
+            except StopIteration:
+                return
+            yield frame
+
+    def close(self) -> None:
+        """Closes the camera that is open."""
+        self._closed = True
+        if self._camera is not None:
+            self._camera.close()
+
+    def _play(self) -> Iterator[Frame | None]:
+        for open_candidate in self._candidates:
+            camera, first = yield from self._try(open_candidate)
+            if camera is not None:
+                logger.info("auto: %s answers", camera.name)
+                break
+        else:
+            logger.warning("no camera answers: this is the demo, drawn faces and no picture of anyone here")
+            camera, first = self._open_fallback(), None
+        self._camera = camera
+        self.name = camera.name
+        yield first
+        yield from camera
+
+    def _try(self, open_candidate: Opener) -> Generator[None, None, tuple[Camera | None, Frame | None]]:
+        """Ticks until the candidate delivers; then the camera and its first frame, or neither."""
+        try:
+            self._camera = open_candidate()
+            for frame in self._camera:
+                if frame is not None:
+                    return self._camera, frame
+                yield None
+        except (CameraError, MissingDependencyError) as error:
+            logger.warning("auto: %s", error)
+        if self._camera is not None:
+            self._camera.close()
+        return None, None
+
+
+def _candidates(settings: PictureSettings) -> Iterator[Opener]:
+    """Openers of the cameras that may be there, the best first."""
+    if importlib.util.find_spec("picamera2"):
+        yield lambda: open_picamera(0, settings)
+    if _is_tegra() and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+        yield lambda: open_csi(0, settings)
+    for node in cameras():
+        yield partial(open_v4l2, node, settings)
+
+
+def _is_tegra() -> bool:
+    try:
+        return b"tegra" in Path("/proc/device-tree/compatible").read_bytes()
+    except OSError:  # a machine without a device tree
+        return False
+
+
+def _open_scheme(scheme: str, rest: str, settings: PictureSettings) -> Camera:
+    if scheme == "picamera2":
+        return open_picamera(_number(scheme, rest), settings)
+    if scheme == "csi":
+        return open_csi(_number(scheme, rest), settings)
+    if scheme == "gst":
+        return open_gst(rest, settings)
+    if scheme in ("rtsp", "rtsps", "http", "https"):
+        return open_stream(f"{scheme}://{rest}", settings)
+    raise ConfigError(
+        f"source {mask(f'{scheme}://{rest}')}: unknown kind; expected picamera2://, csi://, gst://, rtsp://, "
+        "rtsps://, http:// or https://"
+    )
+
+
+def _number(scheme: str, text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(f"source {scheme}://{text}: expected a camera's number, as in {scheme}://0")
+    return int(text)

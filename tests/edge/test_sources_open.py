@@ -1,0 +1,348 @@
+"""From the text of --source to a camera, and what is said where that fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import struct
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import edge.source
+from edge.camera import PictureSettings
+from edge.capture import CaptureGrabber, mask
+from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
+from edge.source import open_source
+from edge.types import Gray
+from edge.v4l2 import cameras, captures, is_camera, luma_of
+
+PLAIN = PictureSettings()
+no_gstreamer = pytest.mark.skipif(
+    cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer"
+)
+no_picamera = pytest.mark.skipif(
+    importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2"
+)
+
+
+def refusal(source: str) -> EdgeError:
+    """The error with which a source is refused, when it is opened or when it is first read."""
+    with pytest.raises(EdgeError) as caught, open_source(source, PLAIN, fast=True) as camera:
+        next(frame for frame in camera if frame is not None)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "exit_code", "parts"),
+    [
+        ("97", CameraError, 1, ["/dev/video97: no such device", "ls /dev/video*", "--source demo"]),
+        ("/dev/video97", CameraError, 1, ["/dev/video97: no such device", "ls /dev/video*"]),
+        ("/dev/v4l/by-id/none", CameraError, 1, ["/dev/v4l/by-id/none: no such device"]),
+        ("/dev/null", CameraError, 1, ["/dev/null: no such file or folder", "a source is auto, demo"]),
+        ("nowhere.mp4", CameraError, 1, ["nowhere.mp4: no such file or folder", "rtsp://HOST/PATH"]),
+        ("rtsp:/me:secret@host/a", CameraError, 1, ["rtsp:/***@host/a: no such file or folder"]),
+        ("a" * 300, CameraError, 1, ["File name too long", "expected what this user can read"]),
+        ("", ConfigError, 2, ["source: empty", "expected for example auto"]),
+        ("picamera2://front", ConfigError, 2, ["picamera2://front", "expected a camera's number"]),
+        ("csi://", ConfigError, 2, ["csi://", "as in csi://0"]),
+        ("gst:// ", ConfigError, 2, ["gst://: no pipeline", "gst://videotestsrc"]),
+        ("rtsp://", ConfigError, 2, ["rtsp://: no host", "expected for example rtsp://"]),
+        (
+            "ftp://me:secret@host/a",
+            ConfigError,
+            2,
+            ["ftp://***@host/a: unknown kind", "expected picamera2://"],
+        ),
+        pytest.param(
+            "csi://0",
+            MissingDependencyError,
+            2,
+            ["csi://0", "without GStreamer", "python3-opencv", "--system-site-packages"],
+            marks=no_gstreamer,
+        ),
+        pytest.param(
+            "gst://rtspsrc location=rtsp://me:secret@host user-pw=secret ! decodebin",
+            MissingDependencyError,
+            2,
+            ["***@host user-pw=*** ! decodebin", "without GStreamer"],
+            marks=no_gstreamer,
+        ),
+        pytest.param(
+            "picamera2://0",
+            MissingDependencyError,
+            2,
+            ["picamera2://0", "sudo apt install -y python3-picamera2", "--system-site-packages"],
+            marks=no_picamera,
+        ),
+    ],
+)
+def test_a_source_that_cannot_be(
+    source: str, kind: type[EdgeError], exit_code: int, parts: list[str]
+) -> None:
+    error = refusal(source)
+    assert type(error) is kind
+    assert error.exit_code == exit_code
+    for part in parts:
+        assert part in str(error)
+    assert "secret" not in str(error)
+    assert "\n" not in str(error)
+
+
+def test_a_stream_that_refuses_keeps_its_password_to_itself(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Port 9 of this machine: refused at once, nothing leaves it.
+    with caplog.at_level("DEBUG"):
+        error = refusal("rtsp://me:secret@127.0.0.1:9/cam?token=secret")
+    assert str(error).startswith("rtsp://***@127.0.0.1:9/cam?***: does not open")
+    assert "secret" not in caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("source", "masked"),
+    [
+        ("rtsp://host/a", "rtsp://host/a"),
+        ("rtsp://me:pw@host:554/a", "rtsp://***@host:554/a"),
+        ("rtsp://me:p@ss/w:rd@host/a", "rtsp://***@host/a"),
+        ("rtsp://me:p w@host/a", "rtsp://***@host/a"),
+        ("rtsp:/me:pw@host/a", "rtsp:/***@host/a"),
+        ("http://host/v?user=a&pw=b", "http://host/v?***"),
+        ('gst://rtspsrc user-pw="a b" ! x', "gst://rtspsrc user-pw=*** ! x"),
+        ("gst://srtsrc passphrase = abc ! x", "gst://srtsrc passphrase = *** ! x"),
+        ("gst://videotestsrc ! x", "gst://videotestsrc ! x"),
+    ],
+)
+def test_passwords_are_masked(source: str, masked: str) -> None:
+    assert mask(source) == masked
+
+
+def test_a_folder_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    error = refusal(str(tmp_path))
+    assert str(error).startswith(f"{tmp_path}: no picture in this folder; expected .jpg")
+
+
+def test_auto_without_any_camera_is_the_demo(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(edge.source, "cameras", list)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(edge.source, "_is_tegra", lambda: False)
+    with open_source("auto", PLAIN, fast=True) as camera:
+        frame = next(frame for frame in camera if frame is not None)
+        assert camera.name == "demo"
+    assert frame.gray.shape == (480, 640)
+    assert "no camera answers: this is the demo" in caplog.text
+
+
+# V4L2: what a node says of itself.
+
+CAPTURE, MULTI_PLANE, OUTPUT, META, M2M = 0x1, 0x1000, 0x2, 0x800000, 0x8000
+STREAMING, HAS_DEVICE_CAPS = 0x4000000, 0x80000000
+
+
+def capability(driver: str, device: int, node: int) -> bytes:
+    return struct.pack("16s32s32s6I", driver.encode(), b"card", b"bus", 0x60100, device, node, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("driver", "device", "node", "expected"),
+    [
+        ("uvcvideo", HAS_DEVICE_CAPS | CAPTURE | META | STREAMING, CAPTURE | STREAMING, True),
+        ("uvcvideo", HAS_DEVICE_CAPS | CAPTURE | META | STREAMING, META | STREAMING, False),
+        ("some isp", HAS_DEVICE_CAPS | MULTI_PLANE, MULTI_PLANE, True),
+        ("v4l2 loopback", HAS_DEVICE_CAPS | CAPTURE | OUTPUT, CAPTURE | OUTPUT, True),
+        ("v4l2 loopback", HAS_DEVICE_CAPS | OUTPUT, OUTPUT, False),
+        ("old driver", CAPTURE | STREAMING, 0, True),
+        ("bcm2835-codec", HAS_DEVICE_CAPS | M2M, M2M, False),
+        ("a codec", HAS_DEVICE_CAPS | M2M | CAPTURE, M2M | CAPTURE, False),
+        ("bcm2835-isp", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, False),
+        ("unicam", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, False),
+        ("bm2835 mmal", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, True),
+    ],
+)
+def test_which_nodes_are_cameras(driver: str, device: int, node: int, expected: bool) -> None:
+    assert captures(capability(driver, device, node)) is expected
+
+
+def test_a_node_that_is_no_video_device() -> None:
+    with pytest.raises(CameraError, match="/dev/null: not a video device; expected a camera"):
+        is_camera("/dev/null")
+
+
+def test_a_camera_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: str, flags: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", forbidden)
+    with pytest.raises(CameraError, match=r"/dev/video0: permission denied; .*group video"):
+        is_camera("/dev/video0")
+
+
+def test_a_codec_is_refused_as_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.v4l2.is_camera", lambda path: False)
+    assert str(refusal("10")).startswith("/dev/video10: gives no pictures (a codec")
+
+
+def test_the_cameras_here_can_be_listed() -> None:
+    assert all(name.startswith("/dev/video") for name in cameras())
+
+
+# What VideoCapture gives, and the gray picture in it.
+
+
+class Capture:
+    """As much of cv2.VideoCapture as a grabber uses."""
+
+    def __init__(self, picture: Gray | None, opened: bool = True) -> None:
+        self.picture = picture
+        self.opened = opened
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self.opened
+
+    def read(self) -> tuple[bool, Gray | None]:
+        return self.picture is not None, self.picture
+
+    def release(self) -> None:
+        self.opened = False
+
+
+GRAY = np.tile(np.arange(0, 240, 15, dtype=np.uint8), (8, 1))
+BGR = np.asarray(cv2.cvtColor(GRAY, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+YUYV = np.dstack([GRAY, np.full_like(GRAY, 128)])
+PADDED = np.hstack([YUYV.reshape(8, 32), np.full((8, 6), 9, dtype=np.uint8)])
+JPEG = np.asarray(cv2.imencode(".jpg", GRAY)[1], dtype=np.uint8)
+
+
+@pytest.mark.parametrize("picture", [GRAY, BGR], ids=["gray", "BGR"])
+def test_a_capture_of_a_stream_gives_gray(picture: Gray) -> None:
+    capture = Capture(picture)
+    grabber = CaptureGrabber(capture, "")  # type: ignore[arg-type]
+    gray = grabber.grab()
+    assert gray is not None
+    np.testing.assert_array_equal(gray, GRAY)
+    grabber.close()
+    assert not capture.opened
+
+
+def test_a_read_without_a_picture() -> None:
+    assert CaptureGrabber(Capture(None), "").grab() is None  # type: ignore[arg-type]
+
+
+def test_a_capture_that_is_not_open_is_refused() -> None:
+    with pytest.raises(CameraError, match="busy"):
+        CaptureGrabber(Capture(None, opened=False), "busy")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("row", [True, False], ids=["one row", "an array"])
+@pytest.mark.parametrize(
+    ("picture", "name"),
+    [(JPEG, "MJPG"), (YUYV, "YUYV"), (PADDED, "YUYV"), (BGR, "BGR3")],
+    ids=["JPEG", "YUYV", "YUYV with padded rows", "BGR"],
+)
+def test_the_luma_of_what_a_v4l2_camera_sends(picture: Gray, name: str, row: bool) -> None:
+    sent = picture.reshape(1, -1) if row else picture
+    gray = luma_of(sent, cv2.VideoWriter.fourcc(*name), (16, 8))
+    assert gray is not None
+    assert gray.dtype == np.uint8
+    assert gray.shape == GRAY.shape
+    assert gray.flags.c_contiguous
+    assert np.abs(gray.astype(int) - GRAY).max() <= (4 if name == "MJPG" else 0)
+
+
+@pytest.mark.parametrize(("picture", "name"), [(JPEG, "MJPG"), (YUYV, "YUYV"), (BGR, "BGR3")])
+def test_a_picture_that_was_cut_off_on_the_cable_is_none(picture: Gray, name: str) -> None:
+    cut = picture.reshape(1, -1)[:, :20]
+    assert luma_of(cut, cv2.VideoWriter.fourcc(*name), (16, 8)) is None
+
+
+# picamera2: its surface as of 0.3, with what libcamera makes of a request.
+
+
+class Picamera:
+    """A Raspberry Pi with one camera of 40x30, rows padded to 64 bytes."""
+
+    format = "YUV420"
+    fault: Exception | None = None
+    last: Picamera  # the one that was opened last
+
+    @staticmethod
+    def global_camera_info() -> list[dict[str, object]]:
+        return [{"Num": 0, "Model": "imx219"}]
+
+    def __init__(self, number: int) -> None:
+        self.closed = False
+        Picamera.last = self
+        if self.fault is not None:
+            raise self.fault
+
+    def create_video_configuration(self, **streams: dict[str, Any]) -> dict[str, Any]:
+        self.asked = streams
+        return streams
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        pass
+
+    def camera_configuration(self) -> dict[str, Any]:
+        stride = 128 if self.format == "YUYV" else 64
+        return {"lores": {"format": self.format, "size": (40, 30), "stride": stride}}
+
+    def start(self) -> None:
+        pass
+
+    def capture_buffer(self, stream: str) -> Gray:
+        assert stream == "lores"
+        luma = np.full((30, 64), 255, np.uint8)
+        luma[:, :40] = np.arange(40)
+        if self.format == "YUYV":
+            return np.dstack([luma, np.full_like(luma, 128)]).ravel()
+        return np.concatenate([luma.ravel(), np.full(64 * 15, 128, np.uint8)])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def picamera(monkeypatch: pytest.MonkeyPatch) -> type[Picamera]:
+    kind = type("Picamera", (Picamera,), {})
+    module = types.ModuleType("picamera2")
+    module.Picamera2 = kind  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    return kind
+
+
+@pytest.mark.parametrize("name", ["YUV420", "NV12", "YUYV"])
+def test_the_luma_of_the_small_stream_is_the_picture(picamera: type[Picamera], name: str) -> None:
+    picamera.format = name
+    with open_source("picamera2://0", PictureSettings(size_wh=(321, 241)), fast=False) as camera:
+        frame = next(frame for frame in camera if frame is not None)
+    np.testing.assert_array_equal(frame.gray, np.tile(np.arange(40, dtype=np.uint8), (30, 1)))
+    assert Picamera.last.asked["lores"]["size"] == (320, 240)
+    assert Picamera.last.asked["main"]["size"] == (1280, 960)
+    assert Picamera.last.closed
+
+
+def test_a_format_without_luma_is_refused(picamera: type[Picamera]) -> None:
+    picamera.format = "XBGR8888"
+    assert "picamera2://0: gives XBGR8888; expected a format that begins with luma" in str(
+        refusal("picamera2://0")
+    )
+    assert Picamera.last.closed
+
+
+def test_a_camera_that_libcamera_does_not_find(picamera: type[Picamera]) -> None:
+    assert "picamera2://3: libcamera finds 1 cameras" in str(refusal("picamera2://3"))
+
+
+def test_a_camera_that_is_in_use(picamera: type[Picamera]) -> None:
+    picamera.fault = RuntimeError("Failed to acquire camera: Device or resource busy")
+    error = refusal("picamera2://0")
+    assert str(error).startswith("picamera2://0: does not start (Failed to acquire")
+    assert error.exit_code == 1
