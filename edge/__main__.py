@@ -1,0 +1,120 @@
+"""The command line: `python -m edge run | check | schema`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Event
+from typing import TYPE_CHECKING
+
+from edge.errors import EdgeError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.config import Settings
+    from edge.labels import Task
+    from edge.loop import Stages
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the exit code; errors are one line on standard error."""
+    try:
+        with _stopped_by_signals() as stop:
+            return _command(argv, stop)
+    except BrokenPipeError:
+        return 0  # whoever read the output has seen enough
+    except EdgeError as error:
+        print("emotiny: error:", " ".join(str(error).split()), file=sys.stderr)
+        return error.exit_code
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[Event]:
+    """An event that SIGINT and SIGTERM set; they do nothing else while the block runs."""
+    stop = Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in signals]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _command(argv: Sequence[str] | None, stop: Event) -> int:
+    try:
+        import cv2  # the commonest mishap is that it, or a library of the system it needs, is absent
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{error}: pip install 'opencv-python-headless>=4.10,<5' (opencv-python needs a desktop)"
+        ) from error
+    from edge.config import parser, settings_of
+    from edge.loop import run
+    from edge.sinks import SCHEMA_PATH, write_now
+
+    arguments = parser().parse_args(argv)
+    if arguments.command == "schema":
+        write_now(sys.stdout, SCHEMA_PATH.read_text())
+        return 0
+    settings = settings_of(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    cv2.setNumThreads(settings.detect_threads)
+    with ExitStack() as stack:
+        stages = _open(settings, stack)
+        if arguments.command == "check":
+            _check(stages, stop)
+            return 0
+        summary = run(stages, stop, settings.max_frames)
+    print(f"emotiny: {summary}", file=sys.stderr)
+    return 0
+
+
+def _open(settings: Settings, stack: ExitStack) -> Stages:
+    """Opens all that a run needs, the source last; the stack closes it in reverse."""
+    from edge.annotate import open_annotation
+    from edge.classifier import Classifier, FaceReader
+    from edge.contract import MODELS_FOLDER, find_model
+    from edge.faces import HaarDetector
+    from edge.loop import Stages
+    from edge.meter import Meter
+    from edge.sinks import ConsoleSink, JsonLinesSink, Sink
+    from edge.source import open_source
+
+    sinks: list[Sink] = [JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout)]
+    if settings.annotate is not None:
+        sinks.append(open_annotation(settings.annotate))
+
+    def network(path: Path | None, task: Task) -> Classifier:
+        return Classifier(path or find_model(MODELS_FOLDER, task), task, settings.threads)
+
+    reader = FaceReader(network(settings.emotion_model, "emotion"), network(settings.gender_model, "gender"))
+    detector = HaarDetector(settings.detector, settings.cascade)
+    for sink in sinks:
+        stack.callback(sink.close)
+    camera = stack.enter_context(open_source(settings.source, settings.picture, fast=settings.fast))
+    return Stages(camera, detector, reader, Meter(), sinks)
+
+
+def _check(stages: Stages, stop: Event) -> None:
+    """Says what was opened, one line each; the source is opened by its first picture."""
+    from edge.sinks import write_now
+
+    for contract in (stages.reader.emotion.contract, stages.reader.gender.contract):
+        write_now(sys.stdout, f"{contract.task} model: {contract.name}, {contract.parameters} parameters\n")
+    write_now(sys.stdout, f"cascade: {stages.detector.name}\n")
+    for frame in stages.camera:
+        if frame is not None:
+            width, height = frame.gray.shape[::-1]
+            write_now(sys.stdout, f"source: {stages.camera.name}, {width}x{height}\n")
+        if frame is not None or stop.is_set():
+            break
+
+
+if __name__ == "__main__":
+    sys.exit(main())

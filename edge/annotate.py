@@ -1,0 +1,223 @@
+"""Writes what was seen as a video or a picture for a person to look at; only when asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ConfigError, OutputError
+from edge.sinks import Sink, refuse_closed
+from edge.types import Box, Face, Frame, Gray, Report
+
+_FOURCC = {".mp4": "mp4v", ".avi": "MJPG"}
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+# Blue, green, red; bright enough for black text on them.
+_COLOURS = ((80, 220, 80), (80, 200, 255), (255, 190, 90), (200, 150, 255), (220, 220, 80))
+# The pace of a video is learned from its first frames, which are held until then.
+_PACE_FRAMES = 8
+_LONE_FRAME_FPS = 10.0
+
+
+def open_annotation(path: Path) -> Sink:
+    """A sink that draws on the frames and writes them to a file, which appears when the sink is closed.
+
+    Args:
+        path: a new .mp4 or .avi for all frames, or a new .png for the last one.
+
+    Raises:
+        ConfigError: the file exists, its folder does not, or its suffix is another.
+    """
+    if path.suffix not in (*_FOURCC, ".png"):
+        raise ConfigError(f"annotation {path}: expected a file name ending in .mp4, .avi or .png")
+    if not path.parent.is_dir():
+        raise ConfigError(f"annotation {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"annotation {path}: the folder {path.parent} cannot be written to")
+    if path.exists():
+        raise ConfigError(f"annotation {path}: exists; remove it or choose another name")
+    return PictureSink(path) if path.suffix == ".png" else VideoSink(path)
+
+
+def draw(gray: Gray, faces: tuple[Face, ...]) -> npt.NDArray[np.uint8]:
+    """The picture in colour with a box around each face and its reading beside it.
+
+    Args:
+        gray: (H, W) uint8, not changed.
+        faces: boxes inside the picture.
+
+    Returns:
+        (H, W, 3) uint8, blue, green, red.
+    """
+    canvas = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    line = max(1, round(min(gray.shape) / 240))
+    taken = [face.detection.box for face in faces]
+    for face in faces:
+        box = face.detection.box
+        colour = _COLOURS[face.id % len(_COLOURS)]
+        right, bottom = box.x + box.width - 1, box.y + box.height - 1
+        cv2.rectangle(canvas, (box.x, box.y), (right, bottom), colour, line)
+        texts = (
+            f"#{face.id} {face.emotion.label} {face.emotion.confidence:.0%}",
+            "apparent gender",
+            f"{face.gender.label} {face.gender.confidence:.0%}",
+        )
+        scale, row_px, label_wh = _fit(texts, (gray.shape[0], gray.shape[1]))
+        label = _place(box, label_wh, taken, (gray.shape[0], gray.shape[1]))
+        taken.append(label)
+        corner = label.x + label.width - 1, label.y + label.height - 1
+        cv2.rectangle(canvas, (label.x, label.y), corner, colour, cv2.FILLED)
+        for row, text in enumerate(texts, start=1):
+            # The font's letters hang a quarter of their height below the line they stand on.
+            origin = label.x + row_px // 4, label.y + row * row_px - row_px // 4
+            cv2.putText(canvas, text, origin, _FONT, scale, (0, 0, 0), 1 + int(scale), cv2.LINE_AA)
+    return np.asarray(canvas, dtype=np.uint8)
+
+
+def _fit(texts: tuple[str, ...], frame_hw: tuple[int, int]) -> tuple[float, int, tuple[int, int]]:
+    """Font scale, height of a row and size of the label: as large as reads well and fits the picture."""
+    scale = max(0.4, frame_hw[0] / 900)
+    while True:
+        thickness = 1 + int(scale)
+        sizes = [cv2.getTextSize(text, _FONT, scale, thickness)[0] for text in texts]
+        row_px = round(max(height for _, height in sizes) * 1.7)
+        label_wh = max(width for width, _ in sizes) + row_px // 2, row_px * len(texts) + row_px // 4
+        if (label_wh[0] <= frame_hw[1] and label_wh[1] <= frame_hw[0]) or scale < 0.1:
+            return scale, row_px, label_wh
+        scale *= 0.9
+
+
+def _place(box: Box, label_wh: tuple[int, int], taken: list[Box], frame_hw: tuple[int, int]) -> Box:
+    """Where a label goes: the side of its box where, pushed into the picture, it hides least of others."""
+    width, height = min(label_wh[0], frame_hw[1]), min(label_wh[1], frame_hw[0])
+    above, below = (box.x, box.y - height), (box.x, box.y + box.height)
+    right, left = (box.x + box.width, box.y), (box.x - width, box.y)
+    places = [
+        Box(min(max(x, 0), frame_hw[1] - width), min(max(y, 0), frame_hw[0] - height), width, height)
+        for x, y in (above, below, right, left)
+    ]
+    return min(places, key=lambda place: sum(place.iou(other) for other in taken))
+
+
+class PictureSink:
+    """Writes the last processed frame as a .png."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last: tuple[Gray, tuple[Face, ...]] | None = None
+        self._closed = False
+
+    def send(self, frame: Frame, report: Report) -> None:
+        """Keeps a copy of the frame in place of the one before."""
+        refuse_closed(self, self._closed)
+        self._last = frame.gray.copy(), report.faces
+
+    def close(self) -> None:
+        """Writes the picture, if there was any.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._last is None:
+            return
+        part = _part(self._path)
+        encoded = cv2.imencode(".png", draw(*self._last))[1]
+        try:
+            part.write_bytes(encoded.tobytes())
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+        _publish(part, self._path)
+
+
+class VideoSink:
+    """Writes all processed frames as a video at the pace of the first ones, in the size of the first one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held: list[tuple[float, npt.NDArray[np.uint8]]] = []
+        self._writer: cv2.VideoWriter | None = None
+        self._size_wh = (0, 0)
+        self._written = 0
+        self._closed = False
+
+    def send(self, frame: Frame, report: Report) -> None:
+        """Draws on a copy of the frame and writes it.
+
+        Raises:
+            OutputError: the file cannot be made.
+        """
+        refuse_closed(self, self._closed)
+        picture = draw(frame.gray, report.faces)
+        if self._writer is not None:
+            self._write(self._writer, picture)
+            return
+        self._held.append((report.captured_at, picture))
+        if len(self._held) == _PACE_FRAMES:
+            self._start()
+
+    def close(self) -> None:
+        """Finishes the video, if there was any frame.
+
+        Raises:
+            OutputError: not all of it could be written; nothing is left of it.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._held:
+            self._start()
+        if self._writer is None:
+            return
+        self._writer.release()
+        part = _part(self._path)
+        # OpenCV is silent about a full disk.
+        video = cv2.VideoCapture(str(part))
+        kept = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        video.release()
+        if kept < self._written:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {self._path}: only {kept} of {self._written} frames, disk full?")
+        _publish(part, self._path)
+
+    def _start(self) -> None:
+        held, self._held = self._held, []
+        span_s = held[-1][0] - held[0][0]
+        fps = (len(held) - 1) / span_s if span_s > 0 else _LONE_FRAME_FPS
+        height, width = held[0][1].shape[:2]
+        self._size_wh = width, height
+        code = cv2.VideoWriter.fourcc(*_FOURCC[self._path.suffix])
+        writer = cv2.VideoWriter(str(_part(self._path)), code, min(max(fps, 1.0), 120.0), self._size_wh)
+        if not writer.isOpened():
+            raise OutputError(
+                f"cannot write {self._path}: OpenCV makes no such video of {width}x{height} at {fps:.1f} FPS"
+            )
+        self._writer = writer
+        for _, picture in held:
+            self._write(writer, picture)
+
+    def _write(self, writer: cv2.VideoWriter, picture: npt.NDArray[np.uint8]) -> None:
+        # A folder may hold pictures of several sizes; the writer would ignore the others without a word.
+        if picture.shape[:2] != (self._size_wh[1], self._size_wh[0]):
+            picture = np.asarray(cv2.resize(picture, self._size_wh), dtype=np.uint8)
+        writer.write(picture)
+        self._written += 1
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.part{path.suffix}")
+
+
+def _publish(part: Path, path: Path) -> None:
+    if path.exists():
+        raise OutputError(f"cannot write {path}: it appeared meanwhile; the result is in {part}")
+    try:
+        part.rename(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,194 @@
+"""What a run is told: settings, checked when they are made, and the command line that gives them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import edge
+from edge.camera import PictureSettings
+from edge.errors import ConfigError
+from edge.faces import DetectorSettings
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _detect_threads() -> int:
+    # A Pi 4 detects three times as fast on its four cores as on one.
+    return min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run.
+
+    Attributes:
+        source: where pictures come from, as `open_source` reads it.
+        picture: size, rotation and mirroring.
+        detector: how faces are looked for.
+        fast: a recording as fast as it goes instead of as recorded.
+        max_frames: frames to process, at least 1; None for no limit.
+        output: what standard output shows.
+        annotate: where to write what was seen; None writes nothing.
+        emotion_model: network or contract; None takes the one that is installed.
+        gender_model: likewise.
+        cascade: cascade file; None takes OpenCV's.
+        threads: processor threads of each network, 1 to 64.
+        detect_threads: processor threads of the detection, 1 to 64.
+        log_level: the least severe message that is logged.
+    """
+
+    source: str = "auto"
+    picture: PictureSettings = field(default_factory=PictureSettings)
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    fast: bool = False
+    max_frames: int | None = None
+    output: Literal["console", "jsonl"] = "console"
+    annotate: Path | None = None
+    emotion_model: Path | None = None
+    gender_model: Path | None = None
+    cascade: Path | None = None
+    threads: int = 1
+    detect_threads: int = field(default_factory=_detect_threads)
+    log_level: LogLevel = "info"
+
+    def __post_init__(self) -> None:
+        if self.max_frames is not None and self.max_frames < 1:
+            raise ConfigError(f"--max-frames {self.max_frames}: must be at least 1")
+        for option, threads in (("--threads", self.threads), ("--detect-threads", self.detect_threads)):
+            if not 1 <= threads <= 64:
+                raise ConfigError(f"{option} {threads}: must be 1 to 64")
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a wrong option, as for every other error, instead of the usage and a line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see --help)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. Parsing raises ConfigError for what it does not know."""
+    top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="run|check|schema")
+    for name, text in (
+        ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
+        ("check", "open networks, cascade and source, say what was found, and exit"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_options(command)
+    text = "print the JSON Schema of a line of --output jsonl"
+    commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
+    return top
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings that a parsed `run` or `check` asks for.
+
+    Raises:
+        ConfigError: a value cannot be.
+    """
+    given = dict(vars(arguments))
+    del given["command"]
+    picture = PictureSettings(*(given.pop(name) for name in ("size_wh", "rotate", "mirror")))
+    detector = DetectorSettings(
+        *(given.pop(name) for name in ("side", "scale_factor", "min_neighbors", "min_face"))
+    )
+    return Settings(picture=picture, detector=detector, **given)
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    defaults = Settings()
+    add = command.add_argument
+    add(
+        "--source",
+        default=defaults.source,
+        help="auto (a camera if one answers, else the demo), demo, 0 or /dev/video0, picamera2://0, csi://0, "
+        "gst://PIPELINE, rtsp://..., a video or a folder of pictures (%(default)s)",
+    )
+    add(
+        "--size",
+        dest="size_wh",
+        type=_size,
+        metavar="WxH",
+        help="picture size before rotation (what the source has)",
+    )
+    add("--rotate", type=int, choices=(0, 90, 180, 270), default=0, help="degrees clockwise (%(default)s)")
+    add("--mirror", action="store_true", help="exchange left and right")
+    add("--fast", action="store_true", help="play a recording as fast as it goes, not as it was recorded")
+    add("--max-frames", type=int, metavar="N", help="stop after N processed frames")
+    add(
+        "--output",
+        choices=("console", "jsonl"),
+        default=defaults.output,
+        help="what standard output shows: a view for people or a line of JSON per frame (%(default)s)",
+    )
+    add(
+        "--annotate",
+        type=Path,
+        metavar="FILE",
+        help="draw on the frames into a new .mp4 or .avi, the last into a .png",
+    )
+    add("--emotion-model", type=Path, metavar="FILE", help=".tflite or .json (the one installed)")
+    add("--gender-model", type=Path, metavar="FILE", help=".tflite or .json (the one installed)")
+    add("--threads", type=int, default=defaults.threads, metavar="N", help="for the networks (%(default)s)")
+    detection = command.add_argument_group("detection")
+    add = detection.add_argument
+    detector = defaults.detector
+    add("--cascade", type=Path, metavar="FILE", help="Haar cascade (OpenCV's frontal face)")
+    add(
+        "--detect-side",
+        dest="side",
+        type=int,
+        default=detector.side,
+        metavar="PX",
+        help="longer side of the reduced copy that is searched (%(default)s)",
+    )
+    add(
+        "--detect-scale",
+        dest="scale_factor",
+        type=float,
+        default=detector.scale_factor,
+        metavar="F",
+        help="between two sizes of faces (%(default)s)",
+    )
+    add(
+        "--detect-neighbors",
+        dest="min_neighbors",
+        type=int,
+        default=detector.min_neighbors,
+        metavar="N",
+        help="hits that make a face (%(default)s)",
+    )
+    add(
+        "--min-face",
+        type=float,
+        default=detector.min_face,
+        metavar="SHARE",
+        help="smallest face, as a share of the picture's height (%(default)s)",
+    )
+    add(
+        "--detect-threads",
+        type=int,
+        default=defaults.detect_threads,
+        metavar="N",
+        help="(the processor's cores, 4 at most)",
+    )
+    command.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default=defaults.log_level,
+        help="(%(default)s)",
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected WIDTHxHEIGHT, such as 640x480") from None

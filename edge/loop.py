@@ -1,0 +1,113 @@
+"""The loop: the only place that knows the order in which a frame is worked on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+
+from edge.camera import Camera
+from edge.classifier import FaceReader
+from edge.faces import Detector
+from edge.identity import Identities
+from edge.meter import Meter
+from edge.sinks import Sink
+from edge.types import Face, Frame, Report
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What a frame goes through, in this order; opened and closed by whoever made them."""
+
+    camera: Camera
+    detector: Detector
+    reader: FaceReader
+    meter: Meter
+    sinks: Sequence[Sink]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to.
+
+    Attributes:
+        frames: processed.
+        seconds: from the first look at the source to the end.
+        dropped: pictures that were replaced by newer ones before they were read.
+        frames_with_face: of the processed ones.
+        people: identities given; a face that was lost for long counts again.
+        emotions: how often each label was the first.
+        genders: likewise.
+    """
+
+    frames: int
+    seconds: float
+    dropped: int
+    frames_with_face: int
+    people: int
+    emotions: Mapping[str, int]
+    genders: Mapping[str, int]
+
+    def __str__(self) -> str:
+        fps = self.frames / self.seconds if self.seconds else 0.0
+        return (
+            f"{self.frames} frames in {self.seconds:.1f} s ({fps:.1f} FPS), {self.dropped} dropped; "
+            f"a face in {self.frames_with_face} of them; identities: {self.people}; "
+            f"emotion: {_counts(self.emotions)}; apparent gender: {_counts(self.genders)}"
+        )
+
+
+def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
+    """Reads frames until the source ends, enough were processed or `stop` is set.
+
+    Args:
+        stages: what a frame goes through.
+        stop: looked at before every frame, and at least every `camera.TICK_S` while there is none.
+        max_frames: how many to process; None for no limit.
+
+    Raises:
+        CameraError: the source broke.
+        OutputError: a sink cannot write any more.
+        BrokenPipeError: nobody reads what a sink writes.
+    """
+    camera, meter = stages.camera, stages.meter
+    identities = Identities()
+    emotions: Counter[str] = Counter()
+    genders: Counter[str] = Counter()
+    frames = frames_with_face = people = 0
+    started_s = meter.clock()
+    for frame in camera:
+        if stop.is_set():
+            break
+        if frame is None:
+            continue
+        faces = _see(frame, stages, identities)
+        report = Report(frame.index, frame.captured_at, meter.tick(camera.captured, camera.dropped), faces)
+        for sink in stages.sinks:
+            sink.send(frame, report)
+        frames += 1
+        frames_with_face += bool(faces)
+        people = max(people, *(face.id for face in faces), 0)
+        emotions.update(face.emotion.label for face in faces)
+        genders.update(face.gender.label for face in faces)
+        if frames == max_frames:
+            break
+    seconds = meter.clock() - started_s
+    return Summary(frames, seconds, camera.dropped, frames_with_face, people, emotions, genders)
+
+
+def _see(frame: Frame, stages: Stages, identities: Identities) -> tuple[Face, ...]:
+    detections = stages.detector.detect(frame.gray)
+    boxes = [detection.box for detection in detections]
+    ids = identities.assign(boxes, frame.captured_at)
+    readings = stages.reader.read(frame.gray, boxes)
+    return tuple(
+        Face(id_, detection, emotion, gender)
+        for id_, detection, (emotion, gender) in zip(ids, detections, readings, strict=True)
+    )
+
+
+def _counts(labels: Mapping[str, int]) -> str:
+    ordered = sorted(labels.items(), key=lambda item: -item[1])
+    return ", ".join(f"{label} {count}" for label, count in ordered) or "none"

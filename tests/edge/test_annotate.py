@@ -1,0 +1,152 @@
+import resource
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.annotate import draw, open_annotation
+from edge.errors import ConfigError, OutputError
+from edge.types import Box
+
+BOX = Box(100, 100, 60, 60)
+
+
+def frames_of(path):
+    video = cv2.VideoCapture(str(path))
+    fps = video.get(cv2.CAP_PROP_FPS)
+    pictures = []
+    while (read := video.read())[0]:
+        pictures.append(read[1])
+    video.release()
+    return fps, pictures
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("seen.jpg", r"expected a file name ending in \.mp4, \.avi or \.png"),
+        ("seen", "expected a file name ending"),
+        ("old.mp4", "exists; remove it or choose another name"),
+        ("nowhere/seen.mp4", "there is no folder .*nowhere"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_at_once(tmp_path, name, message):
+    (tmp_path / "old.mp4").write_text("mine")
+    with pytest.raises(ConfigError, match=message) as caught:
+        open_annotation(tmp_path / name)
+    assert caught.value.exit_code == 2
+    assert (tmp_path / "old.mp4").read_text() == "mine"
+
+
+def test_a_picture_is_the_last_frame_and_appears_at_the_end(tmp_path, frame_and_report):
+    path = tmp_path / "seen.png"
+    sink = open_annotation(path)
+    sink.send(*frame_and_report(0))
+    frame, report = frame_and_report(1, BOX)
+    sink.send(frame, report)
+    expected = draw(frame.gray, report.faces)
+    frame.gray[:] = 0  # the camera's again
+    assert not path.exists()
+    sink.close()
+    np.testing.assert_array_equal(cv2.imread(str(path)), expected)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["seen.png"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 20])
+def test_a_video_has_every_frame_at_the_recorded_pace(tmp_path, frame_and_report, suffix, count):
+    path = tmp_path / f"seen{suffix}"
+    sink = open_annotation(path)
+    for number in range(count):
+        sink.send(*frame_and_report(number, BOX))
+        assert not path.exists()
+    sink.close()
+    fps, pictures = frames_of(path)
+    assert len(pictures) == count
+    assert fps == pytest.approx(12 if count > 1 else 10)
+    assert pictures[0].shape == (240, 320, 3)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_frames_of_another_size_are_fitted(tmp_path, frame_and_report):
+    sink = open_annotation(tmp_path / "seen.avi")
+    for number in range(12):
+        sink.send(*frame_and_report(number, BOX, size_wh=(320, 240) if number % 2 else (161, 163)))
+    sink.close()
+    assert len(frames_of(tmp_path / "seen.avi")[1]) == 12
+
+
+@pytest.mark.parametrize("name", ["seen.png", "seen.avi"])
+def test_a_file_that_appeared_meanwhile_is_left_alone(tmp_path, frame_and_report, name):
+    path = tmp_path / name
+    sink = open_annotation(path)
+    sink.send(*frame_and_report(0, BOX))
+    path.write_text("somebody else's")
+    with pytest.raises(OutputError, match="appeared meanwhile") as caught:
+        sink.close()
+    assert caught.value.exit_code == 4
+    assert path.read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize("name", ["seen.png", "seen.mp4", "seen.avi"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
+    code = f"""
+import numpy as np
+from pathlib import Path
+from edge.annotate import open_annotation
+from edge.errors import OutputError
+from edge.types import Frame, Rates, Report
+sink = open_annotation(Path({str(tmp_path / name)!r}))
+noise = np.random.default_rng(0)
+try:
+    for number in range(30):
+        gray = noise.integers(0, 256, (240, 320)).astype(np.uint8)
+        sink.send(Frame(number, number / 12, gray), Report(number, number / 12, Rates(0, 0, 0), ()))
+    sink.close()
+except OutputError as error:
+    print(error)
+"""
+    # A limit on the size of files is the nearest thing to a full disk that needs no rights.
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith(f"cannot write {tmp_path / name}: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_drawn_is_the_box_and_a_label_beside_it(frame_and_report):
+    frame, report = frame_and_report(0, BOX)
+    picture = draw(frame.gray, report.faces)
+    assert picture.shape == (240, 320, 3)
+    assert picture.dtype == np.uint8
+    changed = (picture != 90).any(axis=2)
+    assert not changed[102:158, 102:158].any()  # the face itself stays visible
+    assert changed[100, 100:160].all()
+    assert changed[100:160, 100].all()
+    assert changed[:100].sum() > 1000
+
+
+@pytest.mark.parametrize(
+    "box", [Box(0, 0, 60, 60), Box(260, 0, 60, 60), Box(0, 180, 60, 60), Box(260, 180, 60, 60)]
+)
+def test_a_label_is_never_cut_off_at_an_edge(frame_and_report, box):
+    def label_pixels(box):
+        frame, report = frame_and_report(0, box)
+        changed = (draw(frame.gray, report.faces) != 90).any(axis=2)
+        changed[box.y : box.y + box.height, box.x : box.x + box.width] = False
+        return changed.sum()
+
+    assert label_pixels(box) == label_pixels(BOX)
+
+
+@pytest.mark.parametrize("wh", [(1, 1), (16, 16), (64, 48), (120, 640), (640, 20), (1920, 1080)])
+def test_pictures_of_every_size_can_be_drawn_on(frame_and_report, wh):
+    frame, report = frame_and_report(0, Box(0, 0, *wh), size_wh=wh)
+    assert draw(frame.gray, report.faces).shape == (wh[1], wh[0], 3)

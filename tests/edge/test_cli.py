@@ -1,0 +1,210 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+
+import edge
+from edge.__main__ import main
+from edge.sinks import SCHEMA_PATH
+
+FULL = Path("/dev/full")
+LIMIT_S = 60  # for a machine that does something else besides
+
+
+@pytest.fixture(scope="module")
+def options(models):
+    return [
+        *("--emotion-model", str(models / "tiny_emotion.json")),
+        *("--gender-model", str(models / "tiny_gender.tflite")),
+    ]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory, happy):
+    """Eight frames, a face in all but the first two."""
+    path = tmp_path_factory.mktemp("clip") / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 480))
+    for number in range(8):
+        writer.write(cv2.cvtColor(happy if number > 1 else np.full_like(happy, 128), cv2.COLOR_GRAY2BGR))
+    writer.release()
+    return path
+
+
+def start(*arguments, **more):
+    command = [sys.executable, "-W", "error", "-m", "edge", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_a_video_becomes_a_line_per_frame_and_a_summary(clip, options, tmp_path):
+    seen = tmp_path / "seen.mp4"
+    code, out, err = finish(
+        start("run", "--source", clip, "--fast", "--output", "jsonl", "--annotate", seen, *options)
+    )
+    assert code == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    schema = json.loads(SCHEMA_PATH.read_text())
+    for line in lines:
+        jsonschema.validate(line, schema, jsonschema.Draft202012Validator)
+    assert [line["frame"] for line in lines] == list(range(8))
+    assert [line["time"] for line in lines] == [number / 10 for number in range(8)]
+    assert [[face["id"] for face in line["faces"]] for line in lines] == [[], [], *[[1]] * 6]
+    assert re.search(
+        r"^emotiny: 8 frames in .* a face in 6 of them; identities: 1; emotion: \w+ 6", err, re.M
+    )
+    video = cv2.VideoCapture(str(seen))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 8
+    video.release()
+
+
+def test_the_console_is_for_people(clip, options):
+    code, out, _ = finish(start("run", "--source", clip, "--fast", "--max-frames", 4, *options))
+    assert code == 0
+    assert re.search(
+        r"FPS processed, .* captured, 0 dropped  \|  #1 \w+ \d+%, apparent gender \w+ \d+%$", out, re.M
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order(options, number):
+    process = start("run", "--source", "demo", "--output", "jsonl", *options)
+    first = json.loads(process.stdout.readline())
+    process.send_signal(number)
+    signalled_s = time.monotonic()
+    code, out, err = finish(process)
+    # It takes well under a second; the rest is for a machine that does something else besides.
+    assert time.monotonic() - signalled_s < 10
+    assert code == 0
+    assert [json.loads(line)["frame"] for line in out.splitlines()][:1] in ([], [first["frame"] + 1])
+    assert re.search(r"^emotiny: \d+ frames in ", err, re.M)
+
+
+@pytest.mark.parametrize("output", ["jsonl", "console"])
+def test_a_reader_that_leaves_ends_it_quietly(options, output):
+    process = start("run", "--source", "demo", "--fast", "--output", output, *options)
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    code, _, err = finish(process)
+    assert code == 0
+    assert "emotiny" not in err
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["run", "schema"])
+def test_a_full_disk_is_exit_4(clip, options, command):
+    more = ["--source", str(clip), "--fast", "--output", "jsonl", *options] if command == "run" else []
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", command, *more],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1] == "emotiny: error: cannot write to <stdout>: No space left on device"
+
+
+def test_check_says_what_was_found(options, capsys):
+    assert main(["check", "--source", "demo", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "emotion model: tiny_emotion, 263 parameters"
+    assert lines[1] == "gender model: tiny_gender, 178 parameters"
+    assert lines[2].startswith("cascade: /")
+    assert re.fullmatch(r"source: .*demo.*, \d+x\d+", lines[3])
+
+
+def test_schema_is_printed(capsys):
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(SCHEMA_PATH.read_text())
+
+
+def test_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"emotiny {edge.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "the following arguments are required: run|check|schema"),
+        (["fly"], 2, "invalid choice: 'fly'"),
+        (["run", "--colour"], 2, "unrecognized arguments: --colour"),
+        (["run", "--max", "3"], 2, "unrecognized arguments: --max 3"),
+        (["run", "--size", "640"], 2, "argument --size: '640': expected WIDTHxHEIGHT"),
+        (["run", "--size", "1x1"], 2, "picture size 1x1: each side must be 16 to 8192"),
+        (["run", "--rotate", "45"], 2, "argument --rotate: invalid choice: 45"),
+        (["run", "--max-frames", "0"], 2, "--max-frames 0: must be at least 1"),
+        (["run", "--max-frames", "x"], 2, "argument --max-frames: invalid int value: 'x'"),
+        (["run", "--threads", "0"], 2, "--threads 0: must be 1 to 64"),
+        (["run", "--detect-side", "9"], 2, "detector side 9: must be 48 to 4096"),
+        (["run", "--output", "xml"], 2, "argument --output: invalid choice: 'xml'"),
+        (["run", "--annotate", "out.gif"], 2, "annotation out.gif: expected a file name ending in"),
+        (["run", "--cascade", "none.xml"], 2, "cascade none.xml: cannot be read: No such file or directory"),
+        (["run", "--emotion-model", "none.tflite"], 2, "cannot read none.tflite: No such file or directory"),
+        (["run", "--source", "none.mp4"], 1, "none.mp4"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments, code, message, options, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    models = options if arguments[:1] == ["run"] else []
+    assert main([*arguments[:1], *models, *arguments[1:]]) == code
+    out, err = capsys.readouterr()
+    line = err.splitlines()[-1]
+    assert line.startswith("emotiny: error: ")
+    assert message in line
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_annotation_is_refused_before_anything_starts(clip, options, tmp_path, capsys):
+    (tmp_path / "old.png").write_text("mine")
+    arguments = ["--source", str(clip), "--output", "jsonl", "--annotate", str(tmp_path / "old.png")]
+    assert main(["run", *arguments, *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "exists; remove it or choose another name" in err
+    assert (tmp_path / "old.png").read_text() == "mine"
+
+
+def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert main(["run"]) == 2
+    assert "pip install 'opencv-python-headless>=4.10,<5'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("runtime", ["", "tflite"])
+def test_nothing_of_the_desktop_is_imported_on_a_device(clip, options, runtime):
+    code = (
+        "import sys; from edge.__main__ import main; code = main(sys.argv[1:]); "
+        "heavy = {'tensorflow', 'keras', 'imgaug', 'matplotlib', 'pandas', 'train', 'quantize'}; "
+        "print(code, sorted(heavy & sys.modules.keys()), file=sys.stderr)"
+    )
+    arguments = ["run", "--source", str(clip), "--fast", "--max-frames", "3", *options]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        env=os.environ | {"EMOTINY_RUNTIME": runtime},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1] == "0 []", done.stderr

@@ -1,0 +1,103 @@
+from threading import Event
+
+import numpy as np
+import pytest
+
+from edge.errors import CameraError
+from edge.faces import HaarDetector
+from edge.loop import Stages, run
+from edge.meter import Meter
+from edge.replay import ReplayCamera
+from edge.sinks import MemorySink
+
+EMPTY = np.full((480, 640), 128, np.uint8)
+
+
+class Clock:
+    """Every look at it takes a quarter of a second."""
+
+    now = 0.0
+
+    def __call__(self):
+        self.now += 0.25
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return HaarDetector()
+
+
+@pytest.fixture
+def stages(detector, reader):
+    def make(pictures, *more_sinks, times=None):
+        sinks = (MemorySink(), *more_sinks)
+        return Stages(ReplayCamera(pictures, times), detector, reader, Meter(Clock()), sinks)
+
+    return make
+
+
+def test_every_picture_becomes_a_report(stages, happy, face_box):
+    parts = stages([happy, None, happy, EMPTY, happy])
+    summary = run(parts, Event())
+    reports = parts.sinks[0].reports
+    assert [report.frame for report in reports] == [0, 1, 2, 3]
+    assert [report.captured_at for report in reports] == [0, 1 / 15, 2 / 15, 3 / 15]
+    assert [[face.id for face in report.faces] for report in reports] == [[1], [1], [], [1]]
+    assert all(face.detection.box.iou(face_box) > 0.5 for report in reports for face in report.faces)
+    assert reports[0].faces[0].emotion == reports[3].faces[0].emotion
+    assert reports[-1].rates.processed_fps == pytest.approx(2)  # two looks at the clock a frame
+    assert (summary.frames, summary.frames_with_face, summary.people, summary.dropped) == (4, 3, 1, 0)
+    assert sum(summary.emotions.values()) == sum(summary.genders.values()) == 3
+
+
+def test_a_face_that_comes_back_later_is_somebody_new(stages, happy):
+    parts = stages([happy, EMPTY, happy], times=[0, 1, 2.5])
+    assert run(parts, Event()).people == 2
+    assert [[face.id for face in report.faces] for report in parts.sinks[0].reports] == [[1], [], [2]]
+
+
+def test_it_ends_after_as_many_frames_as_wanted(stages, happy):
+    parts = stages([happy, None, happy, happy])
+    assert run(parts, Event(), max_frames=2).frames == 2
+    assert len(parts.sinks[0].reports) == 2
+
+
+def test_it_ends_when_it_is_stopped(stages):
+    stop = Event()
+
+    class Stopper(MemorySink):
+        def send(self, frame, report):
+            super().send(frame, report)
+            if report.frame == 1:
+                stop.set()
+
+    parts = stages([EMPTY] * 9, Stopper())
+    assert run(parts, stop).frames == 2
+    assert [len(sink.reports) for sink in parts.sinks] == [2, 2]
+
+
+def test_it_ends_when_it_is_stopped_while_nothing_comes(stages):
+    stop = Event()
+    stop.set()
+    assert run(stages([None] * 9), stop).frames == 0
+
+
+def test_a_source_without_pictures_makes_an_empty_summary(stages):
+    assert "0 frames" in str(run(stages([]), Event()))
+
+
+def test_a_source_that_breaks_is_not_hidden(stages):
+    parts = stages([EMPTY])
+    parts.camera.close()
+    with pytest.raises(CameraError):
+        run(parts, Event())
+
+
+def test_the_summary_reads_as_a_line(stages, happy):
+    line = str(run(stages([happy, EMPTY]), Event()))
+    assert line.startswith(
+        "2 frames in 1.2 s (1.6 FPS), 0 dropped; a face in 1 of them; identities: 1; emotion: "
+    )
+    assert "; apparent gender: " in line
+    assert line.endswith(" 1")
