@@ -1,0 +1,96 @@
+"""Wrong words and missing things on the command lines of train and quantize: one line, the right code."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.train
+
+from quantize.__main__ import main as quantize_main  # noqa: E402
+from train.__main__ import main as train_main  # noqa: E402
+
+TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
+
+
+@pytest.mark.parametrize(
+    ("main", "words", "code", "said"),
+    [
+        (
+            train_main,
+            ["fit", "emotions"],
+            2,
+            "no recipe 'emotions'; expected one of emotion-base, emotion, gender",
+        ),
+        (train_main, ["fit", "emotion-base", "--data", "{}"], 3, "no emotion data in '{}': get FER-2013"),
+        (train_main, ["fit", "gender", "--data", "{}"], 3, "no gender data in '{}': get UTKFace"),
+        (train_main, ["fit", "--out", "x"], 2, "--out names one run's folder"),
+        (
+            train_main,
+            ["fit", "emotion", "--runs", "{}"],
+            3,
+            "emotion goes on from {}/emotion-base/best.keras",
+        ),
+        (train_main, ["fit", "emotion-base", "--epochs", "0", "--data", "{}"], 2, "0 epochs"),
+        (train_main, ["framing", "--data", "{}"], 3, "no emotion data"),
+        (quantize_main, ["run", "emotions"], 2, "no task 'emotions'; expected emotion or gender"),
+        (quantize_main, ["run", "--models", "{}/none"], 2, "{}/none: no such folder"),
+        (quantize_main, ["run", "--models", "{}", "--data", "{}"], 3, "no emotion data"),
+        (quantize_main, ["inspect", "{}/none.tflite"], 2, "{}/none.tflite: No such file"),
+    ],
+)
+def test_one_line_and_the_exit_code(tmp_path, capsys, main, words, code, said):
+    folder = str(tmp_path)
+    assert main([word.replace("{}", folder) for word in words]) == code
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.partition(": error: ")[2].startswith(said.replace("{}", folder))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [(lambda _: b"no network", "not a TFLite file"), (lambda content: content[:1500], "cannot open it")],
+)
+def test_inspect_refuses_what_is_no_tflite(tmp_path, capsys, spoil, said):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(spoil(TINY.read_bytes()))
+    assert quantize_main(["inspect", str(path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_inspect_says_what_a_file_holds(capsys):
+    assert quantize_main(["inspect", str(TINY)]) == 0
+    printed = capsys.readouterr().out
+    assert "float tensors: none" in printed
+    assert "parameters as stored" in printed
+
+
+def test_evaluate_without_a_run(tmp_path, capsys):
+    rows = [f"{number % 7},{' '.join(['9'] * 2304)},PublicTest" for number in range(7)]
+    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    assert train_main(["evaluate", "emotion", "--data", str(tmp_path), "--runs", str(tmp_path)]) == 3
+    assert "no trained network in" in capsys.readouterr().err
+
+
+def test_demo_faces_are_the_averages_of_each_label(tmp_path):
+    rows = []
+    for number in range(70):
+        pixels = np.full((48, 48), 20 * (number % 7) + number // 7, np.uint8)
+        pixels[10:20, 10:20] += 100
+        rows.append(f"{number % 7},{' '.join(map(str, pixels.ravel()))},Training")
+    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    out = tmp_path / "faces"
+    assert train_main(["demo-faces", "--data", str(tmp_path), "--out", str(out)]) == 0
+    face = cv2.imread(str(out / "happy.png"), cv2.IMREAD_GRAYSCALE)
+    assert (face[10:20, 10:20] == 255).all()
+    assert face[0, 0] == 0
+
+
+@pytest.mark.parametrize("task", ["emotion", "gender"])
+def test_the_committed_calibration_lists_are_even_and_hold_no_picture_twice(task):
+    from quantize.calibrate import LISTS, PER_LABEL
+
+    held = json.loads((LISTS / f"{task}.json").read_text())
+    assert len(held["ids"]) == len(set(held["ids"])) == PER_LABEL[task] * (7 if task == "emotion" else 2)

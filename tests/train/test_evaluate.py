@@ -1,0 +1,38 @@
+"""Figures against hand-counted ones."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from train.evaluate import by_group, evaluate, save_confusion_png, save_json
+
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PREDICTED = np.array([0, 0, 1, 1, 0, 1])
+
+
+def test_counts_accuracy_recall_and_macro_f1():
+    result = evaluate("toy val", ("a", "b", "c"), LABELS, PREDICTED)
+    assert result.confusion.tolist() == [[2, 1, 0], [1, 1, 0], [0, 1, 0]]
+    assert result.count == 6
+    assert result.accuracy == pytest.approx(3 / 6)
+    np.testing.assert_allclose(result.recall, [2 / 3, 1 / 2, 0])
+    # F1: a 4/6, b 2/5, c 0
+    assert result.macro_f1 == pytest.approx((4 / 6 + 2 / 5 + 0) / 3)
+
+
+def test_files_hold_the_same_figures(tmp_path):
+    result = evaluate("toy val", ("a", "b", "c"), LABELS, PREDICTED)
+    save_json(result, tmp_path / "val.json")
+    held = json.loads((tmp_path / "val.json").read_text())
+    assert held["accuracy"] == 0.5
+    assert held["confusion"] == result.confusion.tolist()
+    save_confusion_png(result, tmp_path / "val.png", "toy")
+    assert cv2.imread(str(tmp_path / "val.png")).shape[0] > 200
+
+
+def test_groups_leave_out_what_is_empty():
+    hits = np.array([True, False, True])
+    groups = {"x": np.array([True, True, False]), "none": np.zeros(3, bool)}
+    assert by_group(groups, hits) == {"x": {"count": 2, "accuracy": 0.5}}

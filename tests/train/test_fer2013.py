@@ -1,0 +1,167 @@
+"""FER-2013 in each of its forms, whole and damaged. Small sets in the true form are written by the tests."""
+
+import csv
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from train.data import find_data, load_fer2013
+
+USAGES = ("Training", "Training", "PublicTest", "PrivateTest")
+
+
+def write_csv(path, rows=280, change=None, header=("emotion", "pixels", "Usage")):
+    """A set of as many rows, three quarters of it in two splits; `change(number, row)` may spoil rows."""
+    random = np.random.default_rng(0)
+    with path.open("w", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(header)
+        for number in range(rows):
+            pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
+            row = [str(number % 7), pixels, USAGES[number % 4]]
+            if change:
+                row = change(number, row)
+            writer.writerow(row)
+    return path
+
+
+def test_csv_gives_pictures_labels_and_published_splits(tmp_path):
+    data = load_fer2013(write_csv(tmp_path / "fer2013.csv"))
+    first = np.random.default_rng(0).integers(0, 256, 48 * 48)
+    assert data.images.shape == (280, 48, 48)
+    assert data.images.dtype == np.uint8
+    np.testing.assert_array_equal(data.images[0].ravel(), first)
+    assert data.labels.tolist() == [number % 7 for number in range(280)]
+    assert data.label_names == EMOTIONS
+    assert data.splits[:4].tolist() == ["train", "train", "val", "test"]
+    assert data.bad_rows == ()
+
+
+def test_archive_equals_csv(tmp_path):
+    plain = write_csv(tmp_path / "fer2013.csv")
+    with tarfile.open(tmp_path / "fer2013.tar.gz", "w:gz") as archive:
+        archive.add(plain, "fer2013/fer2013.csv")
+    assert load_fer2013(tmp_path / "fer2013.tar.gz").fingerprint() == load_fer2013(plain).fingerprint()
+
+
+def test_folders_give_ids_of_the_same_pictures(tmp_path):
+    data = load_fer2013(write_csv(tmp_path / "fer2013.csv"))
+    for number, image in enumerate(data.images):
+        split = "test" if data.splits[number] == "test" else "train"
+        folder = tmp_path / "set" / split / EMOTIONS[data.labels[number]]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+    folders = load_fer2013(tmp_path / "set")
+    assert sorted(folders.ids) == sorted(data.ids)
+    # A tenth of train/ is held out for validation: 210 pictures, by their content.
+    assert 5 <= (folders.splits == "val").sum() <= 45
+    assert (folders.splits == "test").sum() == 70
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda row: [row[0], "1 2 3", row[2]], "3 pixels, expected 2304"),
+        (lambda row: [row[0], row[1].replace(" ", " x", 1), row[2]], "expected whole numbers from 0 to 255"),
+        (lambda row: [row[0], "256 " + row[1].split(" ", 1)[1], row[2]], "pixel '256'"),
+        (lambda row: [row[0], "-1 " + row[1].split(" ", 1)[1], row[2]], "pixel '-1'"),
+        (lambda row: ["7", *row[1:]], "emotion '7', expected 0 to 6"),
+        (lambda row: ["", *row[1:]], "emotion ''"),
+        (lambda row: [*row[:2], "Test"], "Usage 'Test'"),
+        (lambda row: row[:1], "1 columns, expected 3"),
+        (lambda row: [], "0 columns"),
+    ],
+)
+def test_a_bad_row_is_left_out_and_reported_with_its_line(tmp_path, caplog, spoil, why):
+    path = write_csv(tmp_path / "fer2013.csv", change=lambda number, row: spoil(row) if number == 9 else row)
+    data = load_fer2013(path)
+    assert len(data) == 279
+    assert [row.where for row in data.bad_rows] == ["line 11"]
+    assert why in data.bad_rows[0].why
+    assert "line 11" in caplog.text
+    assert why in caplog.text
+
+
+def test_many_bad_rows_end_the_run(tmp_path):
+    path = write_csv(
+        tmp_path / "fer2013.csv", change=lambda number, row: ["9", *row[1:]] if number < 3 else row
+    )
+    with pytest.raises(DataError, match=r"3 of 280 rows are bad, more than 1%.*line 2: emotion '9'"):
+        load_fer2013(path)
+
+
+def test_missing_column_names_it(tmp_path):
+    path = write_csv(tmp_path / "fer2013.csv", header=("emotion", "pixel", "Usage"))
+    with pytest.raises(DataError, match="no column pixels; expected emotion, pixels, Usage"):
+        load_fer2013(path)
+
+
+def test_truncated_archive(tmp_path):
+    plain = write_csv(tmp_path / "fer2013.csv")
+    whole = tmp_path / "fer2013.tar.gz"
+    with tarfile.open(whole, "w:gz") as archive:
+        archive.add(plain, "fer2013/fer2013.csv")
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(DataError, match="damaged or truncated archive"):
+        load_fer2013(whole)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all", b"\x1f\x8b" + bytes(20)])
+def test_not_an_archive(tmp_path, content):
+    path = tmp_path / "fer2013.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="damaged or truncated archive"):
+        load_fer2013(path)
+
+
+def test_archive_without_the_csv(tmp_path):
+    (tmp_path / "other.txt").write_text("x")
+    with tarfile.open(tmp_path / "fer2013.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "other.txt", "other.txt")
+    with pytest.raises(DataError, match=r"holds no fer2013\.csv"):
+        load_fer2013(tmp_path / "fer2013.tar.gz")
+
+
+def test_folders_with_a_foreign_label_and_a_broken_picture(tmp_path):
+    folder = tmp_path / "train" / "happy"
+    folder.mkdir(parents=True)
+    for number in range(120):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((48, 48), number, np.uint8))
+    (folder / "broken.png").write_bytes(b"no picture")
+    data = load_fer2013(tmp_path)
+    assert len(data) == 120
+    assert "broken.png" in data.bad_rows[0].where
+    (tmp_path / "train" / "bored").mkdir()
+    with pytest.raises(DataError, match="bored: not an emotion; expected one of angry"):
+        load_fer2013(tmp_path)
+
+
+def test_empty_folder(tmp_path):
+    (tmp_path / "train" / "happy").mkdir(parents=True)
+    with pytest.raises(DataError, match="no usable row"):
+        load_fer2013(tmp_path)
+
+
+@pytest.mark.parametrize("task", ["emotion", "gender"])
+def test_nothing_there_says_what_to_get_where_to_put_it_and_how_to_name_it(tmp_path, task):
+    with pytest.raises(
+        DataError, match=r"get .*put it into that folder.*DATA=FOLDER.*--data FOLDER"
+    ) as caught:
+        find_data(task, str(tmp_path))
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_the_set_may_be_named_itself(tmp_path):
+    path = write_csv(tmp_path / "mine.csv", rows=8)
+    assert find_data("emotion", str(path)) == path
+
+
+def test_part_of_a_split_that_is_not_there(tmp_path):
+    data = load_fer2013(write_csv(tmp_path / "a.csv", change=lambda _, row: [*row[:2], "Training"]))
+    with pytest.raises(DataError, match="no test rows"):
+        data.part("test")

@@ -1,0 +1,83 @@
+"""UTKFace as archive and as folder, whole and damaged."""
+
+import io
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import DataError
+from train.data import load_utkface
+
+
+def names(count=220):
+    return [
+        f"{number % 90 + 1}_{number % 2}_{number % 5}_2017010{number:010d}.jpg.chip.jpg"
+        for number in range(count)
+    ]
+
+
+def jpg(number, side=200):
+    picture = np.full((side, side, 3), number % 256, np.uint8)
+    return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+def write_tar(path, extra=()):
+    with tarfile.open(path, "w") as archive:
+        for number, name in enumerate(names()):
+            add(archive, name, jpg(number))
+        for name, content in extra:
+            add(archive, name, content)
+    return path
+
+
+def add(archive, name, content):
+    item = tarfile.TarInfo(f"UTKFace/{name}")
+    item.size = len(content)
+    archive.addfile(item, io.BytesIO(content))
+
+
+def test_archive_gives_labels_attributes_and_splits(tmp_path):
+    data = load_utkface(write_tar(tmp_path / "UTKFace.tar"))
+    assert data.images.shape == (220, 96, 96)
+    assert data.label_names == ("male", "female")
+    row = data.ids.index(names()[3])
+    assert (data.labels[row], data.attributes["age"][row], data.attributes["ethnicity"][row]) == (1, 4, 3)
+    assert set(data.splits) == {"train", "val", "test"}
+
+
+def test_splits_do_not_depend_on_form_or_order(tmp_path):
+    tar = load_utkface(write_tar(tmp_path / "UTKFace.tar"))
+    folder = tmp_path / "UTKFace"
+    folder.mkdir()
+    for number, name in reversed(list(enumerate(names()))):
+        (folder / name).write_bytes(jpg(number))
+    assert load_utkface(folder).fingerprint() == tar.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("39_1_20170116174525125.jpg.chip.jpg", jpg(1), "not <age>_<gender"),
+        ("39_2_0_20170116174525125.jpg.chip.jpg", jpg(1), "not <age>_<gender"),
+        ("39_1_0_20170116174525125.jpg.chip.jpg", b"no picture", "cannot be decoded"),
+        ("39_1_0_20170116174525125.jpg.chip.jpg", b"", "cannot be decoded"),
+    ],
+)
+def test_bad_files_are_left_out_and_reported(tmp_path, name, content, why):
+    data = load_utkface(write_tar(tmp_path / "UTKFace.tar", [(name, content)]))
+    assert len(data) == 220
+    assert [(row.where, why in row.why) for row in data.bad_rows] == [(name, True)]
+
+
+def test_truncated_archive(tmp_path):
+    path = write_tar(tmp_path / "UTKFace.tar")
+    path.write_bytes(path.read_bytes()[:300_000])
+    with pytest.raises(DataError, match="damaged or truncated"):
+        load_utkface(path)
+
+
+def test_folder_without_pictures(tmp_path):
+    with pytest.raises(DataError, match="no usable row"):
+        load_utkface(tmp_path)

@@ -1,0 +1,131 @@
+"""Augmentation with imgaug, imported here alone: it is unmaintained and must stay replaceable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import imgaug.augmenters as iaa
+import numpy as np
+
+from edge.preprocess import Framing, crop_face
+from edge.types import Box, Gray
+from train.data import Dataset
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a picture may be changed; each picture draws its own amounts, evenly up to these.
+
+    Attributes:
+        flip: chance of exchanging left and right, 0 to 1.
+        rotate_deg: rotation either way, degrees.
+        shift: shift along each axis either way, share of the side.
+        scale: enlargement or reduction, share of the side: 0.1 is 90 % to 110 %.
+        contrast: smallest and largest factor by which the contrast changes.
+        brightness: gray levels added either way.
+        blur: largest standard deviation of a Gaussian blur, pixels.
+        noise: largest standard deviation of added Gaussian noise, gray levels.
+    """
+
+    flip: float = 0.5
+    rotate_deg: float = 8.0
+    shift: float = 0.05
+    scale: float = 0.08
+    contrast: tuple[float, float] = (0.8, 1.2)
+    brightness: float = 15.0
+    blur: float = 0.0
+    noise: float = 0.0
+
+
+@dataclass(frozen=True)
+class View:
+    """How a network looks at a face: a square of `size` pixels, lying around the cascade's box."""
+
+    size: int
+    framing: Framing
+
+
+def augment(images: Gray, settings: Augmentation, seed: int) -> Gray:
+    """Changed copies of pictures.
+
+    Args:
+        images: (N, H, W) uint8.
+        settings: how far.
+        seed: the same seed gives the same result.
+
+    Returns:
+        (N, H, W) uint8.
+    """
+    pipeline = _pipeline(settings, seed)
+    changed = np.empty_like(images)
+    for start in range(0, len(images), _BATCH):
+        batch = images[start : start + _BATCH, :, :, np.newaxis]
+        changed[start : start + _BATCH] = pipeline(images=batch)[..., 0]
+    return changed
+
+
+def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -> Gray:
+    """One epoch's pictures: cropped anew where the set has boxes, then augmented.
+
+    The boxes themselves are jittered as the cascade's are (`python -m train framing` measures its spread)
+    and cut by the device's own function, so that what is trained is what is seen.
+
+    Args:
+        data: N rows.
+        view: how a network looks at a face.
+        settings: how far pictures and boxes are changed.
+        seed: the same seed gives the same result.
+
+    Returns:
+        (N, size, size) uint8.
+    """
+    if data.boxes is None:
+        return augment(data.images, settings, seed)
+    random = np.random.default_rng(seed)
+    jittered = [_jitter(box, settings, random) for box in data.boxes]
+    # The boxes have moved and grown already; the warp only turns.
+    return augment(_crop(data.images, jittered, view), replace(settings, shift=0.0, scale=0.0), seed)
+
+
+def plain_images(data: Dataset, view: View) -> Gray:
+    """Every picture as the device would crop it, unchanged: (N, size, size) uint8."""
+    return data.images if data.boxes is None else _crop(data.images, data.boxes, view)
+
+
+def _crop(images: Gray, boxes: Sequence[Box], view: View) -> Gray:
+    pairs = zip(images, boxes, strict=True)
+    return np.stack([crop_face(image, box, view.size, view.framing) for image, box in pairs])
+
+
+def _jitter(box: Box, settings: Augmentation, random: np.random.Generator) -> Box:
+    scale = 1 + random.uniform(-settings.scale, settings.scale)
+    shift_x, shift_y = random.uniform(-settings.shift, settings.shift, 2)
+    width, height = round(box.width * scale), round(box.height * scale)
+    x = round(box.x + (box.width - width) / 2 + shift_x * box.width)
+    y = round(box.y + (box.height - height) / 2 + shift_y * box.height)
+    return Box(x, y, width, height)
+
+
+def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:
+    pipeline = iaa.Sequential(
+        [
+            iaa.Fliplr(settings.flip),
+            # One warp for everything geometric: a picture is resampled once.
+            iaa.Affine(
+                rotate=(-settings.rotate_deg, settings.rotate_deg),
+                translate_percent=dict.fromkeys("xy", (-settings.shift, settings.shift)),
+                scale=(1 - settings.scale, 1 + settings.scale),
+                mode="edge",
+            ),
+            iaa.LinearContrast(settings.contrast),
+            iaa.Add((-round(settings.brightness), round(settings.brightness))),
+            *([iaa.GaussianBlur((0, settings.blur))] if settings.blur else []),
+            *([iaa.AdditiveGaussianNoise(scale=(0, settings.noise))] if settings.noise else []),
+        ]
+    )
+    # Sequential(seed=...) would leave its children on imgaug's global generator.
+    pipeline.seed_(seed)
+    return pipeline
