@@ -1,0 +1,1 @@
+"""From a trained network to full-integer TFLite, its contract and its model card."""

@@ -1,0 +1,97 @@
+"""`python -m quantize`: run, inspect, calibration."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from edge.errors import ConfigError, EdgeError, ModelError
+from edge.labels import TASKS
+
+logger = logging.getLogger("quantize")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command and gives its exit code: 0, or the one of the error (see `edge.errors`)."""
+    options = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    # TensorFlow's start-up chatter would bury what a person has to read.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        options.run(options)
+    except EdgeError as error:
+        print(f"quantize: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("quantize: stopped; nothing half-written is left in models/", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m quantize", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="trained runs to int8 networks, contracts and cards")
+    run.set_defaults(run=_run)
+    run.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(TASKS)} (all)")
+    run.add_argument("--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)")
+    run.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="trained runs (%(default)s)")
+    run.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="(%(default)s)")
+    run.add_argument("--overwrite", action="store_true", help="replace networks of the same name")
+
+    inspect = commands.add_parser("inspect", help="what a .tflite file holds")
+    inspect.set_defaults(run=_inspect)
+    inspect.add_argument("file", type=Path)
+
+    draw = commands.add_parser("calibration", help="draw the calibration lists anew")
+    draw.set_defaults(run=_calibration)
+    draw.add_argument("--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from quantize.ship import quantize_run
+    from train.run import load_located
+
+    unknown = sorted(set(options.tasks) - set(TASKS))
+    if unknown:
+        raise ConfigError(f"no task {unknown[0]!r}; expected {' or '.join(TASKS)}")
+    if not options.models.is_dir():
+        raise ConfigError(f"{options.models}: no such folder")
+    for task in [task for task in TASKS if task in options.tasks or not options.tasks]:
+        data = load_located(task, options.data, options.runs / "cache")
+        quantize_run(options.runs / task, data, options.models, options.overwrite)
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from quantize.contents import read_contents
+
+    try:
+        contents = read_contents(options.file.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{options.file}: {error.strerror}") from error
+    except ModelError as error:
+        raise ModelError(f"{options.file}: {error}") from error
+    print(f"{options.file}: {contents.size_bytes} bytes, {contents.parameters} parameters as stored")
+    print(f"  weights and biases: {contents.weight_bytes} bytes; the rest is the graph and the scales")
+    print(f"  tensors quantized per channel: {contents.per_channel}")
+    print(f"  float tensors: {', '.join(contents.float_tensors) or 'none'}")
+    print("  " + ", ".join(f"{count} {name}" for name, count in contents.operators.items()))
+
+
+def _calibration(options: argparse.Namespace) -> None:
+    from quantize.calibrate import PER_LABEL, draw, save_list
+    from train.data import load
+
+    for task in TASKS:
+        data = load(task, options.data)
+        path = save_list(task, data, draw(data, PER_LABEL[task]))
+        logger.info("%s", path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The model card beside a network (Mitchell et al. 2019, arXiv:1810.03993), its figures from the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge.contract import Contract
+
+_MEANING = {
+    "emotion": """The label is the expression that an annotator saw in a picture of a face. It is not what the
+person feels, and people see it differently: FER-2013's label and the majority of the ten annotators of FER+
+agree on 63 % of the same pictures.""",
+    "gender": """The label is *apparent* gender: what UTKFace's authors noted for a picture (estimated by a
+network, checked by people), in two values. It is nobody's gender, and does not describe everyone.""",
+}
+_USE = """Meant for installations, research, statistics and home automation with the knowledge and consent of
+those before the camera. Not meant for, and in many places not lawful for: identifying people; decisions about
+a person (work, school, credit, insurance, police, borders, health). The EU AI Act (Regulation 2024/1689,
+article 5) forbids inferring emotions at work and in education save for medical or safety reasons, and asks
+that people be told (article 50)."""
+
+
+def model_card(contract: Contract) -> str:
+    """The card in Markdown."""
+    figures, training = contract.figures, contract.training
+    parts = [
+        f"# {contract.name}",
+        f"Reads {_what(contract)} from a {contract.size}x{contract.size} gray picture of a face.",
+        _table(
+            {
+                "labels": ", ".join(contract.labels),
+                "input": f"(1, {contract.size}, {contract.size}, 1) {contract.input_dtype}, plain pixels",
+                "output": f"(1, {len(contract.labels)}) {contract.output_dtype} {contract.output_kind}",
+                "crop": f"square, {contract.framing.margin:g} of the cascade's box "
+                f"(OpenCV haarcascade_frontalface_default), moved down by {contract.framing.shift_y:g} of it",
+                "parameters": f"{contract.parameters:,} weights and biases as stored",
+                "file": f"{contract.size_bytes:,} bytes, sha256 `{contract.sha256}`",
+            }
+        ),
+        "## What the labels mean",
+        _MEANING[contract.task],
+        "## Accuracy",
+        *(_results(split, result) for split, result in figures.items() if split in ("val", "test")),
+        "## Training",
+        _table({key: str(value) for key, value in training.items()}),
+        "## Use",
+        _USE,
+        "## Known failures",
+        _failures(figures),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(contract: Contract) -> str:
+    return "one of seven emotions" if contract.task == "emotion" else "apparent gender"
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())])
+
+
+def _results(split: str, result: Mapping[str, Any]) -> str:
+    int8 = result["int8"]
+    use = "checkpoints were chosen on it" if split == "val" else "seen by neither training nor selection"
+    text = (
+        f"On {int8['split']} ({int8['count']:,} pictures; {use}): accuracy **{int8['accuracy']:.1%}**, "
+        f"macro-F1 {int8['macro_f1']:.3f}, in int8 through the device's own code; "
+        f"{result['float_accuracy']:.1%} in float, same top label for {result['top1_agreement']:.1%}.\n\n"
+        + _table({f"recall of {name}": f"{value:.1%}" for name, value in int8["recall"].items()})
+    )
+    groups = result.get("groups", {})
+    if groups:
+        text += "\n\nBy group (the set's own annotation):\n\n" + _table(
+            {name: f"{group['accuracy']:.1%} of {group['count']}" for name, group in groups.items()}
+        )
+    return text
+
+
+def _failures(figures: Mapping[str, Any]) -> str:
+    best = figures.get("test", figures["val"])
+    recall = best["int8"]["recall"]
+    weakest = min(recall, key=recall.__getitem__)
+    text = (
+        f"Weakest label: {weakest}, {recall[weakest]:.1%} of its pictures are recognised. Faces turned away, "
+        "in strong side light, partly covered or smaller than about 30 pixels are read worse than this."
+    )
+    groups = best.get("groups", {})
+    if groups:
+        worst = min(groups, key=lambda name: groups[name]["accuracy"])
+        text += f" Worst group: {worst}, {groups[worst]['accuracy']:.1%} of {groups[worst]['count']}."
+    return text

@@ -1,0 +1,178 @@
+"""Conversion, inspection, comparison and shipping, on a toy network that was trained for a moment."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError, DataError, ModelError
+
+pytestmark = pytest.mark.train
+
+from edge.classifier import Classifier  # noqa: E402
+from edge.contract import read_model  # noqa: E402
+from quantize import calibrate, ship  # noqa: E402
+from quantize.contents import read_contents  # noqa: E402
+from quantize.export import scale_pixels, to_float, to_int8  # noqa: E402
+from quantize.verify import check_file, check_loss, compare  # noqa: E402
+from train.fit import fit, predict  # noqa: E402
+from train.run import load_best  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def run(toy, toy_recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    fit(replace(toy_recipe, epochs=2), toy, folder)
+    return folder
+
+
+@pytest.fixture
+def lists(toy, tmp_path, monkeypatch):
+    """A calibration list of the toy's own, where the shipping looks for it."""
+    calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
+    monkeypatch.setattr(
+        ship, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
+    )
+
+
+def test_int8_file_holds_integers_only_and_counts_as_the_spec_says(run, toy, toy_recipe):
+    model = load_best(run)
+    content = to_int8(model, toy.images[:70])
+    contents = read_contents(content)
+    assert contents.float_tensors == ()
+    assert contents.per_channel > 4
+    assert contents.size_bytes == len(content)
+    assert contents.parameters == toy_recipe.spec.stored_parameters()
+    assert "CONV_2D" in contents.operators
+    assert read_contents(to_float(model)).float_tensors != ()
+
+
+def test_calibration_must_span_all_pixels(run, toy):
+    with pytest.raises(ConfigError, match="span 0 to 200, expected 0 to 255"):
+        to_int8(load_best(run), np.minimum(toy.images[:10], 200))
+
+
+def test_pixels_scale_to_what_int8_holds():
+    pixels = np.array([[[0, 128, 255]]], dtype=np.uint8)
+    np.testing.assert_array_equal(scale_pixels(pixels)[..., 0], [[[-1, 0, 127 / 128]]])
+
+
+def test_calibration_is_even_per_label_and_finds_its_pictures_again(toy, tmp_path):
+    ids = calibrate.draw(toy, 10)
+    assert ids == calibrate.draw(toy, 10)
+    calibrate.save_list("emotion", toy, ids, tmp_path)
+    rows = calibrate.calibration_rows("emotion", toy, tmp_path)
+    assert np.bincount(rows.labels).tolist() == [10] * 7
+    assert set(rows.splits) == {"train"}
+    missing = replace(toy, ids=tuple(f"x{name}" for name in toy.ids))
+    with pytest.raises(DataError, match="70 of 70 calibration pictures are not in its training split"):
+        calibrate.calibration_rows("emotion", missing, tmp_path)
+    with pytest.raises(DataError, match="60 different training pictures of 'angry', need 61"):
+        calibrate.draw(toy, 61)
+
+
+def test_comparison_counts_agreement_and_difference(toy):
+    rows = toy.take(np.arange(3))
+    logits = np.zeros((3, 7), np.float32)
+    logits[[0, 1, 2], [0, 1, 3]] = 20
+    scores = np.eye(7)[[0, 2, 3]]
+    comparison = compare(rows, "val", logits, scores)
+    assert comparison.before.accuracy == pytest.approx(2 / 3)
+    assert comparison.after.accuracy == pytest.approx(1 / 3)
+    assert comparison.agreement == pytest.approx(2 / 3)
+    assert comparison.largest_difference == pytest.approx(1, abs=1e-6)
+    assert comparison.loss == pytest.approx(1 / 3)
+
+
+def test_shipping_writes_network_contract_and_card_that_the_device_opens(run, toy, tmp_path, lists):
+    models = tmp_path / "models"
+    models.mkdir()
+    contract = ship.quantize_run(run, toy, models)
+    assert sorted(path.name for path in models.iterdir()) == [
+        f"{contract.name}{s}" for s in (".json", ".md", ".tflite")
+    ]
+    held, content = read_model(models / f"{contract.name}.json")
+    assert held == contract
+    classifier = Classifier(models / f"{contract.name}.tflite", "emotion")
+    scores = np.array([classifier.classify(image).values for image in toy.images[:50]])
+    logits = predict(load_best(run), toy.images[:50, ..., np.newaxis])
+    assert (scores.argmax(axis=1) == logits.argmax(axis=1)).mean() > 0.95
+    card = (models / f"{contract.name}.md").read_text()
+    assert contract.sha256 in card
+    assert f"{contract.figures['val']['int8']['accuracy']:.1%}" in card
+    assert contract.figures["val"]["int8"]["count"] == 140
+
+    before = (models / f"{contract.name}.tflite").read_bytes()
+    with pytest.raises(ConfigError, match="exists; say --overwrite"):
+        ship.quantize_run(run, toy, models)
+    assert before == content
+    ship.quantize_run(run, toy, models, overwrite=True)
+    assert (models / f"{contract.name}.tflite").read_bytes() == before  # equal inputs, equal file
+
+
+def test_what_fails_is_not_put_into_models(run, toy, tmp_path, lists, monkeypatch):
+    models = tmp_path / "models"
+    models.mkdir()
+    # Scores of nothing: the integer file reads every face as the first label.
+    monkeypatch.setattr(ship, "scores_of", lambda _, crops: np.tile(np.eye(7)[0], (len(crops), 1)))
+    with pytest.raises(ModelError, match=r"int8 reads 14\.29% right"):
+        ship.quantize_run(run, toy, models)
+    assert list(models.iterdir()) == []
+
+
+def test_files_with_floats_or_too_many_parameters_are_refused(run, toy, tmp_path, lists):
+    models = tmp_path / "models"
+    models.mkdir()
+    contract = ship.quantize_run(run, toy, models)
+    contents = read_contents((models / f"{contract.name}.tflite").read_bytes())
+    with pytest.raises(ModelError, match="float tensors in the file: a"):
+        check_file(replace(contents, float_tensors=("a",)), contract)
+    with pytest.raises(ModelError, match="10000 parameters, must be fewer than 10000"):
+        check_file(replace(contents, parameters=10_000), contract)
+    with pytest.raises(ModelError, match="no weights are quantized per channel"):
+        check_file(replace(contents, per_channel=0), contract)
+    rows = toy.part("val")
+    right = np.eye(7)[rows.labels]
+    worse = right.copy()
+    worse[0] = np.roll(worse[0], 1)
+    check_loss(compare(rows, "val", right.astype(np.float32), right), contract)
+    with pytest.raises(ModelError, match=r"more than 0\.5% lost"):
+        check_loss(compare(rows, "val", right.astype(np.float32), worse), contract)
+
+
+@pytest.mark.parametrize("missing", ["run.json", "best.keras"])
+def test_an_incomplete_run_is_refused(run, toy, tmp_path, lists, missing):
+    folder = tmp_path / "partial"
+    folder.mkdir()
+    for name in {"run.json", "best.keras"} - {missing}:
+        (folder / name).write_bytes((run / name).read_bytes())
+    with pytest.raises(DataError, match=r"no trained .*make train") as caught:
+        ship.quantize_run(folder, toy, tmp_path)
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(("name", "content"), [("run.json", b"{"), ("best.keras", b"no checkpoint")])
+def test_a_damaged_run_is_refused(run, toy, tmp_path, lists, name, content):
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for kept in ("run.json", "best.keras"):
+        (folder / kept).write_bytes((run / kept).read_bytes())
+    (folder / name).write_bytes(content)
+    with pytest.raises(DataError, match="train anew"):
+        ship.quantize_run(folder, toy, tmp_path)
+
+
+def test_contract_is_json_a_person_can_read(run, toy, tmp_path, lists):
+    models = tmp_path / "models"
+    models.mkdir()
+    contract = ship.quantize_run(run, toy, models)
+    held = json.loads((models / f"{contract.name}.json").read_text())
+    assert held["input"] == {
+        "height": 16,
+        "width": 16,
+        "channels": 1,
+        "dtype": "uint8",
+        "range": [-1.0, 127 / 128],
+    }
+    assert held["training"]["command"] == "make train && make quantize"
