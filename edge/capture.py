@@ -68,7 +68,9 @@ def hush() -> None:
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.setLogLevel(0)
+        # OpenCV 4.11 has it in the one place, 4.14 in the other.
+        set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # type: ignore[attr-defined]
+        set_log_level(0)
 
 
 def open_csi(number: int, settings: PictureSettings) -> LiveCamera:
