@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import imgaug.augmenters as iaa
 import numpy as np
 
-from edge.preprocess import Framing, crop_face
+from edge.preprocess import Framing, crop_face, even_contrast
 from edge.types import Box, Gray
 from train.data import Dataset
 
@@ -83,7 +83,7 @@ def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -
         (N, size, size) uint8.
     """
     if data.boxes is None:
-        return augment(data.images, settings, seed)
+        return augment(plain_images(data, view), settings, seed)
     random = np.random.default_rng(seed)
     jittered = [_jitter(box, settings, random) for box in data.boxes]
     # The boxes have moved and grown already; the warp only turns.
@@ -92,7 +92,9 @@ def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -
 
 def plain_images(data: Dataset, view: View) -> Gray:
     """Every picture as the device would crop it, unchanged: (N, size, size) uint8."""
-    return data.images if data.boxes is None else _crop(data.images, data.boxes, view)
+    if data.boxes is None:
+        return np.stack([even_contrast(image) for image in data.images])
+    return _crop(data.images, data.boxes, view)
 
 
 def _crop(images: Gray, boxes: Sequence[Box], view: View) -> Gray:

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.train
 
 from dataclasses import replace  # noqa: E402
 
-from edge.preprocess import Framing, crop_face  # noqa: E402
+from edge.preprocess import Framing, crop_face, even_contrast  # noqa: E402
 from edge.types import Box  # noqa: E402
 from train.augment import Augmentation, View, augment, epoch_images, plain_images  # noqa: E402
 from train.data import Dataset  # noqa: E402
@@ -65,9 +65,11 @@ def test_shift_stays_within_its_bound():
         assert np.ptp(place) > 1
 
 
-def test_a_set_without_boxes_is_read_as_it_is():
+def test_a_set_without_boxes_is_not_cut_but_its_contrast_made_even():
     images = pictures()
-    np.testing.assert_array_equal(plain_images(dataset(images), VIEW), images)
+    plain = plain_images(dataset(images), VIEW)
+    np.testing.assert_array_equal(plain[3], even_contrast(images[3]))
+    np.testing.assert_array_equal(epoch_images(dataset(images), VIEW, NOTHING, 1), plain)
 
 
 def test_boxes_are_cut_by_the_devices_own_function_and_jittered():
