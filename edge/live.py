@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import threading
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 _RETRY_S = 0.05
 # How long close() waits for a read that is under way.
 _JOIN_S = 0.5
+# How long the process waits at its exit for a read that outlasted close().
+_EXIT_JOIN_S = 1.0
 
 
 class Grabber(Protocol):
@@ -110,6 +113,8 @@ class LiveCamera:
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             logger.warning("%s: a read is still under way; it is abandoned", self.name)
+            # Should it come back from C++ while the interpreter shuts down, it would abort the process.
+            atexit.register(self._thread.join, _EXIT_JOIN_S)
 
     def _next(self) -> Frame | None:
         with self._changed:

@@ -112,6 +112,7 @@ def _jitter(box: Box, settings: Augmentation, random: np.random.Generator) -> Bo
 
 
 def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:
+    levels = round(settings.brightness)
     pipeline = iaa.Sequential(
         [
             iaa.Fliplr(settings.flip),
@@ -122,8 +123,8 @@ def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:
                 scale=(1 - settings.scale, 1 + settings.scale),
                 mode="edge",
             ),
-            iaa.LinearContrast(settings.contrast),
-            iaa.Add((-round(settings.brightness), round(settings.brightness))),
+            *([iaa.LinearContrast(settings.contrast)] if settings.contrast != (1, 1) else []),
+            *([iaa.Add((-levels, levels))] if levels else []),
             *([iaa.GaussianBlur((0, settings.blur))] if settings.blur else []),
             *([iaa.AdditiveGaussianNoise(scale=(0, settings.noise))] if settings.noise else []),
         ]

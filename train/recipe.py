@@ -82,10 +82,10 @@ RECIPES: dict[str, Recipe] = {
             Framing(1.02, 0.0),
             epochs=24,
             start="emotion-base",
-            learning_rate=1.5e-3,
+            learning_rate=2e-3,
             label_smoothing=0.0,
             augmentation=Augmentation(
-                rotate_deg=5, shift=0.03, scale=0.05, contrast=(1.0, 1.0), brightness=0
+                rotate_deg=6, shift=0.04, scale=0.07, contrast=(1.0, 1.0), brightness=0
             ),
         ),
         Recipe(

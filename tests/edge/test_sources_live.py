@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,6 +181,29 @@ def test_close_does_not_wait_for_a_read_that_hangs(
         if thread.name == "reader of hanging":
             thread.join(LIMIT_S)
     assert grabber.closed
+
+
+def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
+    # A thread that returns from OpenCV while the interpreter shuts down ends the process with SIGABRT.
+    program = (
+        "import time, cv2, numpy\n"
+        "from edge.camera import PictureSettings\n"
+        "from edge.live import LiveCamera\n"
+        "class Slow:\n"
+        "    def grab(self):\n"
+        "        end = time.monotonic() + 0.8\n"
+        "        while time.monotonic() < end:\n"
+        "            cv2.blur(numpy.zeros((400, 400)), (5, 5))\n"
+        "    def close(self):\n"
+        "        pass\n"
+        "camera = LiveCamera('slow', Slow, PictureSettings())\n"
+        "next(iter(camera))\n"
+        "camera.close()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
 
 
 def test_another_size_than_asked_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
