@@ -127,7 +127,7 @@ def _fresh(recipe: Recipe, steps: int) -> keras.Model:
     model = build(recipe.spec)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        decay_steps=steps * (recipe.epochs - 1),
+        decay_steps=steps * max(1, recipe.epochs - 1),
         alpha=0.001,
         warmup_target=recipe.learning_rate,
         warmup_steps=steps,
