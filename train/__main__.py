@@ -48,13 +48,16 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = command("fit", _fit, "train a recipe, or go on with a run that was broken off")
     fit.add_argument(
-        "recipes", nargs="*", metavar="RECIPE", help="emotion-base, emotion, gender (all, in this order)"
+        "recipes",
+        nargs="*",
+        metavar="RECIPE",
+        help="emotion-base, emotion-polish, emotion, gender (all, in this order)",
     )
     fit.add_argument("--epochs", type=int, help="instead of the recipe's own")
     fit.add_argument("--seed", type=int, help="instead of the recipe's own")
     fit.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
     evaluation = command("evaluate", _evaluate, "accuracy, macro-F1 and confusion matrix of a finished run")
-    evaluation.add_argument("recipe", help="emotion-base, emotion or gender")
+    evaluation.add_argument("recipe", help="as for fit")
     evaluation.add_argument("--split", default="val", choices=("val", "test"))
     evaluation.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
     framing = command("framing", _framing, "measure how the cascade's box lies in each dataset's pictures")
@@ -79,7 +82,7 @@ def _prepare(threads: int) -> None:
 def _fit(options: argparse.Namespace) -> None:
     from train.fit import fit
     from train.recipe import RECIPES, find_recipe
-    from train.run import load_located, report
+    from train.run import load_for, report
 
     recipes = [find_recipe(name) for name in options.recipes or RECIPES]
     if options.out and len(recipes) > 1:
@@ -90,7 +93,7 @@ def _fit(options: argparse.Namespace) -> None:
         start = None if recipe.start is None else options.runs / recipe.start / "best.keras"
         if start and not start.exists():
             raise DataError(f"{recipe.name} goes on from {start}: train {recipe.start} first")
-        data = load_located(recipe.task, options.data, options.runs / "cache")
+        data = load_for(recipe, options.data, options.runs / "cache")
         fit(recipe, data, folder, start)
         report(recipe, data, folder)
 

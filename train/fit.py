@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, DataError
 from edge.types import Gray
 from train.ahead import epochs_ahead
 from train.augment import plain_images
@@ -68,7 +68,7 @@ def fit(recipe: Recipe, data: Dataset, folder: Path, start: Path | None = None) 
     if done:
         logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)
     checks = plain_images(validation, recipe.view)[..., np.newaxis]
-    targets = np.eye(recipe.spec.classes, dtype=np.float32)[training.labels]
+    targets = _targets(recipe, training)
 
     with epochs_ahead(training, recipe, done) as epochs:
         for epoch, images in epochs:
@@ -142,6 +142,16 @@ def _fresh(recipe: Recipe, steps: int) -> keras.Model:
     )
     optimizer.build(model.trainable_variables)
     return model
+
+
+def _targets(recipe: Recipe, training: Dataset) -> npt.NDArray[np.float32]:
+    """(N, classes) what the network is to say: the set's labels, mixed with what further votes let expect."""
+    labels = np.eye(recipe.spec.classes, dtype=np.float32)[training.labels]
+    if not recipe.votes:
+        return labels
+    if training.expected is None:
+        raise DataError(f"{recipe.name} trains towards votes, but {training.name} was read without them")
+    return (1 - recipe.votes) * labels + recipe.votes * training.expected
 
 
 def _copy_weights(start: Path, model: keras.Model) -> None:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.labels import Task
 from train.augment import plain_images
-from train.data import Dataset, Split, load
+from train.data import Dataset, Split, find_data, load
+from train.data.ferplus import with_votes
 from train.data.utkface import ETHNICITIES
 from train.evaluate import Evaluation, by_group, save_confusion_png, save_json
 from train.fit import evaluate_model
@@ -40,6 +41,12 @@ def load_located(task: Task, folder: str, cache: Path) -> Dataset:
     logger.info("reading the %s data in %s", task, folder)
     data = load(task, folder)
     return data if task == "emotion" else with_boxes(data, cache)
+
+
+def load_for(recipe: Recipe, folder: str, cache: Path) -> Dataset:
+    """A recipe's dataset: `load_located`, with FER+'s votes where the recipe trains towards them."""
+    data = load_located(recipe.task, folder, cache)
+    return with_votes(data, find_data(recipe.task, folder)) if recipe.votes else data
 
 
 def load_best(folder: Path) -> keras.Model:

@@ -41,6 +41,7 @@ def test_impossible_specs_are_refused(change):
 
 def test_unknown_recipe_lists_all():
     with pytest.raises(
-        ConfigError, match="no recipe 'emotions'; expected one of emotion-base, emotion, gender"
+        ConfigError,
+        match="no recipe 'emotions'; expected one of emotion-base, emotion-polish, emotion, gender",
     ):
         find_recipe("emotions")

@@ -46,6 +46,8 @@ class Dataset:
         boxes: where the cascade's box lies in each picture (it may reach over the edge); None where the
             picture already is what the device's crop would be.
         attributes: further annotations by name, each (N,) int64.
+        expected: (N, C) float32, each row summing to 1: the labels' probabilities by further annotators,
+            zero outside the training split; None where there are none.
         bad_rows: what was left out.
     """
 
@@ -57,6 +59,7 @@ class Dataset:
     splits: npt.NDArray[np.str_]
     boxes: tuple[Box, ...] | None = None
     attributes: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    expected: npt.NDArray[np.float32] | None = None
     bad_rows: tuple[BadRow, ...] = ()
 
     def __len__(self) -> int:
@@ -83,6 +86,7 @@ class Dataset:
             splits=self.splits[rows],
             boxes=None if self.boxes is None else tuple(self.boxes[row] for row in rows),
             attributes={name: values[rows] for name, values in self.attributes.items()},
+            expected=None if self.expected is None else self.expected[rows],
         )
 
     def fingerprint(self) -> str:

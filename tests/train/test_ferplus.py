@@ -1,0 +1,81 @@
+"""FER+ votes beside FER-2013, whole and damaged."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from train.data import Dataset
+from train.data.ferplus import COLUMNS, expected_labels, find_votes, load_votes, with_votes
+
+
+def data(count=20):
+    labels = np.arange(count, dtype=np.int64) % 7
+    splits = np.where(np.arange(count) % 5 == 4, "val", "train")
+    return Dataset("FER-2013", np.zeros((count, 48, 48), np.uint8), labels, EMOTIONS, ("",) * count, splits)
+
+
+def write_votes(path, rows, columns=COLUMNS):
+    with path.open("w", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(("Usage", "Image name", *columns))
+        writer.writerows(("Training", "", *row) for row in rows)
+    return path
+
+
+def votes(count=20):
+    random = np.random.default_rng(0)
+    return random.multinomial(10, np.full(10, 0.1), count)
+
+
+def test_shares_of_the_votes_row_by_row(tmp_path):
+    path = write_votes(tmp_path / "fer2013new.csv", votes())
+    np.testing.assert_allclose(load_votes(path, data()), votes() / 10, rtol=1e-6)
+    assert find_votes(tmp_path / "fer2013.tar.gz") == path
+    assert find_votes(tmp_path / "fer2013" / "fer2013.csv") == path
+
+
+def test_what_votes_let_expect_is_counted_from_the_labels():
+    training = data(4)
+    training = replace(training, labels=np.array([3, 3, 4, 3]))
+    shares = np.zeros((4, 10), np.float32)
+    shares[[0, 1, 2], 1] = 1  # all saw happiness; the label was happy, happy, sad
+    shares[3, 4] = 1
+    expected = expected_labels(shares, training)
+    np.testing.assert_allclose(expected[0], [0, 0, 0, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(expected[3], np.eye(7)[3], atol=1e-6)
+
+
+def test_only_training_rows_learn_from_votes(tmp_path):
+    write_votes(tmp_path / "fer2013new.csv", votes())
+    whole = with_votes(data(), tmp_path / "fer2013.csv")
+    assert whole.expected is not None
+    np.testing.assert_allclose(whole.expected.sum(axis=1), (whole.splits == "train").astype(float), atol=1e-5)
+    assert whole.part("val").expected is not None
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "said"),
+    [
+        (votes(19), COLUMNS, "19 rows beside 20"),
+        (votes(), (*COLUMNS[:-1], "none"), "no column NF"),
+        ([*votes()[:-1], ("x",) * 10], COLUMNS, "cannot be read as FER"),
+        ([*votes()[:-1], (0,) * 10], COLUMNS, "a row without votes"),
+        ([*votes()[:-1], (-1, *(1,) * 9)], COLUMNS, "negative"),
+        ([*votes()[:-1], (1, 2)], COLUMNS, "cannot be read as FER"),
+    ],
+)
+def test_votes_that_do_not_fit(tmp_path, rows, columns, said):
+    path = write_votes(tmp_path / "fer2013new.csv", rows, columns)
+    with pytest.raises(DataError, match=said):
+        load_votes(path, data())
+
+
+def test_no_votes_says_what_to_get_and_what_does_without(tmp_path):
+    with pytest.raises(
+        DataError, match=r"no fer2013new\.csv .*microsoft/FERPlus.*RECIPE=emotion-base"
+    ):
+        find_votes(tmp_path / "fer2013.csv")
