@@ -12,7 +12,7 @@ from edge.labels import Task
 from train.data import Dataset
 
 LISTS = Path(__file__).parent / "calibration"
-PER_LABEL: dict[Task, int] = {"emotion": 60, "gender": 200}
+PER_LABEL: dict[Task, int] = {"emotion": 200, "gender": 200}
 _SEED = 1
 
 

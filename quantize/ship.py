@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,37 @@ from train.augment import View, plain_images
 from train.data import Dataset, Split
 from train.evaluate import save_confusion_png
 from train.fit import predict
-from train.run import groups_of, load_best
+from train.run import groups_of, load_checkpoint
 
 logger = logging.getLogger(__name__)
 
 
+# Rounding moves accuracy by as much as the last epochs differ, so the integers themselves are compared.
+_CHECKPOINTS = ("best.keras", "final.keras")
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A checkpoint's conversion and its figures on the validation split."""
+
+    model: keras.Model
+    content: bytes
+    contract: Contract
+    figures: dict[str, Any]
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.figures["int8"]["accuracy"])
+
+
 def quantize_run(run: Path, data: Dataset, models: Path, overwrite: bool = False) -> Contract:
-    """Converts a run's best checkpoint, compares it with its parent and writes network, contract and card.
+    """Converts a run's checkpoints, compares them with their parents and writes the better one.
 
     Args:
-        run: a finished run's folder.
+        run: a finished run's folder; its best and, if there is one, its final checkpoint are tried, and the
+            integers that read more of the validation split right are shipped.
         data: the task's dataset, boxes located.
-        models: where the three files go.
+        models: where network, contract and card go.
         overwrite: replace files of that name.
 
     Returns:
@@ -50,12 +69,32 @@ def quantize_run(run: Path, data: Dataset, models: Path, overwrite: bool = False
         ModelError: the result fails verification; nothing is written.
     """
     settings = _read_run(run)
-    task: Task = settings["recipe"]["task"]
-    view = View(settings["recipe"]["spec"]["size"], Framing(**settings["recipe"]["framing"]))
-    name = f"{task}_sepnet_{view.size}_int8"
+    name = f"{settings['recipe']['task']}_sepnet_{settings['recipe']['spec']['size']}_int8"
     if (models / f"{name}.tflite").exists() and not overwrite:
         raise ConfigError(f"{models / name}.tflite exists; say --overwrite to replace it")
-    model = load_best(run)
+    checkpoints = [run / name for name in _CHECKPOINTS if (run / name).exists()] or [run / _CHECKPOINTS[0]]
+    with tempfile.TemporaryDirectory(prefix=".quantize-", dir=models) as staging:
+        folder = Path(staging)
+        candidates = [_convert(path, name, settings, data, folder) for path in checkpoints]
+        chosen = max(candidates, key=lambda candidate: candidate.accuracy)
+        classifier = _stage(folder, chosen.contract, chosen.content)
+        figures = {"val": _measure(classifier, chosen.model, data, "val", run)}
+        check_loss(figures["val"]["float_accuracy"], figures["val"]["int8"]["accuracy"], name)
+        if "test" in data.splits:
+            figures["test"] = _measure(classifier, chosen.model, data, "test", run)
+        contract = replace(chosen.contract, figures=figures)
+        contract.write(folder)
+        (folder / f"{name}.md").write_text(model_card(contract), encoding="utf-8")
+        for suffix in (".md", ".json", ".tflite"):
+            (folder / f"{name}{suffix}").replace(models / f"{name}{suffix}")
+    logger.info("%s: %d parameters, %d bytes, in %s", name, contract.parameters, contract.size_bytes, models)
+    return contract
+
+
+def _convert(path: Path, name: str, settings: dict[str, Any], data: Dataset, folder: Path) -> _Candidate:
+    task: Task = settings["recipe"]["task"]
+    view = View(settings["recipe"]["spec"]["size"], Framing(**settings["recipe"]["framing"]))
+    model = load_checkpoint(path.parent, path.name)
     content = to_int8(model, plain_images(calibration_rows(task, data), view))
     contents = read_contents(content)
     contract = Contract(
@@ -68,37 +107,28 @@ def quantize_run(run: Path, data: Dataset, models: Path, overwrite: bool = False
         size=view.size,
         input_range=(-1.0, 127 / 128),
         framing=view.framing,
-        training=_training(settings, run, data),
+        training=_training(settings, path, data),
     )
     check_file(contents, contract)
-    with tempfile.TemporaryDirectory(prefix=".quantize-", dir=models) as staging:
-        folder = Path(staging)
-        (folder / f"{name}.tflite").write_bytes(content)
-        (folder / f"{name}.json").write_text(contract.to_json(), encoding="utf-8")
-        classifier = Classifier(folder / f"{name}.tflite", task)
-        figures: dict[str, Any] = {}
-        for split in ("val", "test"):
-            if split in data.splits:
-                figures[split] = _measure(classifier, model, data, split, run)
-        contract = replace(contract, figures=figures)
-        (folder / f"{name}.json").write_text(contract.to_json(), encoding="utf-8")
-        (folder / f"{name}.md").write_text(model_card(contract), encoding="utf-8")
-        for suffix in (".md", ".json", ".tflite"):
-            (folder / f"{name}{suffix}").replace(models / f"{name}{suffix}")
-    logger.info("%s: %d parameters, %d bytes, in %s", name, contract.parameters, contract.size_bytes, models)
-    return contract
+    figures = _measure(_stage(folder, contract, content), model, data, "val", path.parent)
+    return _Candidate(model, content, contract, figures)
+
+
+def _stage(folder: Path, contract: Contract, content: bytes) -> Classifier:
+    """The network as the device opens it, from files that are not in models/ yet."""
+    (folder / f"{contract.name}.tflite").write_bytes(content)
+    contract.write(folder)
+    return Classifier(folder / f"{contract.name}.tflite", contract.task)
 
 
 def _measure(
     classifier: Classifier, model: keras.Model, data: Dataset, split: Split, run: Path
 ) -> dict[str, Any]:
-    """Figures of one split; the loss is checked on the validation split, which decides what is shipped."""
+    """Figures of one split, and its confusion matrix beside the run."""
     rows = data.part(split)
     crops = plain_images(rows, View(classifier.contract.size, classifier.contract.framing))
     scores = scores_of(classifier, crops)
     comparison = compare(rows, split, predict(model, crops[..., np.newaxis]), scores)
-    if split == "val":
-        check_loss(comparison, classifier.contract)
     title = f"{classifier.contract.name}, {classifier.contract.parameters:,} parameters"
     save_confusion_png(comparison.after, run / f"{split}-int8-confusion.png", title)
     _log(comparison)
@@ -128,7 +158,7 @@ def _read_run(run: Path) -> dict[str, Any]:
     return settings
 
 
-def _training(settings: dict[str, Any], run: Path, data: Dataset) -> dict[str, Any]:
+def _training(settings: dict[str, Any], checkpoint: Path, data: Dataset) -> dict[str, Any]:
     """How and from what, as the contract tells it."""
     recipe = settings["recipe"]
     return {
@@ -138,7 +168,7 @@ def _training(settings: dict[str, Any], run: Path, data: Dataset) -> dict[str, A
         "goes on from": recipe["start"] or "random weights",
         "seed": recipe["seed"],
         "spec": json.dumps(recipe["spec"]),
-        "parent_sha256": hashlib.sha256((run / "best.keras").read_bytes()).hexdigest(),
+        "checkpoint": f"{checkpoint.name}, sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
         "calibration": f"quantize/calibration/{recipe['task']}.json",
         "versions": ", ".join(f"{key} {value}" for key, value in settings["versions"].items()),
         "command": "make train && make quantize",

@@ -38,11 +38,6 @@ class Comparison:
     agreement: float
     largest_difference: float
 
-    @property
-    def loss(self) -> float:
-        """Accuracy lost by the integers; negative where they gain."""
-        return self.before.accuracy - self.after.accuracy
-
     def to_dict(self) -> dict[str, Any]:
         """The figures as the contract holds them."""
         return {
@@ -96,14 +91,18 @@ def check_file(contents: FileContents, contract: Contract) -> None:
         raise ModelError(f"{contract.name}: {contents.parameters} parameters, must be fewer than {BUDGET}")
 
 
-def check_loss(comparison: Comparison, contract: Contract) -> None:
+def check_loss(before: float, after: float, name: str) -> None:
     """Refuses a conversion that lost too much.
+
+    Args:
+        before: accuracy of the float network on the validation split, 0 to 1.
+        after: accuracy of the integers on the same.
+        name: of the network.
 
     Raises:
         ModelError: more than `LARGEST_LOSS` of accuracy went.
     """
-    if comparison.loss > LARGEST_LOSS:
+    if before - after > LARGEST_LOSS:
         raise ModelError(
-            f"{contract.name}: int8 reads {comparison.after.accuracy:.2%} right, float "
-            f"{comparison.before.accuracy:.2%}; more than {LARGEST_LOSS:.1%} lost"
+            f"{name}: int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
         )

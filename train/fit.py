@@ -34,8 +34,8 @@ def fit(recipe: Recipe, data: Dataset, folder: Path, start: Path | None = None) 
     """Trains a recipe, or goes on with a run that was broken off.
 
     The folder holds `run.json` (everything that decides the result), `log.csv` (a line an epoch),
-    `best.keras` (highest validation accuracy) and `last.weights.h5` (with the optimizer's state). Order
-    and augmentation of an epoch are functions of seed and epoch alone.
+    `best.keras` (highest validation accuracy), `last.weights.h5` (with the optimizer's state) and, at the
+    end, `final.keras`. Order and augmentation of an epoch are functions of seed and epoch alone.
 
     Args:
         recipe: what to train.
@@ -109,6 +109,7 @@ def fit(recipe: Recipe, data: Dataset, folder: Path, start: Path | None = None) 
                 100 * best,
                 row["seconds"],
             )
+    _save(model.save, folder / "final.keras")
     return keras.models.load_model(folder / "best.keras")
 
 

@@ -49,15 +49,15 @@ def load_for(recipe: Recipe, folder: str, cache: Path) -> Dataset:
     return with_votes(data, find_data(recipe.task, folder)) if recipe.votes else data
 
 
-def load_best(folder: Path) -> keras.Model:
-    """A run's best checkpoint.
+def load_checkpoint(folder: Path, name: str = "best.keras") -> keras.Model:
+    """A run's checkpoint.
 
     Raises:
         DataError: there is none; the message says how to get one.
     """
-    path = folder / "best.keras"
+    path = folder / name
     if not path.exists():
-        raise DataError(f"no trained network in {folder} (best.keras); train one with `make train`")
+        raise DataError(f"no trained network in {folder} ({name}); train one with `make train`")
     try:
         return keras.models.load_model(path)
     except (ValueError, OSError, KeyError) as error:
@@ -67,7 +67,7 @@ def load_best(folder: Path) -> keras.Model:
 def report(recipe: Recipe, data: Dataset, folder: Path, split: Split = "val") -> Evaluation:
     """Evaluates a run's best checkpoint and writes `<split>.json` and `<split>-confusion.png` beside it."""
     rows = data.part(split)
-    model = load_best(folder)
+    model = load_checkpoint(folder)
     evaluation = evaluate_model(model, plain_images(rows, recipe.view)[..., np.newaxis], rows, split)
     save_json(evaluation, folder / f"{split}.json")
     title = f"{recipe.task}, {recipe.spec.stored_parameters():,} parameters, float"
