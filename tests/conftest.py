@@ -16,7 +16,7 @@ def toy():
     for image, label in zip(images, labels, strict=True):
         top, left = divmod(int(label), 3)
         image[1 + 5 * top : 5 + 5 * top, 1 + 5 * left : 5 + 5 * left] += 180
-    images[:, 0, :2] = (0, 255)
+    images[::8] = 255 - images[::8]  # so that both ends of the gray levels are met, even with even contrast
     splits = np.where(np.arange(560) < 420, "train", "val")
     return Dataset("toy", images, labels, EMOTIONS, tuple(map(str, range(560))), splits)
 

@@ -23,7 +23,7 @@ from train.run import load_checkpoint  # noqa: E402
 @pytest.fixture(scope="module")
 def run(toy, toy_recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    fit(replace(toy_recipe, epochs=2), toy, folder)
+    fit(toy_recipe, toy, folder)
     return folder
 
 
