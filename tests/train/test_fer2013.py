@@ -74,6 +74,10 @@ def test_folders_give_ids_of_the_same_pictures(tmp_path):
         (lambda row: [*row[:2], "Test"], "Usage 'Test'"),
         (lambda row: row[:1], "1 columns, expected 3"),
         (lambda row: [], "0 columns"),
+        (lambda row: [row[0], row[1] + " 0", row[2]], "2305 pixels, expected 2304"),
+        (lambda row: [row[0], "1.5 " + row[1].split(" ", 1)[1], row[2]], "pixel '1.5'"),
+        (lambda row: ["-1", *row[1:]], "emotion '-1', expected 0 to 6"),
+        (lambda row: [*row[:2], ""], "Usage ''"),
     ],
 )
 def test_a_bad_row_is_left_out_and_reported_with_its_line(tmp_path, caplog, spoil, why):
@@ -138,6 +142,48 @@ def test_folders_with_a_foreign_label_and_a_broken_picture(tmp_path):
     (tmp_path / "train" / "bored").mkdir()
     with pytest.raises(DataError, match="bored: not an emotion; expected one of angry"):
         load_fer2013(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (cv2.imencode(".png", np.zeros((48, 47), np.uint8))[1].tobytes(), "47x48, expected 48x48"),
+        (cv2.imencode(".png", np.eye(48, dtype=np.uint8))[1].tobytes()[:70], "cannot be decoded"),
+        (b"", "cannot be decoded"),
+        # A header that claims 60000x60000 pixels.
+        (
+            bytes.fromhex(
+                "89504e470d0a1a0a0000000d494844520000ea600000ea600800000000a5b92a9e"
+                "000000044944415478787878a7725c6c"
+            ),
+            "cannot be decoded",
+        ),
+    ],
+)
+def test_folders_with_a_picture_that_cannot_be_used(tmp_path, content, why):
+    folder = tmp_path / "train" / "happy"
+    folder.mkdir(parents=True)
+    for number in range(120):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((48, 48), number, np.uint8))
+    (folder / "wrong.png").write_bytes(content)
+    data = load_fer2013(tmp_path)
+    assert len(data) == 120
+    assert why in data.bad_rows[0].why
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no column emotion, pixels, Usage"),
+        (b"emotion,pixels,Usage\n", "no usable row"),
+        (b"emotion,pixels,Usage\n\xff\xfe", "cannot be read as FER-2013"),
+        (b"\x00\x01\x02", "fer2013.csv: "),
+    ],
+)
+def test_csv_that_is_empty_or_none(tmp_path, content, said):
+    (tmp_path / "fer2013.csv").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        load_fer2013(tmp_path / "fer2013.csv")
 
 
 def test_empty_folder(tmp_path):

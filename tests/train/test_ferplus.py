@@ -75,5 +75,5 @@ def test_votes_that_do_not_fit(tmp_path, rows, columns, said):
 
 
 def test_no_votes_says_what_to_get_and_what_does_without(tmp_path):
-    with pytest.raises(DataError, match=r"no fer2013new\.csv .*microsoft/FERPlus.*RECIPE=emotion-base"):
+    with pytest.raises(DataError, match=r"no fer2013new\.csv .*microsoft/FERPlus.*RECIPE=mini-xception"):
         find_votes(tmp_path / "fer2013.csv")

@@ -1,5 +1,6 @@
 """UTKFace as archive and as folder, whole and damaged."""
 
+import gzip
 import io
 import tarfile
 
@@ -63,6 +64,11 @@ def test_splits_do_not_depend_on_form_or_order(tmp_path):
         ("39_2_0_20170116174525125.jpg.chip.jpg", jpg(1), "not <age>_<gender"),
         ("39_1_0_20170116174525125.jpg.chip.jpg", b"no picture", "cannot be decoded"),
         ("39_1_0_20170116174525125.jpg.chip.jpg", b"", "cannot be decoded"),
+        ("39_1_0_20170116174525125.jpg.chip.jpg", jpg(1)[:300], "cannot be decoded"),
+        ("39_1_5_20170116174525125.jpg.chip.jpg", jpg(1), "not <age>_<gender"),
+        ("-1_1_0_20170116174525125.jpg.chip.jpg", jpg(1), "not <age>_<gender"),
+        ("39_1_0_.jpg.chip.jpg", jpg(1), "not <age>_<gender"),
+        ("portrait.jpg", jpg(1), "not <age>_<gender"),
     ],
 )
 def test_bad_files_are_left_out_and_reported(tmp_path, name, content, why):
@@ -76,6 +82,30 @@ def test_truncated_archive(tmp_path):
     path.write_bytes(path.read_bytes()[:300_000])
     with pytest.raises(DataError, match="damaged or truncated"):
         load_utkface(path)
+
+
+def test_many_bad_files_end_the_run(tmp_path):
+    extra = [(f"{number}_9_0_2017.jpg", jpg(1)) for number in range(3)]
+    with pytest.raises(DataError, match="3 of 223 rows are bad, more than 1%"):
+        load_utkface(write_tar(tmp_path / "UTKFace.tar", extra))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
+def test_truncated_compressed_archive(tmp_path, share):
+    content = gzip.compress(write_tar(tmp_path / "UTKFace.tar").read_bytes())
+    path = tmp_path / "UTKFace.tar.gz"
+    path.write_bytes(content)
+    assert len(load_utkface(path)) == 220
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match="damaged or truncated"):
+        load_utkface(path)
+
+
+def test_archive_without_pictures(tmp_path):
+    with tarfile.open(tmp_path / "UTKFace.tar", "w") as archive:
+        add(archive, "readme.txt", b"x")
+    with pytest.raises(DataError, match="no usable row"):
+        load_utkface(tmp_path / "UTKFace.tar")
 
 
 def test_folder_without_pictures(tmp_path):

@@ -1,11 +1,41 @@
 """Every dataset, read in its original form and yielding one type. Nothing else in the package reads them."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+from train.data.ckplus import load_ckplus
 from train.data.dataset import BadRow, Dataset, Split
 from train.data.fer2013 import load_fer2013
-from train.data.locate import find_data
+from train.data.imdb_wiki import load_imdb_wiki
+from train.data.locate import find_data, find_named
+from train.data.rafd import load_rafd
+from train.data.recognition import locate_set, recognise
 from train.data.utkface import load_utkface
 
-__all__ = ["BadRow", "Dataset", "Split", "find_data", "load", "load_fer2013", "load_utkface"]
+__all__ = [
+    "BadRow",
+    "Dataset",
+    "Split",
+    "find_data",
+    "find_named",
+    "load",
+    "load_ckplus",
+    "load_fer2013",
+    "load_imdb_wiki",
+    "load_named",
+    "load_path",
+    "load_rafd",
+    "load_utkface",
+    "recognise",
+]
+
+_LOADERS: dict[str, Callable[[Path], Dataset]] = {
+    "fer2013": load_fer2013,
+    "utkface": load_utkface,
+    "ckplus": load_ckplus,
+    "rafd": load_rafd,
+    "imdb-wiki": load_imdb_wiki,
+}
 
 
 def load(task: str, folder: str) -> Dataset:
@@ -23,3 +53,37 @@ def load(task: str, folder: str) -> Dataset:
     """
     path = find_data(task, folder)
     return load_fer2013(path) if task == "emotion" else load_utkface(path)
+
+
+def load_named(dataset: str, folder: str) -> Dataset:
+    """A dataset by its name.
+
+    Args:
+        dataset: "fer2013", "utkface", "ckplus", "rafd" or "imdb-wiki".
+        folder: where the datasets lie, or the dataset itself.
+
+    Returns:
+        The dataset with all its splits.
+
+    Raises:
+        ConfigError: there is no dataset of that name.
+        DataError: nothing is there, or it is damaged.
+    """
+    path = find_named(dataset, folder)
+    return _LOADERS[dataset](path)
+
+
+def load_path(path: Path) -> Dataset:
+    """Whatever dataset a path holds.
+
+    Args:
+        path: a set in any form that is read, or a folder that has one such set in it.
+
+    Returns:
+        The dataset with all its splits.
+
+    Raises:
+        DataError: nothing is there, nothing is recognised, there are several sets, or it is damaged.
+    """
+    dataset, place = locate_set(path)
+    return _LOADERS[dataset](place)

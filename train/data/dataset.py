@@ -48,7 +48,8 @@ class Dataset:
         attributes: further annotations by name, each (N,) int64.
         expected: (N, C) float32, each row summing to 1: the labels' probabilities by further annotators,
             zero outside the training split; None where there are none.
-        bad_rows: what was left out.
+        bad_rows: what was left out as damaged.
+        left_out: what was left out for a known and harmless reason, {reason: number}.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Dataset:
     attributes: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     expected: npt.NDArray[np.float32] | None = None
     bad_rows: tuple[BadRow, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -106,8 +108,12 @@ def decode_gray(content: bytes) -> Gray | None:
     """A jpg or png as (H, W) uint8, or None where it cannot be decoded."""
     if not content:
         return None
-    # The stubs of OpenCV leave out that imdecode gives None for what it cannot read.
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    # The stubs of OpenCV leave out that imdecode gives None for what it cannot read; for a header that
+    # claims more than 2^30 pixels it raises instead.
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
+        return None
     return cast("Gray | None", picture)
 
 

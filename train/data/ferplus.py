@@ -41,7 +41,7 @@ def find_votes(fer2013: Path) -> Path:
             return folder / "fer2013new.csv"
     raise DataError(
         f"no fer2013new.csv beside {fer2013}: get it from github.com/microsoft/FERPlus and put it into that "
-        "folder, or train a recipe that does without it, such as RECIPE=emotion-base"
+        "folder, or train a recipe that does without it, such as RECIPE=mini-xception"
     )
 
 

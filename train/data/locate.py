@@ -1,25 +1,42 @@
-"""Finds a task's dataset in the folder a person named, and says what to get where there is none."""
+"""Finds a dataset in the folder a person named, and says what to get where there is none."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge.errors import DataError
+from edge.errors import ConfigError, DataError
 
-# The forms of each set, the most original first.
-_FORMS = {
-    "emotion": ("fer2013.tar.gz", "fer2013.csv", "fer2013/fer2013.csv", "fer2013"),
-    "gender": ("UTKFace.tar.gz", "UTKFace.tar", "UTKFace"),
+# The forms of each set under their usual names, the ones to prefer first.
+FORMS = {
+    "fer2013": ("fer2013.tar.gz", "fer2013.csv", "fer2013/fer2013.csv", "fer2013"),
+    "utkface": ("UTKFace.tar.gz", "UTKFace.tar", "UTKFace"),
+    "ckplus": ("CK+48.tar.gz", "CK+48", "cohn-kanade-images", "CK+"),
+    "rafd": ("RaFD", "rafd"),
+    "imdb-wiki": ("imdb_crop", "wiki_crop"),
+}
+# What stands in a folder that is the set itself.
+_CONTENTS = {
+    "fer2013": ("train",),
+    "utkface": ("*_*_*.jpg",),
+    "ckplus": ("S[0-9]*/[0-9]*", "anger/*.png", "happy/*.png"),
+    "rafd": ("Rafd*.jpg",),
+    "imdb-wiki": ("imdb.mat", "wiki.mat"),
 }
 _HELP = {
-    "emotion": "FER-2013 (fer2013.tar.gz or fer2013.csv of Kaggle's 'Challenges in Representation Learning: "
+    "fer2013": "FER-2013 (fer2013.tar.gz or fer2013.csv of Kaggle's 'Challenges in Representation Learning: "
     "Facial Expression Recognition Challenge', or its train/ and test/ folders)",
-    "gender": "UTKFace, aligned and cropped (UTKFace.tar.gz from susanqq.github.io/UTKFace, or its folder)",
+    "utkface": "UTKFace, aligned and cropped (UTKFace.tar.gz from susanqq.github.io/UTKFace, or its folder)",
+    "ckplus": "CK+ (cohn-kanade-images and Emotion from its authors, or Kaggle's CK+48, as a folder or "
+    "CK+48.tar.gz)",
+    "rafd": "RaFD (a folder RaFD with its Rafd*.jpg, from rafd.socsci.ru.nl)",
+    "imdb-wiki": "IMDB-WIKI, faces only (imdb_crop or wiki_crop, unpacked, with imdb.mat or wiki.mat in it, "
+    "from data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki)",
 }
+_DATASETS = {"emotion": "fer2013", "gender": "utkface"}
 
 
 def find_data(task: str, folder: str) -> Path:
-    """The path of a task's dataset.
+    """The path of a task's dataset: FER-2013 for emotion, UTKFace for gender.
 
     Args:
         task: "emotion" or "gender".
@@ -31,19 +48,41 @@ def find_data(task: str, folder: str) -> Path:
     Raises:
         DataError: there is nothing; the message says what to get, where to put it and how to name it.
     """
+    return _find(_DATASETS[task], folder, task)
+
+
+def find_named(dataset: str, folder: str) -> Path:
+    """The path of a dataset.
+
+    Args:
+        dataset: one of `FORMS`.
+        folder: a folder that holds the set under its usual name, or the set itself.
+
+    Returns:
+        An archive, a csv or a folder.
+
+    Raises:
+        ConfigError: there is no dataset of that name.
+        DataError: there is nothing; the message says what to get, where to put it and how to name it.
+    """
+    if dataset not in FORMS:
+        raise ConfigError(f"no dataset {dataset!r}; expected one of {', '.join(FORMS)}")
+    return _find(dataset, folder, dataset)
+
+
+def _find(dataset: str, folder: str, sought: str) -> Path:
     path = Path(folder).expanduser()
-    if path.is_file() or (path.is_dir() and _is_set(task, path)):
+    if path.is_file() or (path.is_dir() and holds(path, _CONTENTS[dataset])):
         return path
-    for form in _FORMS[task]:
+    for form in FORMS[dataset]:
         if (path / form).exists():
             return path / form
     raise DataError(
-        f"no {task} data in {str(path)!r}: get {_HELP[task]}, put it into that folder, "
+        f"no {sought} data in {str(path)!r}: get {_HELP[dataset]}, put it into that folder, "
         f"or name another with DATA=FOLDER (make) or --data FOLDER"
     )
 
 
-def _is_set(task: str, path: Path) -> bool:
-    if task == "emotion":
-        return (path / "train").is_dir()
-    return next(path.glob("*_*_*.jpg"), None) is not None
+def holds(folder: Path, patterns: tuple[str, ...]) -> bool:
+    """Whether anything in a folder fits one of the patterns."""
+    return any(next(folder.glob(pattern), None) is not None for pattern in patterns)

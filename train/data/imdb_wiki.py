@@ -1,0 +1,197 @@
+"""IMDB-WIKI (Rothe et al. 2015, doi:10.1109/ICCVW.2015.41): apparent gender and age of people on the web.
+
+Read from `imdb_crop/imdb.mat` or `wiki_crop/wiki.mat` and the pictures beside it. Nobody annotated these by
+hand: a face in a picture found under a person's name was taken to be that person. What the set itself says
+about that doubt decides which pictures are used, and each reason is counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.errors import DataError
+from edge.labels import GENDERS
+from train.data.dataset import BadRow, Dataset, decode_gray
+from train.data.people import LeftOut, PersonRow, Tenths, gather
+
+# Sides differ from picture to picture; the networks read far less than this.
+SIDE = 96
+PARTS = ("imdb", "wiki")
+# The set's own detector's score, below which the crop is often no face.
+LEAST_SCORE = 1.0
+OLDEST = 100
+# Some crops are 1x1, or slivers at a picture's edge.
+LEAST_SIDE = 32
+LARGEST_RATIO = 2.0
+_NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
+_FIELDS = (*_NUMBERS, "full_path", "name")
+# Matlab counts days from the year 0, numpy from 1970.
+_DAYS_BEFORE_1970 = 719_529
+_TENTHS = Tenths(val=1, test=1)
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The .mat's columns, N entries each: paths, people, and the numbers of `_NUMBERS` as (N,) float64."""
+
+    paths: list[str]
+    people: list[str]
+    numbers: dict[str, _Floats]
+
+
+def load_imdb_wiki(path: Path) -> Dataset:
+    """Reads one of the set's two parts.
+
+    Args:
+        path: `imdb.mat`, `wiki.mat`, or the folder of one of them (`imdb_crop`, `wiki_crop`).
+
+    Returns:
+        (N, 96, 96) gray pictures, their centre square, labelled with `edge.labels.GENDERS`, with the
+        attributes "age" (years, 0 to 100) and "subject"; a tenth of the people each is validation and test.
+
+    Raises:
+        DataError: missing, truncated or foreign, or more than 1 % of the entries hold impossible values.
+    """
+    file = _find_mat(path)
+    part = file.stem.lower()
+    return gather(part.upper(), path, GENDERS, _read_rows(file.parent, _read_table(file, part)), _TENTHS)
+
+
+def ages_in(photo_taken: _Floats, dob: _Floats) -> _Floats:
+    """Full years on 1 July of the year in which a picture was taken, as the set's authors count.
+
+    Args:
+        photo_taken: (N,) years.
+        dob: (N,) days of birth as Matlab counts them, 1 being 1 January of the year 0.
+
+    Returns:
+        (N,) years; nan where either is not finite.
+    """
+    known = np.isfinite(dob) & np.isfinite(photo_taken)
+    days = np.where(known, dob, _DAYS_BEFORE_1970).astype(np.int64) - _DAYS_BEFORE_1970
+    born = days.astype("datetime64[D]")
+    year = born.astype("datetime64[Y]")
+    first_of_july = (year.astype("datetime64[M]") + 6).astype("datetime64[D]")
+    full: _Floats = photo_taken - (year.astype(np.int64) + 1970) - (born > first_of_july)
+    return np.where(known, full, np.nan)
+
+
+def _find_mat(path: Path) -> Path:
+    if path.is_file():
+        if path.suffix == ".mat" and path.stem.lower() in PARTS:
+            return path
+        raise DataError(f"{path}: expected imdb.mat or wiki.mat")
+    for part in PARTS:
+        if (path / f"{part}.mat").is_file():
+            return path / f"{part}.mat"
+    raise DataError(f"{path}: no imdb.mat or wiki.mat in it")
+
+
+def _read_table(file: Path, part: str) -> _Table:
+    # It comes with imgaug, which training needs as well.
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    damaged = (MatReadError, zlib.error, EOFError, ValueError, TypeError, KeyError, IndexError)
+    try:
+        content = loadmat(file, variable_names=[part])
+    except NotImplementedError as error:
+        raise DataError(f"{file}: not a MATLAB file up to version 7, as the set comes ({error})") from error
+    except (*damaged, OSError) as error:
+        raise DataError(f"{file}: a damaged or truncated MATLAB file ({error}); get it again") from error
+    record = content.get(part)
+    fields = getattr(getattr(record, "dtype", None), "names", None)
+    if record is None or fields is None or record.size != 1:
+        raise DataError(f"{file}: holds no struct {part!r}")
+    missing = [name for name in _FIELDS if name not in fields]
+    if missing:
+        raise DataError(f"{file}: no field {', '.join(missing)}; expected {', '.join(_FIELDS)}")
+    columns = {name: np.ravel(record[name].item()) for name in fields}
+    return _check_columns(file, columns)
+
+
+def _check_columns(file: Path, columns: dict[str, npt.NDArray[np.generic]]) -> _Table:
+    """The columns that are read, all of one length and of their type."""
+    person = "celeb_id" if "celeb_id" in columns else "name"
+    used = (*_FIELDS, person)
+    lengths = {name: len(columns[name]) for name in used}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"{file}: fields of different lengths: {lengths}; expected one entry each a picture")
+    try:
+        numbers = {name: columns[name].astype(np.float64) for name in _NUMBERS}
+        paths, names = _texts(columns["full_path"]), _texts(columns["name"])
+        identities = [str(int(number)) for number in columns["celeb_id"]] if person == "celeb_id" else names
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{file}: a field of the wrong type ({error})") from error
+    # Who has no name is nobody else.
+    return _Table(paths, [who or path for who, path in zip(identities, paths, strict=True)], numbers)
+
+
+def _texts(cells: npt.NDArray[np.generic]) -> list[str]:
+    """The strings of a cell array; an empty cell gives an empty one."""
+    texts = [np.ravel(np.asarray(cell)) for cell in cells]
+    if not all(text.size == 0 or text.dtype.kind == "U" for text in texts):
+        raise TypeError("a cell without text where a path or name belongs")
+    return ["".join(text.tolist()) for text in texts]
+
+
+def _read_rows(folder: Path, table: _Table) -> Iterator[PersonRow | BadRow | LeftOut]:
+    numbers = table.numbers
+    ages = ages_in(numbers["photo_taken"], numbers["dob"])
+    for row, path in enumerate(tqdm(table.paths, desc="reading", unit="picture", mininterval=2.0)):
+        gender, score = numbers["gender"][row], numbers["face_score"][row]
+        if not (np.isnan(gender) or gender in (0, 1)):
+            yield BadRow(f"entry {row + 1}", f"gender {gender:g}, expected 0, 1 or NaN")
+        elif not np.isfinite(score):
+            yield LeftOut("no face")
+        elif score < LEAST_SCORE:
+            yield LeftOut(f"face score below {LEAST_SCORE:g}")
+        elif not np.isnan(numbers["second_face_score"][row]):
+            yield LeftOut("second face")
+        elif np.isnan(gender):
+            yield LeftOut("gender unknown")
+        elif not 0 <= ages[row] <= OLDEST:
+            yield LeftOut(f"age not from 0 to {OLDEST}")
+        else:
+            image = _read_square(folder / path)
+            if isinstance(image, LeftOut):
+                yield image
+                continue
+            # The set has 0 for female, the device 0 for male.
+            label = GENDERS.index("male" if gender == 1 else "female")
+            subject = _number(table.people[row])
+            yield PersonRow(path, subject, label, image, attributes={"age": int(ages[row])})
+
+
+def _read_square(file: Path) -> npt.NDArray[np.uint8] | LeftOut:
+    """The centre square of a picture, (96, 96), or why it cannot be used."""
+    if not file.is_file():
+        return LeftOut("file missing")
+    picture = decode_gray(file.read_bytes())
+    if picture is None:
+        return LeftOut("cannot be decoded")
+    height, width = picture.shape
+    side = min(height, width)
+    if side < LEAST_SIDE or max(height, width) > LARGEST_RATIO * side:
+        return LeftOut("too small or too long")
+    top, left = (height - side) // 2, (width - side) // 2
+    square = picture[top : top + side, left : left + side]
+    return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _number(person: str) -> int:
+    """A person's number: the set's own, else made of the name, so that it depends on no filter."""
+    if person.isdecimal():
+        return int(person)
+    return int.from_bytes(hashlib.blake2b(person.encode(), digest_size=4).digest(), "big")
