@@ -1,0 +1,233 @@
+"""The published networks: their size, what they read and answer, and where their weights come from."""
+
+import socket
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError, DataError
+
+pytestmark = pytest.mark.train
+
+SMALL = ("mini_xception", "simple_cnn", "gender_small", "two_blocks", "tang", "sequential")
+BACKBONES = ("mobilenet", "vgg16", "inception_v3")
+WEIGHTS = "mobilenet_1_0_224_tf_no_top.h5"
+
+
+@pytest.fixture(autouse=True)
+def freed():
+    """Gives back the memory of networks of up to 57 million parameters."""
+    import gc
+
+    import keras
+
+    yield
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def pixels(count, size):
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("classes", [2, 7])
+@pytest.mark.parametrize("name", [*SMALL, *BACKBONES])
+def test_each_answers_with_finite_logits(name, classes):
+    from train.reference import REFERENCES, build_reference
+
+    size = REFERENCES[name].size
+    body = build_reference(name, size, classes, pretrained=False)
+    assert body.name == "body"
+    assert body.input_shape == (None, size, size, 1)
+    logits = np.asarray(body(pixels(2, size) / 128 - 1))
+    assert logits.shape == (2, classes)
+    assert logits.dtype == np.float32
+    assert np.isfinite(logits).all()
+    assert not np.allclose(logits.sum(axis=1), 1, atol=1e-3)  # no softmax
+    assert not np.array_equal(logits[0], logits[1])
+
+
+def test_every_reference_has_a_source_of_one_line():
+    from train.reference import REFERENCES
+
+    assert set(REFERENCES) == {*SMALL, *BACKBONES}
+    for name, reference in REFERENCES.items():
+        assert reference.name == name
+        assert reference.source
+        assert "\n" not in reference.source
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "parameters"),
+    [
+        # As their authors count them, seven classes; global averages make the input's size not matter.
+        ("mini_xception", 64, 58_423),
+        ("mini_xception", 48, 58_423),
+        ("simple_cnn", 48, 642_935),
+        # By hand: 10 x 32, 9 x 32 x 64 + 64, 9 x 64 x 128 + 128, 9 x 128 x 128 + 128, dense on 4 x 4 x 128.
+        ("two_blocks", 48, 320 + 18_496 + 73_856 + 147_584 + 2048 * 1024 + 1024 + 7175),
+        # 26 x 64, 25 x 64 x 64 + 64, 16 x 64 x 128 + 128, dense on 12 x 12 x 128.
+        ("tang", 48, 1664 + 102_464 + 131_200 + 18_432 * 3072 + 3072 + 3072 * 7 + 7),
+        # Dense on 4 x 4 x 128.
+        ("sequential", 48, 320 + 18_496 + 73_856 + 147_584 + 2048 * 512 + 512 + 3591),
+    ],
+)
+def test_they_have_as_many_parameters_as_published(name, size, parameters):
+    from train.reference import build_reference
+
+    assert build_reference(name, size, 7, pretrained=False).count_params() == parameters
+
+
+def test_the_small_gender_network_has_about_six_thousand():
+    from train.reference import build_reference
+
+    assert 5_500 <= build_reference("gender_small", 48, 2, pretrained=False).count_params() <= 6_500
+
+
+def test_nothing_keeps_the_sequential_stack_from_learning_by_heart():
+    from train.reference import build_reference
+
+    kinds = {type(layer).__name__ for layer in build_reference("sequential", 48, 7, False).layers}
+    assert kinds == {"InputLayer", "Conv2D", "MaxPooling2D", "Flatten", "Dense"}
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_reads_what_keras_would_give_it(name):
+    import keras
+
+    from train.backbone import BACKBONES
+    from train.reference import build_reference
+
+    side = BACKBONES[name].side
+    body = build_reference(name, side, 2, pretrained=False)
+    assert "enlarged" not in {layer.name for layer in body.layers}
+    prepared = keras.Model(body.input, body.get_layer("prepared").output)
+    gray = pixels(1, side)
+    expected = getattr(keras.applications, name).preprocess_input(np.repeat(gray, 3, axis=-1))
+    np.testing.assert_allclose(np.asarray(prepared(gray / 128 - 1)), expected, atol=1e-4)
+
+
+def test_a_small_picture_is_enlarged_and_a_large_one_left_alone():
+    from train.reference import build_reference
+
+    for size, side in ((48, 96), (96, 96), (112, 112)):
+        body = build_reference("mobilenet", size, 2, pretrained=False)
+        assert body.get_layer("backbone").input_shape == (None, side, side, 3)
+        assert ("enlarged" in {layer.name for layer in body.layers}) == (side > size)
+
+
+@pytest.mark.parametrize("name", ["mini_xception", "mobilenet"])
+def test_a_saved_network_answers_as_before(name, tmp_path):
+    import keras
+
+    from train.reference import build_reference
+
+    body = build_reference(name, 48, 7, pretrained=False)
+    body.save(tmp_path / "body.keras")
+    inputs = pixels(2, 48) / 128 - 1
+    again = keras.models.load_model(tmp_path / "body.keras")
+    np.testing.assert_allclose(np.asarray(again(inputs)), np.asarray(body(inputs)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "mobilenet"])
+def test_logits_stay_float32_in_half_precision(name):
+    import keras
+
+    from train.model import build
+    from train.spec import ReferenceSpec
+
+    model = build(ReferenceSpec(name, 7), precision="mixed_bfloat16")
+    assert keras.backend.standardize_dtype(model.output.dtype) == "float32"
+    assert np.isfinite(np.asarray(model(pixels(1, 48)))).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("xception", 48, 7, False), "no reference network 'xception'; expected one of mini_xception, "),
+        (("tang", 31, 7, False), "tang for 31 pixels and 7 classes: expected at least 32 and 2"),
+        (("tang", 48, 1, False), "tang for 48 pixels and 1 classes: expected at least 32 and 2"),
+        (("mini_xception", 48, 7, True), "mini_xception has no ImageNet weights; only mobilenet, vgg16, "),
+    ],
+)
+def test_what_cannot_be_built_is_refused(arguments, message):
+    from train.reference import build_reference
+
+    with pytest.raises(ConfigError, match=message):
+        build_reference(*arguments)
+
+
+@pytest.mark.parametrize("name", ["mini_xception", "simple_cnn", "gender_small", "two_blocks", "sequential"])
+def test_the_smallest_size_can_be_built(name):
+    from train.reference import SMALLEST, build_reference
+
+    assert build_reference(name, SMALLEST, 2, pretrained=False).output_shape == (None, 2)
+
+
+@pytest.fixture
+def keras_home(tmp_path, monkeypatch):
+    """An empty folder for Keras, and no network: every request goes to a port that nobody listens on."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    for variable in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, proxy)
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_weights_that_cannot_be_had_are_named_with_the_ways_out(name, keras_home):
+    from train.backbone import BACKBONES
+    from train.reference import build_reference
+
+    with pytest.raises(DataError) as caught:
+        build_reference(name, 48, 7, pretrained=True)
+    message = str(caught.value)
+    assert message.startswith(
+        f"no ImageNet weights for {name}: {BACKBONES[name].weights} could not be fetched"
+    )
+    assert f"put it into {keras_home / 'models'}, where Keras looks for it" in message
+    assert "--random-init" in message
+    assert "\n" not in message
+
+
+def write_weights(path, model):
+    """Weights in the older form of HDF5 in which Keras offers ImageNet's."""
+    import h5py  # type: ignore[import-untyped]
+    from keras.src.legacy.saving import legacy_h5_format
+
+    path.parent.mkdir()
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+
+
+def test_weights_that_lie_where_keras_looks_are_read(keras_home):
+    import keras
+
+    from train.reference import build_reference
+
+    trained = keras.applications.MobileNet(weights=None, include_top=False, input_shape=(224, 224, 3))
+    write_weights(keras_home / "models" / WEIGHTS, trained)
+    backbone = build_reference("mobilenet", 48, 7, pretrained=True).get_layer("backbone")
+    assert len(backbone.weights) == len(trained.weights) > 0
+    for got, expected in zip(backbone.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_file_that_is_cut_off_or_of_another_network_is_refused_and_kept(keras_home):
+    import keras
+
+    from train.reference import build_reference
+
+    path = keras_home / "models" / WEIGHTS
+    write_weights(path, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+    whole = path.read_bytes()
+    for content in (whole, whole[:1000], b"<html>not found</html>", b""):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"{WEIGHTS}: not the ImageNet weights of mobilenet") as caught:
+            build_reference("mobilenet", 48, 7, pretrained=True)
+        assert "\n" not in str(caught.value)
+        assert path.read_bytes() == content
