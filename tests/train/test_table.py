@@ -1,0 +1,82 @@
+"""Finished runs side by side; what is unfinished or damaged is left out, and said."""
+
+import csv
+import json
+
+import cv2
+import pytest
+
+from edge.errors import DataError
+from train.finished import read_runs
+from train.table import markdown_table, seeds_table, write_table
+
+
+def write_run(folder, name="a", seed=1, accuracy=0.5, train=None, int8=None):
+    folder.mkdir(parents=True)
+    recipe = {"name": name, "epochs": 8, "seed": seed}
+    (folder / "run.json").write_text(
+        json.dumps({"recipe": recipe, "parameters": 9876, "multiply_accumulates": 1_900_000})
+    )
+    (folder / "log.csv").write_text("epoch,accuracy,val_accuracy\n1,0.3,0.3\n2,0.75,0.4\n")
+    (folder / "val.json").write_text(
+        json.dumps({"split": "FER-2013 val", "count": 3579, "accuracy": accuracy, "macro_f1": 0.4})
+    )
+    if train is not None:
+        (folder / "train.json").write_text(json.dumps({"accuracy": train}))
+    if int8 is not None:
+        (folder / "int8.json").write_text(json.dumps({"accuracy": int8}))
+
+
+def test_a_row_says_what_a_run_cost_and_reads(tmp_path):
+    write_run(tmp_path / "a", train=0.974, accuracy=0.57, int8=0.568)
+    (row,) = read_runs(tmp_path)
+    assert row.gap == pytest.approx(0.404)
+    line = next(line for line in markdown_table([row]).splitlines() if line.startswith("| a "))
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        "a", "9,876", "1.90 M", "2 of 8", "97.4%", "57.0%", "+40.4", "0.400", "56.8%",
+    ]  # fmt: skip
+
+
+def test_training_accuracy_of_the_log_is_marked(tmp_path):
+    write_run(tmp_path / "a")
+    text = markdown_table(read_runs(tmp_path))
+    assert "75.0%\\*" in text
+    assert "on changed pictures" in text
+
+
+def test_seeds_are_joined(tmp_path):
+    for seed, accuracy in ((1, 0.60), (2, 0.62), (3, 0.61)):
+        write_run(tmp_path / f"a-seed{seed}", seed=seed, accuracy=accuracy, train=0.7)
+    line = next(line for line in seeds_table(read_runs(tmp_path)).splitlines() if line.startswith("| a "))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1] == "3"
+    assert "61.0% ± 1.0" in cells[4] or "61.0 ± 1.0" in cells[4]
+
+
+def test_unfinished_and_damaged_runs_are_left_out_and_said(tmp_path, caplog):
+    write_run(tmp_path / "good")
+    write_run(tmp_path / "unfinished")
+    (tmp_path / "unfinished" / "val.json").unlink()
+    write_run(tmp_path / "damaged")
+    (tmp_path / "damaged" / "run.json").write_text("{")
+    write_run(tmp_path / "odd", accuracy=7)
+    (tmp_path / "cache").mkdir()
+    assert [row.folder for row in read_runs(tmp_path)] == ["good"]
+    for name in ("unfinished", "damaged", "odd"):
+        assert name in caplog.text
+
+
+def test_files_hold_every_run(tmp_path):
+    write_run(tmp_path / "a", "a", train=0.7)
+    write_run(tmp_path / "b", "b", train=0.9)
+    files = write_table(read_runs(tmp_path), tmp_path)
+    with files[1].open(newline="") as text:
+        assert [row["recipe"] for row in csv.DictReader(text)] == ["a", "b"]
+    assert cv2.imread(str(files[2])).shape[0] > 300
+
+
+def test_nothing_to_show(tmp_path):
+    with pytest.raises(DataError, match="no finished run"):
+        write_table(read_runs(tmp_path), tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        read_runs(tmp_path / "none")

@@ -1,0 +1,157 @@
+"""Reports as one HTML file that needs nothing beside it: no script, no network, pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from edge.errors import DataError, OutputError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_FIGURE = re.compile(r"[-+]?[\d.,]+( ?%| points| of [\d,]+)?\*?( ± [\d.,]+)?|-|")
+# Nothing is loaded and nothing runs, even if a text were to slip through unescaped.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+# Pictures are drawn on white, so they keep a white ground in the dark too.
+_STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de;
+        --tint: #f6f8fa }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #0d1117; --ink: #e6edf3; --soft: #9aa4af; --line: #30363d; --tint: #161b22 }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem; background: var(--ground); color: var(--ink);
+       font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0 1rem }
+h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line) }
+p { margin: .5rem 0; max-width: 45rem }
+.table { overflow-x: auto; margin: .75rem 0 }
+table { border-collapse: collapse; font-size: .9rem }
+th, td { padding: .3rem .75rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
+         overflow-wrap: normal }
+thead th { background: var(--tint); vertical-align: bottom }
+tbody th { font-weight: normal }
+.figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+.pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
+            align-items: start; margin: 1rem 0 }
+figure { margin: 0 }
+figure.wide { grid-column: 1 / -1 }
+img { display: block; width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
+      border-radius: 4px }
+figcaption { color: var(--soft); font-size: .85rem; margin-top: .25rem }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        heading: what it is about.
+        text: plain text; an empty line starts a new paragraph.
+        table: rows of cells, all of one length; the first row heads the columns. Columns of figures are
+            aligned to the right. Empty for none.
+        pictures: PNG files, each with what it shows, which is its caption and its alternative text.
+    """
+
+    heading: str
+    text: str = ""
+    table: tuple[tuple[str, ...], ...] = ()
+    pictures: tuple[tuple[Path, str], ...] = ()
+
+
+def write_html(path: Path, title: str, sections: Sequence[Section]) -> None:
+    """Writes a report, whole or not at all, in place of an older one.
+
+    Args:
+        path: of the HTML file.
+        title: its title and first heading.
+        sections: in their order.
+
+    Raises:
+        DataError: a picture cannot be read or is no PNG, or the rows of a table differ in length.
+        OutputError: the file cannot be written.
+    """
+    body = "\n".join(_section(section) for section in sections)
+    page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{escape(title)}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(page, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _section(section: Section) -> str:
+    parts = [f"<section>\n<h2>{escape(section.heading)}</h2>"]
+    parts += [f"<p>{escape(text.strip())}</p>" for text in section.text.split("\n\n") if text.strip()]
+    if section.table:
+        parts.append(_table(section))
+    if section.pictures:
+        pictures = "\n".join(_picture(path, text) for path, text in section.pictures)
+        parts.append(f'<div class="pictures">\n{pictures}\n</div>')
+    return "\n".join((*parts, "</section>"))
+
+
+def _table(section: Section) -> str:
+    head, *rows = section.table
+    odd = [row for row in rows if len(row) != len(head)]
+    if odd:
+        raise DataError(f"table {section.heading!r}: {len(odd[0])} cells under {len(head)} columns: {odd[0]}")
+    marks = [
+        ' class="figure"' if rows and all(_FIGURE.fullmatch(row[column]) for row in rows) else ""
+        for column in range(len(head))
+    ]
+    lines = [
+        # A region that can be scrolled must be reached by keyboard, and have a name.
+        f'<div class="table" role="region" tabindex="0" aria-label="{escape(section.heading)}">\n<table>',
+        f"<thead><tr>{''.join(_cell(head, marks, 'col'))}</tr></thead>\n<tbody>",
+        *(f"<tr>{''.join(_cell(row, marks, 'row'))}</tr>" for row in rows),
+        "</tbody>\n</table>\n</div>",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(row: Sequence[str], marks: Sequence[str], scope: str) -> list[str]:
+    """A row's cells; all of a head, and the first of another row, are headings."""
+    return [
+        f'<th scope="{scope}"{mark}>{escape(text)}</th>'
+        if scope == "col" or not column
+        else f"<td{mark}>{escape(text)}</td>"
+        for column, (text, mark) in enumerate(zip(row, marks, strict=True))
+    ]
+
+
+def _picture(path: Path, text: str) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read picture {path}: {error.strerror}") from error
+    if content[:8] != _PNG or content[12:16] != b"IHDR":
+        raise DataError(f"picture {path}: expected a PNG file")
+    width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
+    data = base64.b64encode(content).decode("ascii")
+    wide = ' class="wide"' if width > 1.5 * height else ""
+    return (
+        f'<figure{wide}><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
+        f'alt="{escape(text)}"><figcaption>{escape(text)}</figcaption></figure>'
+    )
