@@ -94,7 +94,8 @@ def folded_parameters(model: keras.Model) -> int:
         for node in _nodes(part):
             layer, norm, kernels = node.operation, norms.get(id(node)), _kernels(node.operation)
             if not kernels:
-                stored[id(layer), 0] = 0 if id(node) in gone else _unfolded(layer)
+                if id(node) not in gone:
+                    stored[id(layer), 0] = _unfolded(layer)
                 continue
             biased = layer.use_bias or norm is not None
             values = sum(kernel.values for kernel in kernels) + (kernels[-1].channels if biased else 0)

@@ -254,3 +254,19 @@ def test_models_that_cannot_be_counted_are_refused():
     inputs = keras.Input((None, None, 1))
     with pytest.raises(ConfigError, match=r"wide: its output \(None, None, 4\) is not fixed"):
         layer_costs(keras.Model(inputs, kl.Conv2D(4, 3, name="wide")(inputs)))
+
+
+def test_a_batchnorm_that_is_folded_in_one_place_still_counts_in_the_other():
+    import keras
+
+    from train.cost import folded_parameters
+
+    counts = []
+    for convolved_last in (True, False):
+        inputs = keras.Input((8, 8, 3))
+        norm, convolution = keras.layers.BatchNormalization(), keras.layers.Conv2D(3, 1, use_bias=False)
+        x = norm(inputs)
+        x = norm(convolution(x)) if convolved_last else convolution(x)
+        counts.append(folded_parameters(keras.Model(inputs, x)))
+    # Scale and offset of three channels in front; nine weights; three biases, of the fold or of zeros.
+    assert counts == [6 + 9 + 3, 6 + 9 + 3]
