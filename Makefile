@@ -21,8 +21,8 @@ run: $(DEVICE)/.done ## read faces: a camera if one answers, else the demo (ARGS
 
 install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
 
-train: $(DESKTOP)/.done ## train both networks, or RECIPE=gender and the like (DATA=folder EPOCHS=n)
-	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
+train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)
+	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 quantize: $(DESKTOP)/.done ## trained networks to int8 files in models/ (DATA=folder OVERWRITE=1)
 	@$(DESKTOP)/bin/python -m quantize run $(TASK) --data '$(DATA)' --runs '$(RUNS)' $(if $(OVERWRITE),--overwrite) $(ARGS)

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from edge.errors import ConfigError
 from edge.types import Gray
+from quantize.zeros import share_zero_biases
 
 
-def to_int8(model: keras.Model, calibration: Gray) -> bytes:
+def to_int8(model: keras.Model, calibration: Gray, mirror: bool = False) -> bytes:
     """Full-integer conversion: weights per channel, uint8 pixels in, int8 logits out, no float in between.
 
     Integer arithmetic as in Jacob et al. 2017 (arXiv:1712.05877), one weight scale for each output channel
@@ -24,6 +25,7 @@ def to_int8(model: keras.Model, calibration: Gray) -> bytes:
         model: of `train.model.build`.
         calibration: (N, size, size) uint8; must hold both pixel 0 and pixel 255, so that the input's scale
             comes out as 1/128 with pixel 128 for zero, and a pixel is its own quantized value.
+        mirror: the file reads a picture and its mirror image, and answers with the mean of both logits.
 
     Returns:
         The file's content.
@@ -37,29 +39,33 @@ def to_int8(model: keras.Model, calibration: Gray) -> bytes:
         raise ConfigError(
             f"calibration pictures span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
-    converter = _converter(model)
+    converter = _converter(model, mirror)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _samples(calibration)
+    converter.representative_dataset = lambda: _samples(model, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
     with warnings.catch_warnings():
         # It misses statistics that only the older kind of conversion, without calibration pictures, needs.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")
-        return bytes(converter.convert())
+        return share_zero_biases(bytes(converter.convert()))
 
 
-def to_float(model: keras.Model) -> bytes:
+def to_float(model: keras.Model, mirror: bool = False) -> bytes:
     """The same network as float32 TFLite, input from -1 to 127/128: what int8 is compared with."""
-    return bytes(_converter(model).convert())
+    return bytes(_converter(model, mirror).convert())
 
 
-def scale_pixels(images: Gray) -> npt.NDArray[np.float32]:
-    """(N, size, size) uint8 as the network proper reads them: (N, size, size, 1) float32, -1 to 127/128."""
-    return images[..., np.newaxis].astype(np.float32) / 128 - 1
+def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
+    """(N, size, size) uint8 as the network proper reads them: (N, size, size, 1) float32.
+
+    That is -1 to 127/128, but for a network whose pixels were centred and scaled by its training set.
+    """
+    layer = model.get_layer("scale")
+    return images[..., np.newaxis].astype(np.float32) * np.float32(layer.scale) + np.float32(layer.offset)
 
 
-def _converter(model: keras.Model) -> Any:
+def _converter(model: keras.Model, mirror: bool) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -75,12 +81,15 @@ def _converter(model: keras.Model) -> Any:
     # READ_VARIABLE operators in the graph, which fail during calibration.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="pixels")])  # type: ignore[untyped-decorator]
     def logits(pixels: Any) -> Any:
-        return body(pixels, training=False)
+        if not mirror:
+            return body(pixels, training=False)
+        both = tf.concat([pixels, tf.reverse(pixels, [2])], axis=0)
+        return tf.reduce_mean(body(both, training=False), axis=0, keepdims=True)
 
     frozen = convert_variables_to_constants_v2(logits.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 
 
-def _samples(calibration: Gray) -> Iterator[list[npt.NDArray[np.float32]]]:
-    for sample in scale_pixels(calibration):
+def _samples(model: keras.Model, calibration: Gray) -> Iterator[list[npt.NDArray[np.float32]]]:
+    for sample in scale_pixels(model, calibration):
         yield [sample[np.newaxis]]

@@ -1,17 +1,25 @@
-"""`python -m train`: fit, evaluate, framing, demo-faces."""
+"""`python -m train`: fit, recipes, evaluate, table, data, expand, framing, demo-faces."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.errors import ConfigError, DataError, EdgeError, OutputError
+from train.spec import ReferenceSpec
+
+if TYPE_CHECKING:
+    from train.distribute import Cluster
+    from train.lessons import Sources
+    from train.recipe import Recipe
 
 logger = logging.getLogger("train")
 
@@ -46,20 +54,36 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--threads", type=int, default=1, help="of TensorFlow (%(default)s)")
         return sub
 
-    fit = command("fit", _fit, "train a recipe, or go on with a run that was broken off")
-    fit.add_argument(
-        "recipes",
-        nargs="*",
-        metavar="RECIPE",
-        help="emotion-base, emotion-polish, emotion, gender (all, in this order)",
-    )
+    fit = command("fit", _fit, "train recipes, or go on with runs that were broken off")
+    fit.add_argument("recipes", nargs="*", metavar="RECIPE", help="recipes or groups of them (shipped)")
     fit.add_argument("--epochs", type=int, help="instead of the recipe's own")
     fit.add_argument("--seed", type=int, help="instead of the recipe's own")
     fit.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
-    evaluation = command("evaluate", _evaluate, "accuracy, macro-F1 and confusion matrix of a finished run")
+    fit.add_argument("--random-init", action="store_true", help="do without ImageNet's weights")
+    fit.add_argument(
+        "--strategy",
+        default="auto",
+        help="none; mirrored: all GPUs here; workers: those of TF_CONFIG; auto: what is there (%(default)s)",
+    )
+    workers = commands.add_parser("workers", help="run `fit` as several workers on this machine")
+    workers.add_argument("count", type=int, metavar="N")
+    workers.add_argument("command", nargs=argparse.REMAINDER, metavar="fit ...")
+    workers.set_defaults(run=_workers, threads=1)
+    commands.add_parser("recipes", help="list them").set_defaults(run=_recipes, threads=1)
+    evaluation = command("evaluate", _evaluate, "figures, pictures and report.html of a finished run")
     evaluation.add_argument("recipe", help="as for fit")
-    evaluation.add_argument("--split", default="val", choices=("val", "test"))
+    evaluation.add_argument("--split", default="val", choices=("train", "val", "test"))
     evaluation.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
+    evaluation.add_argument("--dataset", help="measure on another set's rows: utkface, imdb-wiki, rafd, ...")
+    table = command("table", _table, "all finished runs in one table: Markdown, CSV and a picture")
+    table.add_argument("--out", type=Path, help="folder for the tables (RUNS)")
+    survey = command("data", _data, "what a file or folder holds, what is damaged, what stands there twice")
+    survey.add_argument("path", type=Path)
+    survey.add_argument("--out", type=Path, help="folder for the figures and the picture (RUNS/data/NAME)")
+    expansion = command("expand", _expand, "write a recipe's changed copies as pictures, with a sheet")
+    expansion.add_argument("recipe", help="one with views, such as emotion")
+    expansion.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="must not be there yet")
+    expansion.add_argument("--count", type=int, help="so many pictures of the training split (all)")
     framing = command("framing", _framing, "measure how the cascade's box lies in each dataset's pictures")
     framing.add_argument("--count", type=int, default=4000, help="pictures of each set (%(default)s)")
     faces = command("demo-faces", _demo_faces, "compute the demo's faces: FER-2013's class averages")
@@ -80,31 +104,116 @@ def _prepare(threads: int) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from train.fit import fit
-    from train.recipe import RECIPES, find_recipe
-    from train.run import load_for, report
+    from train.distribute import distributed
+    from train.recipes import find_recipes
 
-    recipes = [find_recipe(name) for name in options.recipes or RECIPES]
+    recipes = [recipe for name in options.recipes or ["shipped"] for recipe in find_recipes(name)]
     if options.out and len(recipes) > 1:
         raise ConfigError("--out names one run's folder: name one recipe with it")
     changes = {key: getattr(options, key) for key in ("epochs", "seed") if getattr(options, key) is not None}
-    for recipe in (replace(recipe, **changes) for recipe in recipes):
-        folder = options.out or options.runs / recipe.name
-        start = None if recipe.start is None else options.runs / recipe.start / "best.keras"
-        if start and not start.exists():
-            raise DataError(f"{recipe.name} goes on from {start}: train {recipe.start} first")
-        data = load_for(recipe, options.data, options.runs / "cache")
-        fit(recipe, data, folder, start)
-        report(recipe, data, folder)
+    with distributed(options.strategy) as cluster:
+        for recipe in (replace(recipe, **changes) for recipe in recipes):
+            _train(recipe, options, cluster)
+
+
+def _train(recipe: Recipe, options: argparse.Namespace, cluster: Cluster) -> None:
+    from train.fit import fit
+    from train.run import folder_of, load_for, report
+
+    if options.random_init and isinstance(recipe.spec, ReferenceSpec):
+        recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
+    folder = options.out or folder_of(recipe, options.runs)
+    sources = _sources(recipe, options.runs)
+    data = load_for(recipe, options.data, options.runs / "cache")
+    fit(recipe, data, folder, sources, cluster)
+    if cluster.is_chief:
+        report(recipe, data, folder, "val")
+        report(recipe, data, folder, "train")
+
+
+def _workers(options: argparse.Namespace) -> None:
+    from train.launch import launch
+
+    if options.command[:1] != ["fit"]:
+        raise ConfigError(f"workers run `fit`, not {' '.join(options.command[:1]) or 'nothing'!r}")
+    command = (sys.executable, "-m", "train", *options.command, "--strategy", "workers")
+    code = launch(options.count, command, Path("runs") / "workers")
+    if code:
+        raise EdgeError(f"a worker ended with {code}; what it said stands above or in runs/workers")
+
+
+def _recipes(_: argparse.Namespace) -> None:
+    from train.recipes import GROUPS, RECIPES
+
+    for name, recipe in RECIPES.items():
+        print(f"{name:26} {recipe.task:8} {recipe.dataset:10} {recipe.epochs:4} epochs")
+    for name, members in GROUPS.items():
+        print(f"{name}: {', '.join(members)}")
+
+
+def _sources(recipe: Recipe, runs: Path) -> Sources:
+    """The checkpoints that a recipe builds on.
+
+    Raises:
+        DataError: one of them is not trained yet.
+    """
+    from train.lessons import Sources
+
+    paths = {name: runs / name / "best.keras" for name in (recipe.start, *recipe.teachers) if name}
+    for name, path in paths.items():
+        if not path.exists():
+            raise DataError(f"{recipe.name} builds on {path}: train {name} first")
+    teachers = {name: paths[name] for name in recipe.teachers}
+    return Sources(paths[recipe.start] if recipe.start else None, teachers, runs / "cache")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from train.recipe import find_recipe
-    from train.run import load_located, report
+    from train.recipes import find_recipes
+    from train.run import folder_of, load_located, report
 
-    recipe = find_recipe(options.recipe)
-    data = load_located(recipe.task, options.data, options.runs / "cache")
-    report(recipe, data, options.out or options.runs / recipe.name, options.split)
+    for recipe in find_recipes(options.recipe):
+        data = load_located(options.dataset or recipe.dataset, options.data, options.runs / "cache")
+        report(recipe, data, options.out or folder_of(recipe, options.runs), options.split)
+
+
+def _table(options: argparse.Namespace) -> None:
+    from train.finished import read_runs
+    from train.table import write_table
+
+    out = options.out or options.runs
+    write_table(read_runs(options.runs), out)
+    print((out / "table.md").read_text(encoding="utf-8"))
+
+
+def _data(options: argparse.Namespace) -> None:
+    from train.data import load_path
+    from train.data.survey import survey
+    from train.survey_plot import save_survey_png
+
+    data = load_path(options.path)
+    found = survey(data)
+    print("\n".join(found.lines()))
+    out = options.out or options.runs / "data" / data.name.lower()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "survey.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
+    save_survey_png(found, data, out / "survey.png")
+    logger.info("%s", out / "survey.png")
+
+
+def _expand(options: argparse.Namespace) -> None:
+    from train.recipes import find_recipes
+    from train.run import load_located
+    from train.sheet import write_expansion
+    from train.views import expand
+
+    (recipe,) = find_recipes(options.recipe)
+    if not recipe.views:
+        raise ConfigError(f"{recipe.name} has no views: it changes its pictures anew for every epoch")
+    training = load_located(recipe.dataset, options.data, options.runs / "cache").part("train")
+    if options.count is not None:
+        training = training.take(np.arange(min(options.count, len(training))))
+    views = expand(training, recipe, options.runs / "cache")
+    logger.info("%s", write_expansion(training, views, options.out))
 
 
 def _framing(options: argparse.Namespace) -> None:

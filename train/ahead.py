@@ -11,7 +11,7 @@ from multiprocessing import get_context, parent_process
 
 from edge.errors import DataError
 from edge.types import Gray
-from train.augment import epoch_images
+from train.augment import epoch_images, plain_images
 from train.data import Dataset
 from train.recipe import Recipe
 
@@ -67,4 +67,6 @@ def _make(epoch: int) -> Gray:
     if _adopted is None:
         raise DataError("the augmenting process was given no pictures")
     data, recipe = _adopted
+    if recipe.augmentation is None:
+        return plain_images(data, recipe.view)
     return epoch_images(data, recipe.view, recipe.augmentation, recipe.seed * 100_003 + epoch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import imgaug.augmenters as iaa
 import numpy as np
 
-from edge.preprocess import Framing, crop_face, even_contrast
+from edge.preprocess import Framing, cut_square, even_contrast
 from edge.types import Box, Gray
 from train.data import Dataset
 
@@ -28,6 +28,8 @@ class Augmentation:
         brightness: gray levels added either way.
         blur: largest standard deviation of a Gaussian blur, pixels.
         noise: largest standard deviation of added Gaussian noise, gray levels.
+        erase: share of the side of the largest square that is painted over with noise (Random Erasing,
+            Zhong et al. 2017, arXiv:1708.04896), for half of the pictures.
     """
 
     flip: float = 0.5
@@ -38,6 +40,7 @@ class Augmentation:
     brightness: float = 15.0
     blur: float = 0.0
     noise: float = 0.0
+    erase: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,26 +83,28 @@ def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -
         seed: the same seed gives the same result.
 
     Returns:
-        (N, size, size) uint8.
+        (N, size, size) uint8, their contrast even, as the device evens every crop.
     """
     if data.boxes is None:
-        return augment(plain_images(data, view), settings, seed)
-    random = np.random.default_rng(seed)
-    jittered = [_jitter(box, settings, random) for box in data.boxes]
-    # The boxes have moved and grown already; the warp only turns.
-    return augment(_crop(data.images, jittered, view), replace(settings, shift=0.0, scale=0.0), seed)
+        changed = augment(data.images, settings, seed)
+    else:
+        random = np.random.default_rng(seed)
+        jittered = [_jitter(box, settings, random) for box in data.boxes]
+        # The boxes have moved and grown already; the warp only turns.
+        changed = augment(_cut(data.images, jittered, view), replace(settings, shift=0.0, scale=0.0), seed)
+    return np.stack([even_contrast(image) for image in changed])
 
 
 def plain_images(data: Dataset, view: View) -> Gray:
     """Every picture as the device would crop it, unchanged: (N, size, size) uint8."""
     if data.boxes is None:
         return np.stack([even_contrast(image) for image in data.images])
-    return _crop(data.images, data.boxes, view)
+    return np.stack([even_contrast(image) for image in _cut(data.images, data.boxes, view)])
 
 
-def _crop(images: Gray, boxes: Sequence[Box], view: View) -> Gray:
+def _cut(images: Gray, boxes: Sequence[Box], view: View) -> Gray:
     pairs = zip(images, boxes, strict=True)
-    return np.stack([crop_face(image, box, view.size, view.framing) for image, box in pairs])
+    return np.stack([cut_square(image, box, view.size, view.framing) for image, box in pairs])
 
 
 def _jitter(box: Box, settings: Augmentation, random: np.random.Generator) -> Box:
@@ -127,8 +132,13 @@ def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:
             *([iaa.Add((-levels, levels))] if levels else []),
             *([iaa.GaussianBlur((0, settings.blur))] if settings.blur else []),
             *([iaa.AdditiveGaussianNoise(scale=(0, settings.noise))] if settings.noise else []),
+            *([iaa.Sometimes(0.5, _erasing(settings.erase))] if settings.erase else []),
         ]
     )
     # Sequential(seed=...) would leave its children on imgaug's global generator.
     pipeline.seed_(seed)
     return pipeline
+
+
+def _erasing(share: float) -> iaa.Augmenter:
+    return iaa.Cutout(nb_iterations=1, size=(0.05, share), squared=True, fill_mode="gaussian", cval=(0, 255))

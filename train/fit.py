@@ -2,106 +2,134 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ConfigError, DataError
+from edge.errors import ConfigError
 from edge.types import Gray
-from train.ahead import epochs_ahead
 from train.augment import plain_images
+from train.calibration import negative_log_likelihood
+from train.cost import folded_parameters, multiply_accumulates
 from train.data import Dataset
+from train.distribute import Cluster
 from train.evaluate import Evaluation, evaluate
-from train.model import build
+from train.groups import balanced_weights
+from train.journal import append_log, claim, rewind_log, save
+from train.lessons import Sources, lessons
+from train.model import OFFSET, SCALE, build
 from train.recipe import Recipe
+from train.trainer import Epoch, Trainer
 
 logger = logging.getLogger(__name__)
 
-_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "val_accuracy", "val_macro_f1", "seconds")
 
-
-def fit(recipe: Recipe, data: Dataset, folder: Path, start: Path | None = None) -> keras.Model:
+def fit(
+    recipe: Recipe,
+    data: Dataset,
+    folder: Path,
+    sources: Sources | None = None,
+    cluster: Cluster | None = None,
+) -> keras.Model:
     """Trains a recipe, or goes on with a run that was broken off.
 
     The folder holds `run.json` (everything that decides the result), `log.csv` (a line an epoch),
     `best.keras` (highest validation accuracy), `last.weights.h5` (with the optimizer's state) and, at the
-    end, `final.keras`. Order and augmentation of an epoch are functions of seed and epoch alone.
+    end, `final.keras`. Order and augmentation of an epoch are functions of seed and epoch alone. The log's
+    training accuracy is that against the targets, on changed pictures, while the weights still move.
 
     Args:
         recipe: what to train.
         data: with "train" and "val" splits; the boxes located, if it has any.
         folder: the run's own; made if it is not there.
-        start: checkpoint of a network of the same spec whose weights this one goes on from.
+        sources: checkpoints that this run builds on.
+        cluster: what trains it together; None for this process alone. Only the chief's files are the run's.
 
     Returns:
         The best checkpoint.
 
     Raises:
         ConfigError: the folder holds a run of another recipe, start, data or versions; the start is of
-            another spec.
-        DataError: a split is missing.
+            another spec; the network has not as many outputs as the data has labels.
+        DataError: a split or a source is missing.
     """
+    sources, cluster = sources or Sources(), cluster or Cluster()
+    if recipe.spec.classes != len(data.label_names):
+        raise ConfigError(f"{recipe.spec.classes} classes for {data.name}'s {len(data.label_names)} labels")
     training, validation = data.part("train"), data.part("val")
-    folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, recipe, data, start)
     keras.utils.set_random_seed(recipe.seed)
     steps = -(-len(training) // recipe.batch_size)
+    folder = cluster.own(folder)
     last = folder / "last.weights.h5"
-    model = _fresh(recipe, steps)
+    with cluster.scope():
+        model = _fresh(recipe, training, steps)
+    body = model.get_layer("body")
+    facts = {
+        "parameters": folded_parameters(body),
+        "multiply_accumulates": multiply_accumulates(body),
+        "labels": list(data.label_names),
+    }
+    claim(folder, _decisive(recipe, data, sources), facts)
     if last.exists():
         # Into a fresh model: a saved one would forget which variables the weight decay leaves alone.
         model.load_weights(last)
-    elif start is not None:
-        _copy_weights(start, model)
+    elif sources.start is not None:
+        _copy_weights(sources.start, model)
+    cluster.share(model)
     done = int(model.optimizer.iterations) // steps
-    best = max((row["val_accuracy"] for row in _rewind_log(folder, done)), default=-1.0)
+    best = max((row["val_accuracy"] for row in rewind_log(folder, done)), default=-1.0)
     if done:
         logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)
     checks = plain_images(validation, recipe.view)[..., np.newaxis]
-    targets = _targets(recipe, training)
+    weights = balanced_weights(training, recipe.balance) if recipe.balance else None
+    trainer = Trainer(cluster, model)
 
-    with epochs_ahead(training, recipe, done) as epochs:
-        for epoch, images in epochs:
+    with lessons(recipe, training, sources, done) as epochs:
+        for lesson in epochs:
             started = time.monotonic()
-            order = np.random.default_rng((recipe.seed, epoch)).permutation(len(training))
-            history = model.fit(
-                images[order][..., np.newaxis],
-                targets[order],
-                batch_size=recipe.batch_size,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 0,
-            ).history
-            result = evaluate_model(model, checks, validation, "val")
-            if result.accuracy > best:
-                best = result.accuracy
-                _save(model.save, folder / "best.keras")
+            order = np.random.default_rng((recipe.seed, lesson.epoch)).permutation(len(training))
+            progress = trainer.train(
+                Epoch(
+                    lesson.epoch,
+                    lesson.images[order][..., np.newaxis],
+                    lesson.targets[order],
+                    None if weights is None else weights[order],
+                    recipe.batch_size,
+                )
+            )
+            with _averaged(recipe, model):
+                current = trainer.local()
+                logits = predict(current, checks)
+                result = _evaluate(logits, validation, "val")
+                if result.accuracy > best:
+                    best = result.accuracy
+                    save(current.save, folder / "best.keras")
             row = {
-                "epoch": epoch + 1,
+                "epoch": lesson.epoch + 1,
                 "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-                "loss": history["loss"][0],
-                "accuracy": history["accuracy"][0],
+                "loss": progress.loss,
+                "accuracy": progress.accuracy,
+                "val_loss": negative_log_likelihood(logits, validation.labels),
                 "val_accuracy": result.accuracy,
                 "val_macro_f1": result.macro_f1,
                 "seconds": time.monotonic() - started,
             }
-            _append_log(folder, row)
-            _save(model.save_weights, last)  # after the log: an epoch counts as done once this file says so
+            append_log(folder, row)
+            save(model.save_weights, last)  # after the log: an epoch counts as done once this file says so
             logger.info(
                 "%s %d/%d: loss %.4f, training %.2f %%, validation %.2f %% (best %.2f %%), %.0f s",
-                recipe.name,
-                epoch + 1,
+                folder.name,
+                lesson.epoch + 1,
                 recipe.epochs,
                 row["loss"],
                 100 * row["accuracy"],
@@ -109,7 +137,8 @@ def fit(recipe: Recipe, data: Dataset, folder: Path, start: Path | None = None) 
                 100 * best,
                 row["seconds"],
             )
-    _save(model.save, folder / "final.keras")
+    with _averaged(recipe, model):
+        save(trainer.local().save, folder / "final.keras")
     return keras.models.load_model(folder / "best.keras")
 
 
@@ -118,24 +147,27 @@ def predict(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     return np.asarray(model.predict(images, batch_size=512, verbose=0), dtype=np.float32)
 
 
+def predict_mirrored(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
+    """(N, classes) float32, the means of the logits of pictures and of their mirror images."""
+    return (predict(model, images) + predict(model, images[:, :, ::-1])) / 2
+
+
 def evaluate_model(model: keras.Model, images: Gray, rows: Dataset, split: str) -> Evaluation:
     """A network's predictions for (N, size, size, 1) uint8 pictures against the labels of the same rows."""
-    predicted = predict(model, images).argmax(axis=1)
-    return evaluate(f"{rows.name} {split}", rows.label_names, rows.labels, predicted)
+    return _evaluate(predict(model, images), rows, split)
 
 
-def _fresh(recipe: Recipe, steps: int) -> keras.Model:
-    model = build(recipe.spec)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=steps * max(1, recipe.epochs - 1),
-        alpha=0.001,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=steps,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    # Scale, shift and bias are no place for decay: they are few and decide the range of a layer.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+def _evaluate(logits: npt.NDArray[np.float32], rows: Dataset, split: str) -> Evaluation:
+    return evaluate(f"{rows.name} {split}", rows.label_names, rows.labels, logits.argmax(axis=1))
+
+
+def _fresh(recipe: Recipe, training: Dataset, steps: int) -> keras.Model:
+    scale, offset = SCALE, OFFSET
+    if recipe.standardize:
+        pixels = plain_images(training, recipe.view)
+        scale, offset = 1 / float(pixels.std()), -float(pixels.mean() / pixels.std())
+    model = build(recipe.spec, scale, offset, recipe.precision)
+    optimizer = _optimizer(recipe, steps)
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -145,14 +177,42 @@ def _fresh(recipe: Recipe, steps: int) -> keras.Model:
     return model
 
 
-def _targets(recipe: Recipe, training: Dataset) -> npt.NDArray[np.float32]:
-    """(N, classes) what the network is to say: the set's labels, mixed with what further votes let expect."""
-    labels = np.eye(recipe.spec.classes, dtype=np.float32)[training.labels]
-    if not recipe.votes:
-        return labels
-    if training.expected is None:
-        raise DataError(f"{recipe.name} trains towards votes, but {training.name} was read without them")
-    return (1 - recipe.votes) * labels + recipe.votes * training.expected
+def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            decay_steps=steps * max(1, recipe.epochs - 1),
+            alpha=0.001,
+            warmup_target=recipe.learning_rate,
+            warmup_steps=steps,
+        )
+    averaging: dict[str, Any] = (
+        {"use_ema": True, "ema_momentum": recipe.averaging} if recipe.averaging else {}
+    )
+    if recipe.optimizer == "momentum":
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **averaging)
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **averaging)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
+    # Scale, shift and bias are no place for decay: they are few and decide the range of a layer.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+@contextmanager
+def _averaged(recipe: Recipe, model: keras.Model) -> Iterator[None]:
+    """The model with its running mean of weights, where the recipe keeps one; as it was afterwards."""
+    if not recipe.averaging:
+        yield
+        return
+    held = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, held, strict=True):
+            variable.assign(value)
 
 
 def _copy_weights(start: Path, model: keras.Model) -> None:
@@ -162,60 +222,20 @@ def _copy_weights(start: Path, model: keras.Model) -> None:
         raise ConfigError(f"{start}: no checkpoint of this spec to start from ({error})") from error
 
 
-def _claim(folder: Path, recipe: Recipe, data: Dataset, start: Path | None) -> None:
-    """Writes down what decides the result, or checks that the run in this folder is the same."""
-    wanted = {
+def _decisive(recipe: Recipe, data: Dataset, sources: Sources) -> dict[str, Any]:
+    """Everything that decides a run's result."""
+    backend = keras.backend.backend()
+    return {
         "recipe": recipe.to_dict(),
-        "parameters": recipe.spec.stored_parameters(),
         "data": {"name": data.name, "rows": len(data), "fingerprint": data.fingerprint()},
-        "versions": {"python": sys.version.split()[0], "keras": keras.__version__, "numpy": np.__version__},
-        "backend": keras.backend.backend(),
-        "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
+        "versions": {
+            "python": sys.version.split()[0],
+            "keras": keras.__version__,
+            backend: version(backend),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "imgaug": version("imgaug"),
+        },
+        "backend": backend,
+        "sources": sources.digests(),
     }
-    wanted = json.loads(json.dumps(wanted))
-    file = folder / "run.json"
-    if file.exists():
-        held = json.loads(file.read_text(encoding="utf-8"))
-        differing = [key for key in wanted if held.get(key) != wanted[key]]
-        if differing:
-            raise ConfigError(
-                f"{folder} holds a run with another {', '.join(differing)}; "
-                "name another folder with --out, or remove this one"
-            )
-        return
-    if any(folder.glob("*.keras")):
-        raise ConfigError(f"{folder} holds checkpoints but no run.json; name another folder with --out")
-    partial = file.with_suffix(".tmp")
-    partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-    partial.replace(file)
-
-
-def _save(write: Callable[[Path], None], path: Path) -> None:
-    partial = path.with_name(f"partial-{path.name}")
-    write(partial)
-    partial.replace(path)
-
-
-def _rewind_log(folder: Path, epochs: int) -> list[dict[str, float]]:
-    """The log's first epochs; a later line, of an epoch whose checkpoint was not written any more, goes."""
-    file = folder / "log.csv"
-    if not file.exists():
-        return []
-    with file.open(encoding="utf-8", newline="") as text:
-        lines = text.readlines()
-    kept = lines[: epochs + 1]
-    if len(kept) < len(lines):
-        partial = file.with_suffix(".tmp")
-        partial.write_text("".join(kept), encoding="utf-8", newline="")
-        partial.replace(file)
-    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(kept)]
-
-
-def _append_log(folder: Path, row: dict[str, Any]) -> None:
-    file = folder / "log.csv"
-    fresh = not file.exists()
-    with file.open("a", encoding="utf-8", newline="") as text:
-        writer = csv.DictWriter(text, _COLUMNS)
-        if fresh:
-            writer.writeheader()
-        writer.writerow({key: f"{row[key]:.6g}" for key in _COLUMNS})

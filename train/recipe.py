@@ -1,15 +1,19 @@
-"""What is trained and how, by name: one frozen value holds everything that decides a result."""
+"""What is trained and how: one frozen value holds everything that decides a result."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from edge.errors import ConfigError
-from edge.labels import LABELS, Task
+from edge.labels import Task
 from edge.preprocess import Framing
 from train.augment import Augmentation, View
-from train.spec import NetSpec, Stage
+from train.spec import Spec
+
+Optimizer = Literal["adamw", "adam", "momentum"]
+Schedule = Literal["cosine", "constant"]
+Precision = Literal["float32", "mixed_bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -23,39 +27,66 @@ class Recipe:
         framing: how the crop lies around the cascade's box: what makes a face on the device look as the
             faces of the set do (`python -m train framing` measures it).
         epochs: passes over the training split.
+        dataset: what it is trained on, a name of `train.data.load_named`.
         start: the recipe whose best checkpoint this one goes on from; None starts from random weights.
-        batch_size: pictures a step.
-        learning_rate: its peak; it rises over the first epoch and falls along a cosine to nearly nothing.
-        weight_decay: of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101).
+        teachers: recipes whose networks' answers are part of the targets (Hinton et al. 2015,
+            arXiv:1503.02531); empty for none.
+        teaching: share of the teachers' answers in the targets, 0 to 1.
+        votes: share of what FER+'s votes let expect in the rest of the targets, 0 to 1.
         label_smoothing: 0 to 1 (Szegedy et al. 2015, arXiv:1512.00567); the labels are known to be noisy.
-        votes: share of what FER+'s votes let expect in the targets, 0 to 1; the rest is the set's own label.
-        augmentation: how far pictures are changed.
+        balance: weights each label (and age band, where the set has ages) by its count to the power of minus
+            this: 0 as the set has them, 1 evenly.
+        augmentation: how far pictures are changed; None leaves them as they are.
+        views: an epoch takes the next of this many sets, mirrored at random: the original and changed copies
+            of it that are made once; 0 changes pictures anew for every epoch.
+        standardize: centre and scale pixels by the training split's mean and deviation.
+        batch_size: pictures a step.
+        optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", or "momentum": SGD with
+            Nesterov momentum 0.9.
+        learning_rate: its peak.
+        schedule: "cosine" rises over the first epoch and falls along a cosine to nearly nothing.
+        weight_decay: of AdamW.
+        averaging: weight of the past in a running mean of the weights, which is what is evaluated and kept;
+            0 for none.
+        precision: of Keras' layers; weights and sums stay float32.
         seed: of weights, order and augmentation.
     """
 
     name: str
     task: Task
-    spec: NetSpec
+    spec: Spec
     framing: Framing
     epochs: int
+    dataset: str = "fer2013"
     start: str | None = None
-    batch_size: int = 128
-    learning_rate: float = 4e-3
-    weight_decay: float = 2e-3
-    label_smoothing: float = 0.05
+    teachers: tuple[str, ...] = ()
+    teaching: float = 0.0
     votes: float = 0.0
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    label_smoothing: float = 0.0
+    balance: float = 0.0
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    views: int = 0
+    standardize: bool = False
+    batch_size: int = 64
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 4e-3
+    schedule: Schedule = "cosine"
+    weight_decay: float = 2e-3
+    averaging: float = 0.0
+    precision: Precision = "float32"
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
+        if self.epochs < 1 or self.batch_size < 1 or self.views < 0:
             raise ConfigError(
-                f"{self.epochs} epochs of batches of {self.batch_size}: both must be at least 1"
+                f"{self.epochs} epochs of batches of {self.batch_size}, {self.views} views: epochs and batch "
+                "must be at least 1, views at least 0"
             )
-        if self.spec.classes != len(LABELS[self.task]):
-            raise ConfigError(
-                f"{self.spec.classes} classes for {self.task}, which has {len(LABELS[self.task])}"
-            )
+        for key in ("teaching", "votes", "label_smoothing", "balance", "averaging"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise ConfigError(f"{self.name}: {key} {getattr(self, key)}, expected 0 to 1")
+        if bool(self.teachers) != bool(self.teaching) or (self.teachers and not self.views):
+            raise ConfigError(f"{self.name}: teachers, their share and a number of views belong together")
 
     @property
     def view(self) -> View:
@@ -65,64 +96,3 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON holds it."""
         return asdict(self)
-
-
-_EMOTION = NetSpec(stem=12, stages=(Stage(24, 3, 1), Stage(32, 3), Stage(44, 1)), head=20, classes=7)
-_GENDER = NetSpec(stem=12, stages=(Stage(24, 2, 1), Stage(32, 3)), head=10, classes=2)
-
-_LIGHT = Augmentation(rotate_deg=6, shift=0.04, scale=0.07, contrast=(1.0, 1.0), brightness=0)
-
-# FER-2013's frame is 1.02 of the cascade's box in the median, and centred on it; UTKFace's is 0.97 of it, and
-# its centre lies 0.09 lower.
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe("emotion-base", "emotion", _EMOTION, Framing(1.02, 0.0), epochs=60),
-        # Once more over nearly unchanged pictures: so small a network fits them as they are at the end.
-        Recipe(
-            "emotion-polish",
-            "emotion",
-            _EMOTION,
-            Framing(1.02, 0.0),
-            epochs=24,
-            start="emotion-base",
-            learning_rate=2e-3,
-            label_smoothing=0.0,
-            augmentation=_LIGHT,
-        ),
-        # And towards what ten annotators saw: much of what is left to learn is noise of the labels.
-        Recipe(
-            "emotion",
-            "emotion",
-            _EMOTION,
-            Framing(1.02, 0.0),
-            epochs=13,
-            start="emotion-polish",
-            batch_size=64,
-            learning_rate=1.5e-3,
-            label_smoothing=0.0,
-            votes=0.5,
-            augmentation=_LIGHT,
-        ),
-        Recipe(
-            "gender",
-            "gender",
-            _GENDER,
-            Framing(0.97, 0.09),
-            epochs=40,
-            # UTKFace's pictures are sharper than those of a small camera.
-            augmentation=Augmentation(rotate_deg=10, shift=0.08, scale=0.12, blur=1.0),
-        ),
-    )
-}
-
-
-def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        ConfigError: there is none; the message lists all.
-    """
-    if name not in RECIPES:
-        raise ConfigError(f"no recipe {name!r}; expected one of {', '.join(RECIPES)}")
-    return RECIPES[name]

@@ -1,52 +1,74 @@
-"""A run as a whole: its data, and the evaluation that stands beside its checkpoints."""
+"""A run as a whole: its data, and the report that stands beside its checkpoints."""
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.labels import Task
 from train.augment import plain_images
-from train.data import Dataset, Split, find_data, load
+from train.data import Dataset, Split, find_named, load_named
 from train.data.ferplus import with_votes
-from train.data.utkface import ETHNICITIES
-from train.evaluate import Evaluation, by_group, save_confusion_png, save_json
-from train.fit import evaluate_model
+from train.fit import predict
 from train.framing import with_boxes
+from train.groups import groups_of
 from train.recipe import Recipe
+from train.recipes import find_recipes
+from train.report import Report, report_run
 
 logger = logging.getLogger(__name__)
 
-# Upper ends of the age bands that errors are told apart by, and their names.
-_AGES = ((12, "age 0-12"), (19, "age 13-19"), (39, "age 20-39"), (59, "age 40-59"), (200, "age 60+"))
+# What each task's shipped network is trained on.
+DATASETS: dict[Task, str] = {"emotion": "fer2013", "gender": "utkface"}
+# Their pictures are looser than the device's crop: the cascade's boxes have to be found first.
+_LOOSE = ("utkface", "imdb-wiki")
 
 
-def load_located(task: Task, folder: str, cache: Path) -> Dataset:
-    """A task's dataset, with the cascade's boxes where its pictures are looser than the device's crop.
+def load_located(dataset: str, folder: str, cache: Path) -> Dataset:
+    """A dataset, with the cascade's boxes where its pictures are looser than the device's crop.
 
     Args:
-        task: what is to be trained.
+        dataset: its name, see `train.data.load_named`.
         folder: where the datasets lie.
         cache: folder for the boxes, which take minutes to find.
 
     Raises:
         DataError: nothing is there, or it is damaged.
     """
-    logger.info("reading the %s data in %s", task, folder)
-    data = load(task, folder)
-    return data if task == "emotion" else with_boxes(data, cache)
+    logger.info("reading %s in %s", dataset, folder)
+    data = load_named(dataset, folder)
+    return with_boxes(data, cache) if dataset in _LOOSE else data
 
 
 def load_for(recipe: Recipe, folder: str, cache: Path) -> Dataset:
     """A recipe's dataset: `load_located`, with FER+'s votes where the recipe trains towards them."""
-    data = load_located(recipe.task, folder, cache)
-    return with_votes(data, find_data(recipe.task, folder)) if recipe.votes else data
+    data = load_located(recipe.dataset, folder, cache)
+    return with_votes(data, find_named(recipe.dataset, folder)) if recipe.votes else data
+
+
+def folder_of(recipe: Recipe, runs: Path) -> Path:
+    """Where a recipe's run lies: under its name, with the seed where that is not the recipe's own."""
+    own = find_recipes(recipe.name)[0].seed
+    return runs / (recipe.name if recipe.seed == own else f"{recipe.name}-seed{recipe.seed}")
+
+
+def runs_of(recipe: Recipe, runs: Path) -> list[Path]:
+    """The folders of a recipe's runs, of whatever seed.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = [
+        path for path in (runs / recipe.name, *sorted(runs.glob(f"{recipe.name}-seed*"))) if path.is_dir()
+    ]
+    if not found:
+        raise DataError(f"no run of {recipe.name} in {runs}; train it with `make train RECIPE={recipe.name}`")
+    return found
 
 
 def load_checkpoint(folder: Path, name: str = "best.keras") -> keras.Model:
@@ -64,44 +86,56 @@ def load_checkpoint(folder: Path, name: str = "best.keras") -> keras.Model:
         raise DataError(f"{path}: not a checkpoint of this package ({error}); train anew") from error
 
 
-def report(recipe: Recipe, data: Dataset, folder: Path, split: Split = "val") -> Evaluation:
-    """Evaluates a run's best checkpoint and writes `<split>.json` and `<split>-confusion.png` beside it."""
-    rows = data.part(split)
-    model = load_checkpoint(folder)
-    evaluation = evaluate_model(model, plain_images(rows, recipe.view)[..., np.newaxis], rows, split)
-    save_json(evaluation, folder / f"{split}.json")
-    title = f"{recipe.task}, {recipe.spec.stored_parameters():,} parameters, float"
-    save_confusion_png(evaluation, folder / f"{split}-confusion.png", title)
-    logger.info(
-        "%s: accuracy %.2f %%, macro-F1 %.3f on %d pictures of %s",
-        folder,
-        100 * evaluation.accuracy,
-        evaluation.macro_f1,
-        evaluation.count,
-        evaluation.split,
-    )
-    return evaluation
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What a run's `run.json` holds.
+
+    Raises:
+        DataError: it is missing or damaged; the message says how to get one.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"no trained run in {folder} (run.json); train one with `make train`") from error
+    except ValueError as error:
+        raise DataError(f"{folder / 'run.json'}: damaged ({error}); train anew") from error
+    return settings
 
 
-def groups_of(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """Accuracy per label, age band and ethnicity, where the set annotates them.
+def report(recipe: Recipe, data: Dataset, folder: Path, split: Split = "val") -> Report:
+    """Evaluates a run's best checkpoint on a split and writes what `train.report.report_run` writes.
 
     Args:
-        rows: N rows.
-        hits: (N,) whether each was read right.
+        recipe: of the run.
+        data: the run's own dataset, or another one with the same labels: its figures then lie in a folder
+            of their own below the run, as those of a test.
+        folder: the run's.
+        split: of the data.
 
-    Returns:
-        {group: {"count": ..., "accuracy": ...}}, empty for a set without such annotation.
+    Raises:
+        DataError: there is no such run, or the data has other labels than the run's.
     """
-    if "age" not in rows.attributes:
-        return {}
-    age, groups, youngest = rows.attributes["age"], {}, 0
-    for oldest, name in _AGES:
-        groups[name] = (age >= youngest) & (age <= oldest)
-        youngest = oldest + 1
-    groups["age 13+"] = age >= 13
-    for number, name in enumerate(ETHNICITIES):
-        groups[f"ethnicity {name}"] = rows.attributes["ethnicity"] == number
-    for label, name in enumerate(rows.label_names):
-        groups[f"annotated {name}"] = rows.labels == label
-    return by_group(groups, hits)
+    settings = read_settings(folder)
+    rows = data.part(split)
+    labels = tuple(settings["labels"])
+    if data.label_names != labels:
+        raise DataError(
+            f"{data.name} has the labels {', '.join(data.label_names)}; {folder} was trained on "
+            f"{', '.join(labels)}"
+        )
+    foreign = data.name != settings["data"]["name"]
+    model = load_checkpoint(folder)
+    crops = plain_images(rows, recipe.view)
+    logits = predict(model, crops[..., None])
+    groups = groups_of(rows, logits.argmax(axis=1) == rows.labels)
+    out = folder / f"on-{data.name.lower()}" if foreign else folder
+    found = report_run(out, rows, crops, logits, "test" if foreign else split, settings, groups)
+    logger.info(
+        "%s: accuracy %.2f %%, macro-F1 %.3f on %d pictures of %s; %s",
+        folder,
+        100 * found.evaluation.accuracy,
+        found.evaluation.macro_f1,
+        found.evaluation.count,
+        found.evaluation.split,
+        out / "report.html",
+    )
+    return found

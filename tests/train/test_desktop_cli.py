@@ -22,22 +22,29 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
             train_main,
             ["fit", "emotions"],
             2,
-            "no recipe 'emotions'; expected one of emotion-base, emotion-polish, emotion, gender",
+            "no recipe 'emotions'; expected one of emotion-teacher, emotion, gender-teacher, gender, ",
         ),
-        (train_main, ["fit", "emotion-base", "--data", "{}"], 3, "no emotion data in '{}': get FER-2013"),
-        (train_main, ["fit", "gender", "--data", "{}"], 3, "no gender data in '{}': get UTKFace"),
+        (train_main, ["fit", "mini-xception", "--data", "{}"], 3, "no fer2013 data in '{}': get FER-2013"),
+        (train_main, ["fit", "gender-small", "--data", "{}"], 3, "no utkface data in '{}': get UTKFace"),
+        (train_main, ["fit", "vgg16-ckplus", "--data", "{}"], 3, "no ckplus data in '{}': get CK+"),
+        (train_main, ["fit", "gender", "--strategy", "all"], 2, "strategy 'all', expected one of auto, none"),
+        (train_main, ["workers", "2", "table"], 2, "workers run `fit`, not 'table'"),
+        (train_main, ["expand", "tang", "--out", "{}/new"], 2, "tang has no views"),
+        (train_main, ["table", "--runs", "{}"], 3, "no finished run to show"),
+        (train_main, ["data", "{}/none"], 3, "{}/none"),
         (train_main, ["fit", "--out", "x"], 2, "--out names one run's folder"),
         (
             train_main,
             ["fit", "emotion", "--runs", "{}"],
             3,
-            "emotion goes on from {}/emotion-polish/best.keras",
+            "emotion builds on {}/emotion-teacher/best.keras: train emotion-teacher first",
         ),
-        (train_main, ["fit", "emotion-base", "--epochs", "0", "--data", "{}"], 2, "0 epochs"),
+        (train_main, ["fit", "tang", "--epochs", "0", "--data", "{}"], 2, "0 epochs"),
         (train_main, ["framing", "--data", "{}"], 3, "no emotion data"),
         (quantize_main, ["run", "emotions"], 2, "no task 'emotions'; expected emotion or gender"),
         (quantize_main, ["run", "--models", "{}/none"], 2, "{}/none: no such folder"),
-        (quantize_main, ["run", "--models", "{}", "--data", "{}"], 3, "no emotion data"),
+        (quantize_main, ["run", "--models", "{}", "--data", "{}"], 3, "no fer2013 data"),
+        (quantize_main, ["measure", "tang", "--runs", "{}"], 3, "no run of tang in {}"),
         (quantize_main, ["inspect", "{}/none.tflite"], 2, "{}/none.tflite: No such file"),
     ],
 )
@@ -71,7 +78,7 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     rows = [f"{number % 7},{' '.join(['9'] * 2304)},PublicTest" for number in range(7)]
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
     assert train_main(["evaluate", "emotion", "--data", str(tmp_path), "--runs", str(tmp_path)]) == 3
-    assert "no trained network in" in capsys.readouterr().err
+    assert "no trained run in" in capsys.readouterr().err
 
 
 def test_demo_faces_are_the_averages_of_each_label(tmp_path):

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
 from train.fit import fit  # noqa: E402
+from train.lessons import Sources  # noqa: E402
 
 
 def weights_of(model):
@@ -23,8 +24,12 @@ def weights_of(model):
 class Interrupt(logging.Handler):
     """Ctrl-C right after an epoch was logged."""
 
+    def __init__(self, line):
+        super().__init__()
+        self.line = line
+
     def emit(self, record):
-        if "toy 2/4" in record.getMessage():
+        if self.line in record.getMessage():
             raise KeyboardInterrupt
 
 
@@ -33,9 +38,9 @@ def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tm
     whole = fit(toy_recipe, toy, tmp_path / "whole")
     log = (tmp_path / "whole" / "log.csv").read_text().splitlines()
     assert len(log) == 5
-    assert max(float(line.split(",")[4]) for line in log[1:]) > 0.9
+    assert max(float(line.split(",")[5]) for line in log[1:]) > 0.9
 
-    handler = Interrupt()
+    handler = Interrupt("broken 2/4")
     logging.getLogger("train.fit").addHandler(handler)
     with pytest.raises(KeyboardInterrupt):
         fit(toy_recipe, toy, tmp_path / "broken")
@@ -43,7 +48,7 @@ def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tm
     assert len((tmp_path / "broken" / "log.csv").read_text().splitlines()) == 3
     # A line of an epoch whose checkpoint was never written: the process died in between.
     with (tmp_path / "broken" / "log.csv").open("a") as text:
-        text.write("3,0,0,0,1.0,0,0\n")
+        text.write("3,0,0,0,0,1.0,0,0\n")
     resumed = fit(toy_recipe, toy, tmp_path / "broken")
     assert [
         line.rsplit(",", 1)[0] for line in (tmp_path / "broken" / "log.csv").read_text().splitlines()
@@ -69,15 +74,15 @@ def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tm
 def test_goes_on_from_another_runs_weights(toy, toy_recipe, tmp_path):
     first = fit(replace(toy_recipe, epochs=2), toy, tmp_path / "first")
     later = replace(toy_recipe, epochs=1, learning_rate=1e-9, seed=5)
-    model = fit(later, toy, tmp_path / "later", tmp_path / "first" / "best.keras")
+    model = fit(later, toy, tmp_path / "later", Sources(tmp_path / "first" / "best.keras"))
     for left, right, variable in zip(weights_of(first), weights_of(model), model.weights, strict=True):
         if not variable.path.endswith(("moving_mean", "moving_variance")):
             np.testing.assert_allclose(left, right, atol=1e-5)
-    with pytest.raises(ConfigError, match="holds a run with another start"):
+    with pytest.raises(ConfigError, match="holds a run with another sources"):
         fit(later, toy, tmp_path / "later")
     other = replace(later, spec=replace(later.spec, stem=7))
     with pytest.raises(ConfigError, match="no checkpoint of this spec to start from"):
-        fit(other, toy, tmp_path / "other", tmp_path / "first" / "best.keras")
+        fit(other, toy, tmp_path / "other", Sources(tmp_path / "first" / "best.keras"))
 
 
 def test_checkpoints_without_their_run_are_not_touched(toy, toy_recipe, tmp_path):
@@ -87,10 +92,70 @@ def test_checkpoints_without_their_run_are_not_touched(toy, toy_recipe, tmp_path
     assert (tmp_path / "best.keras").read_bytes() == b"somebody's"
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch_size": 0}])
-def test_impossible_recipes_are_refused(toy_recipe, change):
-    with pytest.raises(ConfigError, match="must be at least 1"):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epochs": 0}, "must be at least 1"),
+        ({"batch_size": 0}, "must be at least 1"),
+        ({"views": -1}, "views at least 0"),
+        ({"votes": 1.5}, "votes 1.5, expected 0 to 1"),
+        ({"balance": -0.1}, "balance -0.1, expected 0 to 1"),
+        ({"teachers": ("a",)}, "belong together"),
+        ({"teaching": 0.5}, "belong together"),
+        ({"teachers": ("a",), "teaching": 0.5}, "belong together"),
+    ],
+)
+def test_impossible_recipes_are_refused(toy_recipe, change, said):
+    with pytest.raises(ConfigError, match=said):
         replace(toy_recipe, **change)
+
+
+def test_as_many_outputs_as_labels(toy, toy_recipe, tmp_path):
+    with pytest.raises(ConfigError, match="5 classes for toy's 7 labels"):
+        fit(replace(toy_recipe, spec=replace(toy_recipe.spec, classes=5)), toy, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer": "adam", "schedule": "constant", "learning_rate": 3e-3},
+        {"optimizer": "momentum", "learning_rate": 3e-2},
+        {"standardize": True},
+        {"balance": 0.5},
+        {"augmentation": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_way_of_training_learns(toy, toy_recipe, tmp_path, change):
+    model = fit(replace(toy_recipe, epochs=3, **change), toy, tmp_path / "run")
+    rows = toy.part("val")
+    from train.augment import plain_images
+
+    predicted = model.predict(plain_images(rows, toy_recipe.view)[..., np.newaxis], verbose=0).argmax(axis=1)
+    assert (predicted == rows.labels).mean() > 0.5
+    if "standardize" in change:
+        pixels = plain_images(toy.part("train"), toy_recipe.view)
+        scaled = np.asarray(model.get_layer("scale")(pixels.astype(np.float32)))
+        assert scaled.mean() == pytest.approx(0, abs=1e-4)
+        assert scaled.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_running_means_are_what_is_kept_and_they_resume(toy, toy_recipe, tmp_path):
+    logging.getLogger("train.fit").setLevel(logging.INFO)
+    recipe = replace(toy_recipe, averaging=0.9)
+    whole = fit(recipe, toy, tmp_path / "whole")
+    plain = fit(toy_recipe, toy, tmp_path / "plain")
+    assert any(
+        (left != right).any() for left, right in zip(weights_of(whole), weights_of(plain), strict=True)
+    )
+    handler = Interrupt("broken 2/4")
+    logging.getLogger("train.fit").addHandler(handler)
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, toy, tmp_path / "broken")
+    logging.getLogger("train.fit").removeHandler(handler)
+    resumed = fit(recipe, toy, tmp_path / "broken")
+    for left, right in zip(weights_of(whole), weights_of(resumed), strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_a_model_survives_saving(toy_recipe, tmp_path):
@@ -101,3 +166,20 @@ def test_a_model_survives_saving(toy_recipe, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
     again = keras.models.load_model(tmp_path / "a.keras")
     np.testing.assert_array_equal(model.predict(pixels, verbose=0), again.predict(pixels, verbose=0))
+
+
+def test_another_sets_figures_do_not_become_the_runs_own(toy, toy_recipe, tmp_path):
+    from train.run import report
+
+    run = tmp_path / "run"
+    fit(toy_recipe, toy, run)
+    report(toy_recipe, toy, run)
+    held = (run / "val.json").read_text()
+    found = report(toy_recipe, replace(toy, name="Other"), run)
+    assert (run / "val.json").read_text() == held
+    figures = json.loads((run / "on-other" / "test.json").read_text())
+    assert figures["calibration"]["temperature"] == json.loads(held)["calibration"]["temperature"]
+    assert found.files[-1] == run / "on-other" / "report.html"
+    foreign = replace(toy, label_names=(*toy.label_names[:-1], "contempt"))
+    with pytest.raises(DataError, match=r"toy has the labels .*contempt; .* was trained on angry"):
+        report(toy_recipe, foreign, run)

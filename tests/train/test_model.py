@@ -1,47 +1,95 @@
 """Networks from specs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edge.errors import ConfigError
-from train.recipe import RECIPES, find_recipe
+from train.recipes import GROUPS, RECIPES, find_recipes
+from train.spec import BUDGET, NetSpec, Stage, TeacherSpec
 
 pytestmark = pytest.mark.train
 
+SMALL = {recipe.name: recipe for recipe in RECIPES.values() if isinstance(recipe.spec, NetSpec)}
+EMOTION, GENDER = SMALL["emotion"].spec, SMALL["gender"].spec
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=str)
-def test_recipes_stay_below_the_budget_and_count_what_they_build(recipe):
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_recipes_stay_below_the_budget_and_count_what_they_build(name):
     from train.model import build
-    from train.spec import BUDGET
 
-    model = build(recipe.spec)
-    body = model.get_layer("body")
+    spec = SMALL[name].spec
+    body = build(spec).get_layer("body")
     built = sum(int(np.prod(weight.shape)) for weight in body.weights)
-    # Folding replaces a BatchNorm's four values a channel by one bias; a bias-less depthwise gets a zero one.
-    folded = sum(3 * layer.gamma.shape[0] for layer in body.layers if layer.name.endswith("_bn"))
-    zeros = sum(layer.kernel.shape[2] for layer in body.layers if layer.name.endswith("_depthwise"))
-    assert recipe.spec.stored_parameters() == built - folded + zeros
-    assert recipe.spec.stored_parameters() < BUDGET
+    total, unbiased = built, set()
+    for layer in body.layers:
+        if layer.name.endswith("_bn"):
+            total -= 3 * layer.gamma.shape[0]  # folded: a bias is left of its four values a channel
+        elif "_repeated_bn" in layer.name:
+            total -= 2 * layer.gamma.shape[0]  # in front of its convolution: scale and offset are left
+        elif layer.name.endswith(("_depthwise", "_repeated_pointwise")):
+            unbiased.add(layer.output.shape[-1])
+        elif layer.name == "places":
+            total -= layer.bias.shape[0]  # it becomes part of the logits' bias
+            unbiased.add(layer.bias.shape[0])
+    assert spec.stored_parameters() == total + sum(unbiased)
+    assert spec.stored_parameters() < BUDGET
+
+
+def test_a_repeated_block_has_one_set_of_weights():
+    from train.model import build
+
+    once, thrice = (build(NetSpec(4, (Stage(6, 1, repeats=times),), 3, 7, size=16)) for times in (1, 3))
+    body = thrice.get_layer("body")
+    assert sum("repeated_pointwise" in layer.name for layer in body.layers) == 1
+    # Two more times: two more BatchNorms of four values a channel, and nothing else.
+    assert thrice.count_params() - once.count_params() == 2 * 4 * 6
 
 
 def test_pixels_reach_the_body_as_int8_can_hold_them():
     from train.model import build
 
-    scaled = build(find_recipe("gender").spec).get_layer("scale")(np.array([[0.0, 128.0, 255.0]]))
+    scaled = build(GENDER).get_layer("scale")(np.array([[0.0, 128.0, 255.0]]))
     np.testing.assert_array_equal(np.asarray(scaled), [[-1.0, 0.0, 127 / 128]])
 
 
-@pytest.mark.parametrize("change", [{"stem": 0}, {"head": 0}, {"classes": 1}])
-def test_impossible_specs_are_refused(change):
-    from dataclasses import replace
+def test_a_teacher_in_half_precision_answers_in_float32_and_leaves_the_policy_alone():
+    import keras
 
+    from train.model import build
+
+    teacher = build(TeacherSpec((4, 6, 8), classes=7, size=16), precision="mixed_bfloat16")
+    logits = teacher(np.zeros((2, 16, 16, 1), np.float32))
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert teacher.get_layer("body").get_layer("stem").compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("change", [{"stem": 0}, {"head": 0}, {"classes": 1}, {"stages": (Stage(4, 0),)}])
+def test_impossible_specs_are_refused(change):
     with pytest.raises(ConfigError, match="must be at least 1"):
-        replace(find_recipe("emotion").spec, **change)
+        replace(EMOTION, **change)
+
+
+@pytest.mark.parametrize("change", [{"widths": (4,)}, {"widths": (4, 0)}, {"dropout": 1.0}, {"classes": 1}])
+def test_impossible_teachers_are_refused(change):
+    with pytest.raises(ConfigError, match="expected at least two widths"):
+        replace(TeacherSpec((4, 8), classes=7), **change)
+
+
+def test_groups_stand_in_the_order_in_which_they_build_on_each_other():
+    for name in GROUPS:
+        done = set()
+        for recipe in find_recipes(name):
+            sources = {*recipe.teachers, *([recipe.start] if recipe.start else [])}
+            assert sources <= done or name != "shipped"
+            done.add(recipe.name)
+    assert [recipe.name for recipe in find_recipes("gender")] == ["gender"]
 
 
 def test_unknown_recipe_lists_all():
     with pytest.raises(
-        ConfigError,
-        match="no recipe 'emotions'; expected one of emotion-base, emotion-polish, emotion, gender",
+        ConfigError, match=r"no recipe 'emotions'; expected one of emotion-teacher, .*ablation"
     ):
-        find_recipe("emotions")
+        find_recipes("emotions")

@@ -1,0 +1,130 @@
+"""The expanded set, teachers' answers, and what becomes of both in an epoch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import DataError
+
+pytestmark = pytest.mark.train
+
+from train.augment import plain_images  # noqa: E402
+from train.fit import fit  # noqa: E402
+from train.lessons import Sources, lessons  # noqa: E402
+from train.model import build  # noqa: E402
+from train.views import answers, expand  # noqa: E402
+
+
+@pytest.fixture
+def teacher(toy_recipe, tmp_path):
+    """A network that knows nothing, but says so of every picture in its own way."""
+    path = tmp_path / "teacher" / "best.keras"
+    path.parent.mkdir()
+    build(toy_recipe.spec).save(path)
+    return path
+
+
+def taught(recipe, **changes):
+    return replace(recipe, **{"views": 3, "teachers": ("teacher",), "teaching": 0.75} | changes)
+
+
+def test_the_first_view_is_the_original_and_the_others_are_changed_once(toy, toy_recipe, tmp_path):
+    training = toy.part("train")
+    recipe = replace(toy_recipe, views=3)
+    views = expand(training, recipe, tmp_path)
+    assert views.shape == (3, 420, 16, 16)
+    np.testing.assert_array_equal(views[0], plain_images(training, recipe.view))
+    for left, right in ((0, 1), (0, 2), (1, 2)):
+        assert (views[left] != views[right]).any(axis=(1, 2)).mean() > 0.9
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    expand(training, replace(recipe, seed=9), tmp_path)  # another seed of the run: the same copies
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+    expand(training, replace(recipe, views=2), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_broken_expansion_leaves_nothing_behind(toy, toy_recipe, tmp_path, monkeypatch):
+    import train.views
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.views, "epoch_images", fail)
+    with pytest.raises(KeyboardInterrupt):
+        expand(toy.part("train"), replace(toy_recipe, views=2), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_are_the_mean_over_a_picture_and_its_mirror_image(toy, toy_recipe, teacher, tmp_path):
+    import keras
+
+    training = toy.part("train").take(np.arange(10))
+    recipe = taught(toy_recipe)
+    views = expand(training, recipe, tmp_path)
+    found = answers(views, recipe, {"teacher": teacher}, tmp_path)
+    model = keras.models.load_model(teacher)
+    images = np.array(views[1, 3:4, ..., np.newaxis])
+    by_hand = np.mean(
+        [
+            np.asarray(keras.ops.softmax(model(side.astype(np.float32))))
+            for side in (images, images[:, :, ::-1])
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(found[1, 3], by_hand[0], atol=1e-5)
+    np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
+
+
+def test_a_lesson_mixes_labels_and_answers_and_mirrors_half(toy, toy_recipe, teacher, tmp_path):
+    training = toy.part("train")
+    recipe = taught(replace(toy_recipe, augmentation=replace(toy_recipe.augmentation, flip=0.5)), epochs=5)
+    sources = Sources(teachers={"teacher": teacher}, cache=tmp_path)
+    views = expand(training, recipe, tmp_path)
+    found = answers(views, recipe, sources.teachers, tmp_path)
+    with lessons(recipe, training, sources, 3) as epochs:
+        third, fourth = list(epochs)
+    assert (third.epoch, fourth.epoch) == (3, 4)
+    labels = np.eye(7)[training.labels]
+    np.testing.assert_allclose(fourth.targets, 0.25 * labels + 0.75 * found[1], atol=1e-6)
+    mirrored = (fourth.images == views[1][:, :, ::-1]).all(axis=(1, 2))
+    assert 0.4 < mirrored.mean() < 0.6
+    np.testing.assert_array_equal(fourth.images[~mirrored], views[1][~mirrored])
+    with lessons(recipe, training, sources, 4) as epochs:
+        np.testing.assert_array_equal(next(epochs).images, fourth.images)  # as if it had not been broken off
+
+
+def test_without_views_and_changes_every_epoch_is_the_original(toy, toy_recipe):
+    training = toy.part("train").take(np.arange(20))
+    recipe = replace(toy_recipe, augmentation=None)
+    with lessons(recipe, training, Sources(), 2) as epochs:
+        for lesson in epochs:
+            np.testing.assert_array_equal(lesson.images, plain_images(training, recipe.view))
+
+
+def test_votes_are_mixed_into_the_labels_or_missed(toy, toy_recipe):
+    training = toy.part("train").take(np.arange(7))
+    recipe = replace(toy_recipe, votes=0.4, augmentation=None)
+    expected = np.full((7, 7), 1 / 7, np.float32)
+    with lessons(recipe, replace(training, expected=expected), Sources(), 0) as epochs:
+        np.testing.assert_allclose(
+            next(epochs).targets, 0.6 * np.eye(7)[training.labels] + 0.4 / 7, atol=1e-6
+        )
+    with pytest.raises(DataError, match="trains towards votes"), lessons(recipe, training, Sources(), 0):
+        pass
+
+
+def test_a_teacher_that_is_not_trained_is_named(toy, toy_recipe, tmp_path):
+    with pytest.raises(DataError, match="taught by teacher, which is not trained: train teacher first"):
+        fit(taught(toy_recipe), toy, tmp_path / "run", Sources(cache=tmp_path / "cache"))
+
+
+def test_another_teacher_makes_another_run(toy, toy_recipe, teacher, tmp_path):
+    from edge.errors import ConfigError
+
+    recipe = taught(toy_recipe, epochs=1)
+    sources = Sources(teachers={"teacher": teacher}, cache=tmp_path / "cache")
+    fit(recipe, toy, tmp_path / "run", sources)
+    build(toy_recipe.spec).save(teacher)
+    with pytest.raises(ConfigError, match="a run with another sources"):
+        fit(recipe, toy, tmp_path / "run", sources)

@@ -1,0 +1,41 @@
+"""The expanded set as files: what is written is read again, and nothing is overwritten."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError
+
+pytestmark = pytest.mark.train
+
+from edge.labels import EMOTIONS  # noqa: E402
+from train.data import Dataset, load_fer2013  # noqa: E402
+from train.sheet import contact_sheet, write_expansion  # noqa: E402
+from train.views import expand  # noqa: E402
+
+
+@pytest.fixture
+def training():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (28, 6, 6), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    labels = np.arange(28, dtype=np.int64) % 7
+    return Dataset("toy", images, labels, EMOTIONS, tuple(map(str, range(28))), np.array(["train"] * 28))
+
+
+def test_files_are_fer2013_in_folders_and_hold_every_view(training, toy_recipe, tmp_path):
+    recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), views=3)
+    views = expand(training, recipe, tmp_path / "cache")
+    sheet = write_expansion(training, views, tmp_path / "out")
+    again = load_fer2013(tmp_path / "out")
+    assert len(again) == 3 * 28
+    np.testing.assert_array_equal(np.bincount(again.labels), [12] * 7)
+    held = {image.tobytes() for image in again.images}
+    assert held == {np.asarray(image).tobytes() for view in views for image in view}
+    drawn = cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(drawn, contact_sheet(training, views))
+    assert drawn.shape == (7 * 3 * 96, 3 * 96)
+    np.testing.assert_array_equal(drawn[:96:2, :96:2], views[0, 0])
+    with pytest.raises(ConfigError, match="exists; name a folder that is not there yet"):
+        write_expansion(training, views, tmp_path / "out")

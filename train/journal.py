@@ -1,0 +1,75 @@
+"""A run's folder: what it was started with, its log, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+
+_COLUMNS = (
+    *("epoch", "learning_rate", "loss", "accuracy"),
+    *("val_loss", "val_accuracy", "val_macro_f1", "seconds"),
+)
+
+
+def claim(folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Makes the folder a run's own and writes `run.json`, or checks that the run in it is the same.
+
+    Args:
+        folder: made if it is not there.
+        decisive: everything that decides the result.
+        facts: what else is worth knowing of the run; no reason to refuse one.
+
+    Raises:
+        ConfigError: the folder holds another run, or checkpoints of an unknown one.
+    """
+    wanted = json.loads(json.dumps(decisive))
+    file = folder / "run.json"
+    if file.exists():
+        held = json.loads(file.read_text(encoding="utf-8"))
+        differing = [key for key in wanted if held.get(key) != wanted[key]]
+        if differing:
+            raise ConfigError(
+                f"{folder} holds a run with another {', '.join(differing)}; "
+                "name another folder with --out, or remove this one"
+            )
+    elif any(folder.glob("*.keras")):
+        raise ConfigError(f"{folder} holds checkpoints but no run.json; name another folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({**wanted, **facts}, indent=1) + "\n"
+    save(lambda path: path.write_text(content, encoding="utf-8"), file)
+
+
+def save(write: Callable[[Path], object], path: Path) -> None:
+    """Lets a file be written under another name and puts it in its place once it is whole."""
+    partial = path.with_name(f"partial-{path.name}")
+    write(partial)
+    partial.replace(path)
+
+
+def rewind_log(folder: Path, epochs: int) -> list[dict[str, float]]:
+    """The log's first epochs; a later line, of an epoch whose checkpoint was not written any more, goes."""
+    file = folder / "log.csv"
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8", newline="") as text:
+        lines = text.readlines()
+    kept = lines[: epochs + 1]
+    if len(kept) < len(lines):
+        save(lambda path: path.write_text("".join(kept), encoding="utf-8", newline=""), file)
+    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(kept)]
+
+
+def append_log(folder: Path, row: Mapping[str, Any]) -> None:
+    """Adds an epoch's line to `log.csv`, which it begins where there is none."""
+    file = folder / "log.csv"
+    fresh = not file.exists()
+    with file.open("a", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, _COLUMNS)
+        if fresh:
+            writer.writeheader()
+        writer.writerow({key: f"{row[key]:.6g}" for key in _COLUMNS})

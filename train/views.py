@@ -1,0 +1,129 @@
+"""The expanded set: training pictures and changed copies, made once, and what teachers say of each.
+
+A teacher's answer to the very copy that its pupil sees is worth more than one to the original (Beyer et al.
+2021, arXiv:2106.05237), but a teacher costs fifty times its pupil: it answers once for each copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.errors import DataError
+from edge.types import Gray
+from train.augment import epoch_images, plain_images
+from train.data import Dataset
+from train.recipe import Recipe
+
+_BATCH = 256
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
+    """Every training picture, and changed copies of it.
+
+    They are the same for every seed of a recipe, so that its teachers answer once.
+
+    Args:
+        training: N rows.
+        recipe: number of views, and how pictures are changed.
+        cache: folder in which they are kept.
+
+    Returns:
+        (views, N, size, size) uint8, the first of them unchanged; read from the file as it is used.
+    """
+    key = {
+        "data": training.fingerprint(),
+        "boxes": None if training.boxes is None else [list(vars(box).values()) for box in training.boxes],
+        **{name: recipe.to_dict()[name] for name in ("framing", "augmentation", "views")},
+        "size": recipe.spec.size,
+    }
+    shape = (recipe.views, len(training), recipe.spec.size, recipe.spec.size)
+
+    def fill(views: npt.NDArray[np.uint8]) -> None:
+        for number in tqdm(range(recipe.views), desc="expanding the set", unit="view"):
+            views[number] = (
+                plain_images(training, recipe.view)
+                if recipe.augmentation is None or number == 0
+                else epoch_images(training, recipe.view, recipe.augmentation, number)
+            )
+
+    return _kept(_path(cache, "views", key), shape, np.uint8, fill)
+
+
+def answers(
+    views: Gray, recipe: Recipe, teachers: Mapping[str, Path], cache: Path
+) -> npt.NDArray[np.float32]:
+    """What the recipe's teachers say of each copy: the mean of their scores for it and its mirror image.
+
+    Args:
+        views: (K, N, size, size) uint8.
+        recipe: names the teachers.
+        teachers: their checkpoints.
+        cache: folder in which the answers are kept, a file per teacher.
+
+    Returns:
+        (K, N, C) float32, each row summing to 1.
+
+    Raises:
+        DataError: a checkpoint is missing.
+    """
+    total = np.zeros((*views.shape[:2], recipe.spec.classes), dtype=np.float32)
+    for name in recipe.teachers:
+        if name not in teachers or not teachers[name].exists():
+            raise DataError(f"{recipe.name} is taught by {name}, which is not trained: train {name} first")
+        total += _answers_of(views, teachers[name], recipe.spec.classes, cache)
+    return total / len(recipe.teachers)
+
+
+def _answers_of(views: Gray, teacher: Path, classes: int, cache: Path) -> npt.NDArray[np.float32]:
+    key = {
+        "teacher": hashlib.sha256(teacher.read_bytes()).hexdigest(),
+        "views": hashlib.sha256(np.ascontiguousarray(views[:, ::50]).tobytes()).hexdigest(),
+    }
+    count = views.shape[1]
+
+    def fill(found: npt.NDArray[np.float32]) -> None:
+        model = keras.models.load_model(teacher, compile=False)
+        starts = [(view, start) for view in range(len(views)) for start in range(0, count, _BATCH)]
+        for view, start in tqdm(starts, desc=f"asking {teacher.parent.name}", unit="batch", mininterval=2.0):
+            images = views[view, start : start + _BATCH, ..., np.newaxis]
+            both = np.concatenate([images, images[:, :, ::-1]])
+            scores = keras.ops.softmax(model.predict_on_batch(both))
+            halves = keras.ops.convert_to_numpy(scores).reshape(2, len(images), classes)
+            found[view, start : start + _BATCH] = halves.mean(axis=0)
+
+    return _kept(_path(cache, "answers", key), (*views.shape[:2], classes), np.float32, fill)
+
+
+def _path(cache: Path, kind: str, key: Mapping[str, object]) -> Path:
+    """Where the array that such a key makes is kept."""
+    return cache / f"{kind}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}.npy"
+
+
+def _kept(
+    path: Path, shape: tuple[int, ...], dtype: type[_Scalar], fill: Callable[[npt.NDArray[_Scalar]], None]
+) -> npt.NDArray[_Scalar]:
+    """The array in this file, filled and put there if it is not yet; whole or not at all."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # By process: two runs of one recipe may be at it at once.
+        partial = path.with_suffix(f".{os.getpid()}.npy")
+        try:
+            array = np.lib.format.open_memmap(partial, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+            fill(array)
+            array.flush()
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    found: npt.NDArray[_Scalar] = np.load(path, mmap_mode="r")
+    return found
