@@ -43,6 +43,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="(%(default)s)")
     run.add_argument("--overwrite", action="store_true", help="replace networks of the same name")
 
+    measure = commands.add_parser("measure", help="int8 accuracy of runs, written beside them for the table")
+    measure.set_defaults(run=_measure)
+    measure.add_argument("recipes", nargs="+", metavar="RECIPE", help="a recipe or a group of them")
+    measure.add_argument(
+        "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
+    )
+    measure.add_argument(
+        "--runs", default="runs", type=Path, metavar="FOLDER", help="trained runs (%(default)s)"
+    )
+
     inspect = commands.add_parser("inspect", help="what a .tflite file holds")
     inspect.set_defaults(run=_inspect)
     inspect.add_argument("file", type=Path)
@@ -54,8 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from quantize.ship import quantize_run
-    from train.run import load_located
+    from quantize.ship import quantize_runs
+    from train.recipes import find_recipes
+    from train.run import DATASETS, load_located, runs_of
 
     unknown = sorted(set(options.tasks) - set(TASKS))
     if unknown:
@@ -63,8 +74,20 @@ def _run(options: argparse.Namespace) -> None:
     if not options.models.is_dir():
         raise ConfigError(f"{options.models}: no such folder")
     for task in [task for task in TASKS if task in options.tasks or not options.tasks]:
-        data = load_located(task, options.data, options.runs / "cache")
-        quantize_run(options.runs / task, data, options.models, options.overwrite)
+        data = load_located(DATASETS[task], options.data, options.runs / "cache")
+        (recipe,) = find_recipes(task)  # what ships a task bears its name
+        quantize_runs(runs_of(recipe, options.runs), data, options.models, options.overwrite)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from quantize.measure import measure_run
+    from train.recipes import find_recipes
+    from train.run import load_located, runs_of
+
+    for recipe in [recipe for name in options.recipes for recipe in find_recipes(name)]:
+        for run in runs_of(recipe, options.runs):
+            data = load_located(recipe.dataset, options.data, options.runs / "cache")
+            logger.info("%s: %s", run, measure_run(run, recipe, data))
 
 
 def _inspect(options: argparse.Namespace) -> None:

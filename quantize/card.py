@@ -34,6 +34,8 @@ def model_card(contract: Contract) -> str:
                 "output": f"(1, {len(contract.labels)}) {contract.output_dtype} {contract.output_kind}",
                 "crop": f"square, {contract.framing.margin:g} of the cascade's box "
                 f"(OpenCV haarcascade_frontalface_default), moved down by {contract.framing.shift_y:g} of it",
+                "temperature": f"{contract.temperature:g}: what logits are divided by before the softmax, "
+                "so that a confidence is about the share of right answers; fitted on the validation split",
                 "parameters": f"{contract.parameters:,} weights and biases as stored",
                 "file": f"{contract.size_bytes:,} bytes, sha256 `{contract.sha256}`",
             }

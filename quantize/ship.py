@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.contract import Contract
-from edge.errors import ConfigError, DataError
+from edge.errors import ConfigError
 from edge.labels import LABELS, Task
 from edge.preprocess import Framing
 from quantize.calibrate import calibration_rows
@@ -24,14 +25,17 @@ from quantize.contents import read_contents
 from quantize.export import to_int8
 from quantize.verify import Comparison, check_file, check_loss, compare, scores_of
 from train.augment import View, plain_images
+from train.calibration import expected_calibration_error, fit_temperature
 from train.data import Dataset, Split
 from train.evaluate import save_confusion_png
-from train.fit import predict
-from train.run import groups_of, load_checkpoint
+from train.fit import predict, predict_mirrored
+from train.groups import groups_of
+from train.run import load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
 
 
+_LEAST = 1e-12  # of a score, where its logarithm is wanted
 # Rounding moves accuracy by as much as the last epochs differ, so the integers themselves are compared.
 _CHECKPOINTS = ("best.keras", "final.keras")
 
@@ -40,22 +44,20 @@ _CHECKPOINTS = ("best.keras", "final.keras")
 class _Candidate:
     """A checkpoint's conversion and its figures on the validation split."""
 
+    run: Path
     model: keras.Model
     content: bytes
     contract: Contract
-    figures: dict[str, Any]
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.figures["int8"]["accuracy"])
+    accuracy: float
 
 
-def quantize_run(run: Path, data: Dataset, models: Path, overwrite: bool = False) -> Contract:
-    """Converts a run's checkpoints, compares them with their parents and writes the better one.
+def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: bool = False) -> Contract:
+    """Converts the checkpoints of a recipe's runs, compares them with their parents and writes the best one.
 
     Args:
-        run: a finished run's folder; its best and, if there is one, its final checkpoint are tried, and the
-            integers that read more of the validation split right are shipped.
+        runs: folders of finished runs of one recipe with different seeds. Of each, the best and, if there is
+            one, the final checkpoint are tried, and the integers that read most of the validation split
+            right are shipped.
         data: the task's dataset, boxes located.
         models: where network, contract and card go.
         overwrite: replace files of that name.
@@ -68,20 +70,23 @@ def quantize_run(run: Path, data: Dataset, models: Path, overwrite: bool = False
         ConfigError: the files exist and may not be replaced.
         ModelError: the result fails verification; nothing is written.
     """
-    settings = _read_run(run)
-    name = f"{settings['recipe']['task']}_sepnet_{settings['recipe']['spec']['size']}_int8"
+    recipe = read_settings(runs[0])["recipe"]
+    name = f"{recipe['task']}_sepnet_{recipe['spec']['size']}_int8"
     if (models / f"{name}.tflite").exists() and not overwrite:
         raise ConfigError(f"{models / name}.tflite exists; say --overwrite to replace it")
-    checkpoints = [run / name for name in _CHECKPOINTS if (run / name).exists()] or [run / _CHECKPOINTS[0]]
+    checkpoints = [path for run in runs for path in _checkpoints(run)]
     with tempfile.TemporaryDirectory(prefix=".quantize-", dir=models) as staging:
         folder = Path(staging)
-        candidates = [_convert(path, name, settings, data, folder) for path in checkpoints]
+        candidates = [_convert(path, name, data, folder) for path in checkpoints]
         chosen = max(candidates, key=lambda candidate: candidate.accuracy)
+        run = chosen.run
         classifier = _stage(folder, chosen.contract, chosen.content)
         figures = {"val": _measure(classifier, chosen.model, data, "val", run)}
         check_loss(figures["val"]["float_accuracy"], figures["val"]["int8"]["accuracy"], name)
         if "test" in data.splits:
             figures["test"] = _measure(classifier, chosen.model, data, "test", run)
+        if len(runs) > 1:
+            figures["runs"] = _best_of_each(candidates)
         contract = replace(chosen.contract, figures=figures)
         contract.write(folder)
         (folder / f"{name}.md").write_text(model_card(contract), encoding="utf-8")
@@ -91,11 +96,25 @@ def quantize_run(run: Path, data: Dataset, models: Path, overwrite: bool = False
     return contract
 
 
-def _convert(path: Path, name: str, settings: dict[str, Any], data: Dataset, folder: Path) -> _Candidate:
+def _best_of_each(candidates: Sequence[_Candidate]) -> dict[str, float]:
+    """{run: int8 accuracy of its better checkpoint on the validation split}."""
+    found: dict[str, float] = {}
+    for candidate in candidates:
+        name = candidate.run.name
+        found[name] = max(found.get(name, 0.0), round(candidate.accuracy, 4))
+    return found
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    return [run / name for name in _CHECKPOINTS if (run / name).exists()] or [run / _CHECKPOINTS[0]]
+
+
+def _convert(path: Path, name: str, data: Dataset, folder: Path) -> _Candidate:
+    settings = read_settings(path.parent)
     task: Task = settings["recipe"]["task"]
     view = View(settings["recipe"]["spec"]["size"], Framing(**settings["recipe"]["framing"]))
     model = load_checkpoint(path.parent, path.name)
-    content = to_int8(model, plain_images(calibration_rows(task, data), view))
+    content = to_int8(model, plain_images(calibration_rows(task, data), view), _mirrored(settings))
     contents = read_contents(content)
     contract = Contract(
         name=name,
@@ -110,8 +129,18 @@ def _convert(path: Path, name: str, settings: dict[str, Any], data: Dataset, fol
         training=_training(settings, path, data),
     )
     check_file(contents, contract)
-    figures = _measure(_stage(folder, contract, content), model, data, "val", path.parent)
-    return _Candidate(model, content, contract, figures)
+    rows = data.part("val")
+    scores = scores_of(_stage(folder, contract, content), plain_images(rows, view))
+    # Logits but for a constant: what the device's own code answers with a temperature of 1.
+    temperature = round(fit_temperature(np.log(np.maximum(scores, _LEAST)), rows.labels), 3)
+    accuracy = float((scores.argmax(axis=1) == rows.labels).mean())
+    logger.info("%s: %.2f %% of %s val in int8", path, 100 * accuracy, rows.name)
+    return _Candidate(path.parent, model, content, replace(contract, temperature=temperature), accuracy)
+
+
+def _mirrored(settings: dict[str, Any]) -> bool:
+    """Whether the file reads mirror images, too: where the network learned that they mean the same."""
+    return bool((settings["recipe"]["augmentation"] or {}).get("flip"))
 
 
 def _stage(folder: Path, contract: Contract, content: bytes) -> Classifier:
@@ -128,12 +157,17 @@ def _measure(
     rows = data.part(split)
     crops = plain_images(rows, View(classifier.contract.size, classifier.contract.framing))
     scores = scores_of(classifier, crops)
-    comparison = compare(rows, split, predict(model, crops[..., np.newaxis]), scores)
+    ask = predict_mirrored if _mirrored(read_settings(run)) else predict
+    logits = ask(model, crops[..., np.newaxis]) / classifier.contract.temperature
+    comparison = compare(rows, split, logits, scores)
     title = f"{classifier.contract.name}, {classifier.contract.parameters:,} parameters"
     save_confusion_png(comparison.after, run / f"{split}-int8-confusion.png", title)
     _log(comparison)
     groups = groups_of(rows, scores.argmax(axis=1) == rows.labels)
-    return comparison.to_dict() | ({"groups": groups} if groups else {})
+    error = expected_calibration_error(scores.max(axis=1), scores.argmax(axis=1) == rows.labels)
+    return (
+        comparison.to_dict() | {"calibration_error": round(error, 4)} | ({"groups": groups} if groups else {})
+    )
 
 
 def _log(comparison: Comparison) -> None:
@@ -148,16 +182,6 @@ def _log(comparison: Comparison) -> None:
     )
 
 
-def _read_run(run: Path) -> dict[str, Any]:
-    try:
-        settings: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"no trained run in {run} (run.json); train one with `make train`") from error
-    except ValueError as error:
-        raise DataError(f"{run / 'run.json'}: damaged ({error}); train anew") from error
-    return settings
-
-
 def _training(settings: dict[str, Any], checkpoint: Path, data: Dataset) -> dict[str, Any]:
     """How and from what, as the contract tells it."""
     recipe = settings["recipe"]
@@ -166,8 +190,10 @@ def _training(settings: dict[str, Any], checkpoint: Path, data: Dataset) -> dict
         "recipe": recipe["name"],
         "epochs": recipe["epochs"],
         "goes on from": recipe["start"] or "random weights",
+        "taught by": ", ".join(recipe["teachers"]) or "labels alone",
         "seed": recipe["seed"],
         "spec": json.dumps(recipe["spec"]),
+        "reads": "the crop and its mirror image, the mean of both" if _mirrored(settings) else "the crop",
         "checkpoint": f"{checkpoint.name}, sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
         "calibration": f"quantize/calibration/{recipe['task']}.json",
         "versions": ", ".join(f"{key} {value}" for key, value in settings["versions"].items()),

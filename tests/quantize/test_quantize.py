@@ -12,6 +12,7 @@ pytestmark = pytest.mark.train
 
 from edge.classifier import Classifier  # noqa: E402
 from edge.contract import read_model  # noqa: E402
+from edge.preprocess import even_contrast  # noqa: E402
 from quantize import calibrate, ship  # noqa: E402
 from quantize.contents import read_contents  # noqa: E402
 from quantize.export import scale_pixels, to_float, to_int8  # noqa: E402
@@ -53,9 +54,34 @@ def test_calibration_must_span_all_pixels(run, toy):
         to_int8(load_checkpoint(run), np.minimum(toy.images[:10], 200))
 
 
-def test_pixels_scale_to_what_int8_holds():
+def test_pixels_scale_to_what_int8_holds(run):
     pixels = np.array([[[0, 128, 255]]], dtype=np.uint8)
-    np.testing.assert_array_equal(scale_pixels(pixels)[..., 0], [[[-1, 0, 127 / 128]]])
+    np.testing.assert_array_equal(scale_pixels(load_checkpoint(run), pixels)[..., 0], [[[-1, 0, 127 / 128]]])
+
+
+def test_a_mirrored_file_answers_alike_for_a_picture_and_its_mirror_image(run, toy, tmp_path):
+    from edge.runtime import open_interpreter
+
+    model = load_checkpoint(run)
+    plain, mirrored = (to_int8(model, toy.images[:70], mirror) for mirror in (False, True))
+    assert read_contents(mirrored).float_tensors == ()
+    assert read_contents(mirrored).operators["REVERSE_V2"] == 1
+    answers = {}
+    for name, content in (("plain", plain), ("mirrored", mirrored)):
+        interpreter = open_interpreter(content)
+        details = interpreter.get_output_details()[0]
+        scale, zero_point = details["quantization"]
+        found = []
+        for image in (*toy.images[:20], *toy.images[:20, :, ::-1]):
+            interpreter.set_tensor(
+                interpreter.get_input_details()[0]["index"], image[np.newaxis, ..., np.newaxis]
+            )
+            interpreter.invoke()
+            found.append((interpreter.get_tensor(details["index"])[0].astype(float) - zero_point) * scale)
+        answers[name] = np.array(found).reshape(2, 20, 7)
+    np.testing.assert_array_equal(answers["mirrored"][0], answers["mirrored"][1])
+    assert (answers["plain"][0] != answers["plain"][1]).any(axis=1).all()
+    np.testing.assert_allclose(answers["mirrored"][0], answers["plain"].mean(axis=0), atol=0.3)
 
 
 def test_calibration_is_even_per_label_and_finds_its_pictures_again(toy, tmp_path):
@@ -87,7 +113,7 @@ def test_comparison_counts_agreement_and_difference(toy):
 def test_shipping_writes_network_contract_and_card_that_the_device_opens(run, toy, tmp_path, lists):
     models = tmp_path / "models"
     models.mkdir()
-    contract = ship.quantize_run(run, toy, models)
+    contract = ship.quantize_runs([run], toy, models)
     assert sorted(path.name for path in models.iterdir()) == [
         f"{contract.name}{s}" for s in (".json", ".md", ".tflite")
     ]
@@ -104,9 +130,9 @@ def test_shipping_writes_network_contract_and_card_that_the_device_opens(run, to
 
     before = (models / f"{contract.name}.tflite").read_bytes()
     with pytest.raises(ConfigError, match="exists; say --overwrite"):
-        ship.quantize_run(run, toy, models)
+        ship.quantize_runs([run], toy, models)
     assert before == content
-    ship.quantize_run(run, toy, models, overwrite=True)
+    ship.quantize_runs([run], toy, models, overwrite=True)
     assert (models / f"{contract.name}.tflite").read_bytes() == before  # equal inputs, equal file
 
 
@@ -119,7 +145,7 @@ def test_the_checkpoint_whose_integers_read_more_is_shipped(run, toy, tmp_path, 
     untrained = load_checkpoint(run)
     untrained.set_weights([np.zeros_like(weight) for weight in untrained.get_weights()])
     untrained.save(better / "best.keras")
-    contract = ship.quantize_run(better, toy, models)
+    contract = ship.quantize_runs([better], toy, models)
     assert contract.training["checkpoint"].startswith("final.keras")
     assert contract.figures["val"]["int8"]["accuracy"] > 0.2
 
@@ -130,14 +156,14 @@ def test_what_fails_is_not_put_into_models(run, toy, tmp_path, lists, monkeypatc
     # Scores of nothing: the integer file reads every face as the first label.
     monkeypatch.setattr(ship, "scores_of", lambda _, crops: np.tile(np.eye(7)[0], (len(crops), 1)))
     with pytest.raises(ModelError, match=r"int8 reads 14\.29% right"):
-        ship.quantize_run(run, toy, models)
+        ship.quantize_runs([run], toy, models)
     assert list(models.iterdir()) == []
 
 
 def test_files_with_floats_or_too_many_parameters_are_refused(run, toy, tmp_path, lists):
     models = tmp_path / "models"
     models.mkdir()
-    contract = ship.quantize_run(run, toy, models)
+    contract = ship.quantize_runs([run], toy, models)
     contents = read_contents((models / f"{contract.name}.tflite").read_bytes())
     with pytest.raises(ModelError, match="float tensors in the file: a"):
         check_file(replace(contents, float_tensors=("a",)), contract)
@@ -158,7 +184,7 @@ def test_an_incomplete_run_is_refused(run, toy, tmp_path, lists, missing):
     for name in {"run.json", "best.keras"} - {missing}:
         (folder / name).write_bytes((run / name).read_bytes())
     with pytest.raises(DataError, match=r"no trained .*make train") as caught:
-        ship.quantize_run(folder, toy, tmp_path)
+        ship.quantize_runs([folder], toy, tmp_path)
     assert caught.value.exit_code == 3
 
 
@@ -170,13 +196,13 @@ def test_a_damaged_run_is_refused(run, toy, tmp_path, lists, name, content):
         (folder / kept).write_bytes((run / kept).read_bytes())
     (folder / name).write_bytes(content)
     with pytest.raises(DataError, match="train anew"):
-        ship.quantize_run(folder, toy, tmp_path)
+        ship.quantize_runs([folder], toy, tmp_path)
 
 
 def test_contract_is_json_a_person_can_read(run, toy, tmp_path, lists):
     models = tmp_path / "models"
     models.mkdir()
-    contract = ship.quantize_run(run, toy, models)
+    contract = ship.quantize_runs([run], toy, models)
     held = json.loads((models / f"{contract.name}.json").read_text())
     assert held["input"] == {
         "height": 16,
@@ -186,3 +212,33 @@ def test_contract_is_json_a_person_can_read(run, toy, tmp_path, lists):
         "range": [-1.0, 127 / 128],
     }
     assert held["training"]["command"] == "make train && make quantize"
+
+
+def test_a_run_of_any_network_is_measured_in_integers(run, toy, toy_recipe, tmp_path):
+    from quantize.measure import measure_run
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "best.keras").write_bytes((run / "best.keras").read_bytes())
+    found = measure_run(folder, toy_recipe, toy)
+    assert found == json.loads((folder / "int8.json").read_text())
+    assert found["count"] == 140
+    assert found["parameters"] == toy_recipe.spec.stored_parameters()
+    rows = toy.part("val")
+    predicted = predict(load_checkpoint(run), even(rows.images)[..., np.newaxis]).argmax(axis=1)
+    assert found["accuracy"] == pytest.approx((predicted == rows.labels).mean(), abs=0.05)
+
+
+def test_centred_pixels_are_quantized_as_they_are(toy, toy_recipe, tmp_path):
+    from quantize.measure import measure_run
+
+    folder = tmp_path / "run"
+    fit(replace(toy_recipe, standardize=True), toy, folder)
+    found = measure_run(folder, toy_recipe, toy)
+    rows = toy.part("val")
+    predicted = predict(load_checkpoint(folder), even(rows.images)[..., np.newaxis]).argmax(axis=1)
+    assert found["accuracy"] == pytest.approx((predicted == rows.labels).mean(), abs=0.05)
+
+
+def even(images):
+    return np.stack([even_contrast(image) for image in images])
