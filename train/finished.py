@@ -140,7 +140,9 @@ def _read_run(path: Path, name: str) -> RunRow:
     training = _Figures.read(path / "train.json").share("accuracy") if plain else log[-1]["accuracy"]
     if not 0 <= training <= 1:
         raise DataError(f"{path / 'log.csv'}: accuracy {training}, expected 0 to 1")
-    int8 = _Figures.read(path / "int8.json").share("accuracy") if (path / "int8.json").exists() else None
+    int8 = _Figures.read(path / "int8.json") if (path / "int8.json").exists() else None
+    # A network that has no integer form is no damaged run.
+    integers = None if int8 is None or "error" in int8.held else int8.share("accuracy")
     settings = json.dumps({k: v for k, v in recipe.held.items() if k != "seed"}, sort_keys=True)
     return RunRow(
         folder=name,
@@ -157,7 +159,7 @@ def _read_run(path: Path, name: str) -> RunRow:
         training_plain=plain,
         validation_accuracy=validation.share("accuracy"),
         macro_f1=validation.share("macro_f1"),
-        int8_accuracy=int8,
+        int8_accuracy=integers,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.errors import DataError, OutputError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_WIDE_PX = 1000  # such a picture holds small print: it gets the page's full width
 _FIGURE = re.compile(r"[-+]?[\d.,]+( ?%| points| of [\d,]+)?\*?( ± [\d.,]+)?|-|")
 # Nothing is loaded and nothing runs, even if a text were to slip through unescaped.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -150,7 +151,7 @@ def _picture(path: Path, text: str) -> str:
         raise DataError(f"picture {path}: expected a PNG file")
     width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
     data = base64.b64encode(content).decode("ascii")
-    wide = ' class="wide"' if width > 1.5 * height else ""
+    wide = ' class="wide"' if width > _WIDE_PX else ""
     return (
         f'<figure{wide}><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
         f'alt="{escape(text)}"><figcaption>{escape(text)}</figcaption></figure>'

@@ -34,7 +34,7 @@ _USES = {
 _PICTURES = {
     "confusion": "Confusion matrix: each row is an annotated label, each column what the network said.",
     "recall": "Recall: the share of each label's pictures that was recognised.",
-    "reliability": "Reliability: on the dotted line, the network is right as often as it says.",
+    "reliability": "Reliability: on the dashed line, the network is right as often as it says.",
     "mistakes": "The mistakes that the network was surest of; many an annotation is doubtful.",
 }
 _CURVES = (
@@ -92,7 +92,9 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
     if split == "val":
         temperature, source = fit_temperature(logits, rows.labels), "fitted on this split"
     else:
-        temperature, source = _read_temperature(folder / "val.json")
+        # Of another set's rows, the report lies in a folder of its own below the run.
+        file = next((path for path in (folder, folder.parent) if (path / "val.json").exists()), folder)
+        temperature, source = _read_temperature(file / "val.json")
     calibration = calibrate(logits, rows.labels, temperature, source)
     figures = evaluation.to_dict()
     # JSON has no nan: a label without pictures has no recall.

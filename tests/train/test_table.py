@@ -66,6 +66,13 @@ def test_unfinished_and_damaged_runs_are_left_out_and_said(tmp_path, caplog):
         assert name in caplog.text
 
 
+def test_a_network_without_integers_is_shown_without_their_figure(tmp_path):
+    write_run(tmp_path / "a")
+    (tmp_path / "a" / "int8.json").write_text('{"error": "no integers for this operator"}')
+    (row,) = read_runs(tmp_path)
+    assert row.int8_accuracy is None
+
+
 def test_files_hold_every_run(tmp_path):
     write_run(tmp_path / "a", "a", train=0.7)
     write_run(tmp_path / "b", "b", train=0.9)
