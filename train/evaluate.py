@@ -99,7 +99,8 @@ def save_confusion_png(evaluation: Evaluation, path: Path, title: str) -> None:
     from matplotlib.figure import Figure
 
     shares = evaluation.confusion / np.maximum(evaluation.confusion.sum(axis=1, keepdims=True), 1)
-    names, side = evaluation.label_names, 1.6 + 0.85 * len(evaluation.label_names)
+    # At least as wide as the title above it.
+    names, side = evaluation.label_names, max(5.5, 1.6 + 0.85 * len(evaluation.label_names))
     figure = Figure(figsize=(side, side * 0.92), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

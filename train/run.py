@@ -116,7 +116,7 @@ def report(recipe: Recipe, data: Dataset, folder: Path, split: Split = "val") ->
     """
     settings = read_settings(folder)
     rows = data.part(split)
-    labels = tuple(settings["labels"])
+    labels = tuple(settings.get("labels", data.label_names))
     if data.label_names != labels:
         raise DataError(
             f"{data.name} has the labels {', '.join(data.label_names)}; {folder} was trained on "

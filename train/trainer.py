@@ -85,8 +85,6 @@ class Trainer:
                 sums.append(self._step(_shares(self._cluster, epoch, rows)))
                 sizes.append(rows.stop - start)
             found = np.array([each.numpy() for each in sums], dtype=np.float64)  # (steps, 2)
-        # As `fit` ends: where the optimizer keeps a running mean of the weights, it takes their place.
-        self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
         count = len(epoch.images)
         return Progress(float(np.dot(sizes, found[:, 0])) / count, float(found[:, 1].sum()) / count)
 
