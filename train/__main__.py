@@ -34,6 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     except EdgeError as error:
         print(f"train: error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read this had seen enough; nothing must be flushed into the void at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("train: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
         return 130
