@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, EdgeError, OutputError
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.2
+# How long the end of one worker may take to show after the others have noticed.
+_ECHO_S = 5.0
 
 
 def launch(count: int, command: Sequence[str], logs: Path, grace_s: float = 10.0) -> int:
@@ -32,8 +34,8 @@ def launch(count: int, command: Sequence[str], logs: Path, grace_s: float = 10.0
         grace_s: seconds that a worker has to end after SIGTERM, before it is killed.
 
     Returns:
-        0 if all ended with 0; else what the first that failed ended with, 128 and the signal's number if it
-        was a signal.
+        0 if all ended with 0; else what the first that failed of itself ended with, 128 and the signal's
+        number if it was a signal.
 
     Raises:
         ConfigError: a count below 1, or no such program.
@@ -58,13 +60,19 @@ def launch(count: int, command: Sequence[str], logs: Path, grace_s: float = 10.0
 
 def _first_failure(workers: Sequence[subprocess.Popen[bytes]], logs: Path) -> int:
     """Waits until all have ended well, or one has not: its exit code."""
+    limit = float("inf")
     while True:
         codes = [worker.poll() for worker in workers]
-        for index, code in enumerate(codes):
-            if code:
-                where = f"; see {logs / f'worker-{index}.log'}" if index else ""
-                logger.error("worker %d of %d ended with %d%s", index, len(workers), code, where)
-                return code if code > 0 else 128 - code
+        failed = [(index, code) for index, code in enumerate(codes) if code]
+        # Who loses another worker ends with 1, and may be quicker than the one that it lost.
+        causes = [(index, code) for index, code in failed if code != EdgeError.exit_code]
+        if failed and (causes or time.monotonic() > limit):
+            index, code = (causes or failed)[0]
+            where = f"; see {logs / f'worker-{index}.log'}" if index else ""
+            logger.error("worker %d of %d ended with %d%s", index, len(workers), code, where)
+            return code if code > 0 else 128 - code
+        if failed:
+            limit = min(limit, time.monotonic() + _ECHO_S)
         if all(code == 0 for code in codes):
             return 0
         time.sleep(_POLL_S)

@@ -11,15 +11,15 @@ from train.spec import BUDGET, NetSpec, Stage, TeacherSpec
 
 pytestmark = pytest.mark.train
 
-SMALL = {recipe.name: recipe for recipe in RECIPES.values() if isinstance(recipe.spec, NetSpec)}
-EMOTION, GENDER = SMALL["emotion"].spec, SMALL["gender"].spec
+SMALL = {recipe.name: recipe.spec for recipe in RECIPES.values() if isinstance(recipe.spec, NetSpec)}
+EMOTION, GENDER = SMALL["emotion"], SMALL["gender"]
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_small_recipes_stay_below_the_budget_and_count_what_they_build(name):
     from train.model import build
 
-    spec = SMALL[name].spec
+    spec = SMALL[name]
     body = build(spec).get_layer("body")
     built = sum(int(np.prod(weight.shape)) for weight in body.weights)
     total, unbiased = built, set()
@@ -80,7 +80,7 @@ def test_impossible_teachers_are_refused(change):
 
 def test_groups_stand_in_the_order_in_which_they_build_on_each_other():
     for name in GROUPS:
-        done = set()
+        done: set[str] = set()
         for recipe in find_recipes(name):
             sources = {*recipe.teachers, *([recipe.start] if recipe.start else [])}
             assert sources <= done or name != "shipped"
