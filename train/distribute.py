@@ -7,6 +7,7 @@ sums that are made in another order.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
@@ -155,7 +156,9 @@ def distributed(name: StrategyName, within_s: float = 600.0, silence_s: float = 
     chosen = choose(name, keras.backend.backend(), text, _gpus)
     if chosen == "none":
         yield Cluster()
-    elif chosen == "mirrored":
+        return
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # it tells of every sum that it makes
+    if chosen == "mirrored":
         yield Cluster(_mirrored())
     else:
         place = parse_place(text)
