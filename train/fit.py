@@ -86,7 +86,7 @@ def fit(
     elif sources.start is not None:
         _copy_weights(sources.start, model)
     cluster.share(model)
-    done = int(model.optimizer.iterations) // steps
+    done = int(model.optimizer.iterations.numpy()) // steps
     best = max((row["val_accuracy"] for row in rewind_log(folder, done)), default=-1.0)
     if done:
         logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)

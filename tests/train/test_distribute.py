@@ -200,3 +200,25 @@ def test_one_device_alone_is_not_mirrored():
     )
     assert done.stderr.rstrip().endswith("is alone, expected two GPUs or more")
     assert "ConfigError: strategy mirrored: " in done.stderr
+
+
+def test_the_command_trains_a_recipe_with_two_workers(tmp_path):
+    random = np.random.default_rng(0)
+    lines = ["emotion,pixels,Usage"]
+    for number in range(70):
+        pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
+        lines.append(f"{number % 7},{pixels},{'PublicTest' if number >= 56 else 'Training'}")
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines))
+    words = ("workers", "2", "fit", "mini-xception", "--epochs", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "train", *words, "--data", str(tmp_path), "--out", str(tmp_path / "run")],
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 2
+    assert (tmp_path / "run" / "report.html").exists()
+    assert (tmp_path / "run" / "best.keras").exists()
