@@ -93,8 +93,8 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
         temperature, source = fit_temperature(logits, rows.labels), "fitted on this split"
     else:
         # Of another set's rows, the report lies in a folder of its own below the run.
-        file = next((path for path in (folder, folder.parent) if (path / "val.json").exists()), folder)
-        temperature, source = _read_temperature(file / "val.json")
+        run = folder.parent if (folder.parent / "run.json").exists() else folder
+        temperature, source = _read_temperature(run / "val.json")
     calibration = calibrate(logits, rows.labels, temperature, source)
     figures = evaluation.to_dict()
     # JSON has no nan: a label without pictures has no recall.
