@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import DataError
+from train.recipes import RECIPES
 
 logger = logging.getLogger(__name__)
 
@@ -154,13 +155,19 @@ def _read_run(path: Path, name: str) -> RunRow:
         parameters=run.whole("parameters"),
         multiply_accumulates=run.whole("multiply_accumulates"),
         epochs=len(log),
-        epochs_wanted=recipe.whole("epochs"),
+        epochs_wanted=_epochs_of_recipe(recipe),
         training_accuracy=training,
         training_plain=plain,
         validation_accuracy=validation.share("accuracy"),
         macro_f1=validation.share("macro_f1"),
         int8_accuracy=integers,
     )
+
+
+def _epochs_of_recipe(recipe: _Figures) -> int:
+    """The recipe's own number: a run may have been asked for fewer."""
+    known = RECIPES.get(recipe.text("name"))
+    return known.epochs if known else recipe.whole("epochs")
 
 
 @dataclass(frozen=True)

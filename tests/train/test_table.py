@@ -44,6 +44,12 @@ def test_training_accuracy_of_the_log_is_marked(tmp_path):
     assert "on changed pictures" in text
 
 
+def test_a_run_of_fewer_epochs_is_measured_against_its_recipe(tmp_path):
+    write_run(tmp_path / "sequential", "sequential")
+    (row,) = read_runs(tmp_path)
+    assert (row.epochs, row.epochs_wanted) == (2, 30)
+
+
 def test_seeds_are_joined(tmp_path):
     for seed, accuracy in ((1, 0.60), (2, 0.62), (3, 0.61)):
         write_run(tmp_path / f"a-seed{seed}", seed=seed, accuracy=accuracy, train=0.7)
