@@ -14,6 +14,7 @@ from edge.contract import Contract
 from edge.errors import ModelError
 from edge.types import Gray
 from quantize.contents import FileContents
+from train.calibration import softmax
 from train.data import Dataset
 from train.evaluate import Evaluation, evaluate
 from train.spec import BUDGET
@@ -65,8 +66,7 @@ def compare(
         logits: (N, C) of the float network.
         scores: (N, C) of the integer file, 0 to 1.
     """
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    before = exponentials / exponentials.sum(axis=1, keepdims=True)
+    before = softmax(logits)
     name = f"{rows.name} {split}"
     top_before, top_after = before.argmax(axis=1), scores.argmax(axis=1)
     return Comparison(
