@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     _prepare(options.threads)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except EdgeError as error:
         print(f"train: error: {error}", file=sys.stderr)
         return error.exit_code
@@ -41,7 +41,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("train: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,15 +134,14 @@ def _train(recipe: Recipe, options: argparse.Namespace, cluster: Cluster) -> Non
         report(recipe, data, folder, "train")
 
 
-def _workers(options: argparse.Namespace) -> None:
+def _workers(options: argparse.Namespace) -> int:
+    """Gives the exit code of the first worker that failed; what went wrong stands in its own words."""
     from train.launch import launch
 
     if options.command[:1] != ["fit"]:
         raise ConfigError(f"workers run `fit`, not {' '.join(options.command[:1]) or 'nothing'!r}")
     command = (sys.executable, "-m", "train", *options.command, "--strategy", "workers")
-    code = launch(options.count, command, Path("runs") / "workers")
-    if code:
-        raise EdgeError(f"a worker ended with {code}; what it said stands above or in runs/workers")
+    return launch(options.count, command, Path("runs") / "workers")
 
 
 def _recipes(_: argparse.Namespace) -> None:

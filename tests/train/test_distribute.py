@@ -222,3 +222,17 @@ def test_the_command_trains_a_recipe_with_two_workers(tmp_path):
     assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 2
     assert (tmp_path / "run" / "report.html").exists()
     assert (tmp_path / "run" / "best.keras").exists()
+
+
+def test_the_command_ends_with_its_workers_exit_code(tmp_path):
+    words = ("workers", "2", "fit", "mini-xception", "--data", str(tmp_path / "none"))
+    done = subprocess.run(
+        [sys.executable, "-m", "train", *words],
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "no fer2013 data" in done.stderr
