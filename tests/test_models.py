@@ -73,8 +73,8 @@ def test_threads_answer_equally_and_both_runtimes_alike():
     assert answers["tflite", "1"] == answers["tflite", "2"]
     for left, right in zip(answers["litert", "1"], answers["tflite", "1"], strict=True):
         # Their kernels round differently by a unit here and there, and a block that is applied again rounds
-        # again: over all of PublicTest scores differ by 0.105 at most and labels for 2.8 % of the faces.
-        np.testing.assert_allclose(left, right, atol=0.105)
+        # again: here scores differ by 0.073 at most, over all of PublicTest by 0.105.
+        np.testing.assert_allclose(left, right, atol=0.08)
 
 
 @pytest.mark.parametrize("emotion", ["happy", "surprise"])
