@@ -147,8 +147,8 @@ class _Walk:
         """Those that can be cut."""
         fixed = {self._find(group) for group in self._fixed}
         places = [dict[int, list[Slot]]() for _ in range(3)]
-        for found, slots in zip(places, (self._written, self._carried, self._read), strict=True):
-            for slot, group in slots.items():
+        for found, lying in zip(places, (self._written, self._carried, self._read), strict=True):
+            for slot, group in lying.items():
                 found.setdefault(self._find(group), []).append(slot)
         written, carried, read = places
         groups = []

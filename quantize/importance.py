@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -45,7 +46,7 @@ def taylor_importance(
     totals = {group.name: np.zeros(group.width) for group in groups}
     count = 0
     for pixels, targets in batches:
-        found, _ = gradients_of(lambda x, t=targets: _loss(body, x, t), pixels, kernels)
+        found, _ = gradients_of(partial(_loss, body, targets), pixels, kernels)
         worth = {
             name: keras.ops.convert_to_numpy(kernel).astype(np.float64) * gradient
             for name, kernel, gradient in zip(readers, kernels, found, strict=True)
@@ -83,11 +84,11 @@ def random_importance(groups: Sequence[ChannelGroup], seed: int) -> Importance:
     return {group.name: random.random(group.width) for group in groups}
 
 
-def _loss(body: keras.Model, pixels: Any, targets: npt.NDArray[np.float32]) -> Any:
+def _loss(body: keras.Model, targets: npt.NDArray[np.float32], pixels: Any) -> Any:
     losses = keras.losses.categorical_crossentropy(targets, body(pixels, training=False), from_logits=True)
     return keras.ops.mean(losses)
 
 
 def _along(values: npt.NDArray[np.float64], slot: Slot) -> npt.NDArray[np.float64]:
     """Sums over all axes but the channels'."""
-    return values.sum(axis=tuple(axis for axis in range(values.ndim) if axis != slot.axis))
+    return np.asarray(values.sum(axis=tuple(axis for axis in range(values.ndim) if axis != slot.axis)))

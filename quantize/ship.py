@@ -23,6 +23,7 @@ from quantize.calibrate import calibration_rows
 from quantize.card import model_card
 from quantize.contents import read_contents
 from quantize.export import to_int8
+from quantize.matching import add_offsets, label_offsets
 from quantize.verify import Comparison, check_file, check_loss, compare, scores_of
 from train.augment import View, plain_images
 from train.calibration import expected_calibration_error, fit_temperature
@@ -114,6 +115,7 @@ def _convert(path: Path, name: str, data: Dataset, folder: Path) -> _Candidate:
     task: Task = settings["recipe"]["task"]
     view = View(settings["recipe"]["spec"]["size"], Framing(**settings["recipe"]["framing"]))
     model = load_checkpoint(path.parent, path.name)
+    offsets = _match(model, data.part("train"), view, settings)
     content = to_int8(model, plain_images(calibration_rows(task, data), view), _mirrored(settings))
     contents = read_contents(content)
     contract = Contract(
@@ -126,7 +128,7 @@ def _convert(path: Path, name: str, data: Dataset, folder: Path) -> _Candidate:
         size=view.size,
         input_range=(-1.0, 127 / 128),
         framing=view.framing,
-        training=_training(settings, path, data),
+        training=_training(settings, path, data, offsets),
     )
     check_file(contents, contract)
     rows = data.part("val")
@@ -141,6 +143,18 @@ def _convert(path: Path, name: str, data: Dataset, folder: Path) -> _Candidate:
 def _mirrored(settings: dict[str, Any]) -> bool:
     """Whether the file reads mirror images, too: where the network learned that they mean the same."""
     return bool((settings["recipe"]["augmentation"] or {}).get("flip"))
+
+
+def _match(model: keras.Model, training: Dataset, view: View, settings: dict[str, Any]) -> list[float]:
+    """Moves the answers towards the labels' frequencies, as far as the recipe says, and says by how much."""
+    share = settings["recipe"].get("matching", 0.0)
+    if not share:
+        return []
+    ask = predict_mirrored if _mirrored(settings) else predict
+    logits = ask(model, plain_images(training, view)[..., np.newaxis])
+    offsets = label_offsets(logits, training.labels, share)
+    add_offsets(model, offsets)
+    return [round(float(offset), 3) for offset in offsets]
 
 
 def _stage(folder: Path, contract: Contract, content: bytes) -> Classifier:
@@ -182,7 +196,9 @@ def _log(comparison: Comparison) -> None:
     )
 
 
-def _training(settings: dict[str, Any], checkpoint: Path, data: Dataset) -> dict[str, Any]:
+def _training(
+    settings: dict[str, Any], checkpoint: Path, data: Dataset, offsets: list[float]
+) -> dict[str, Any]:
     """How and from what, as the contract tells it."""
     recipe = settings["recipe"]
     return {
@@ -194,6 +210,7 @@ def _training(settings: dict[str, Any], checkpoint: Path, data: Dataset) -> dict
         "seed": recipe["seed"],
         "spec": json.dumps(recipe["spec"]),
         "reads": "the crop and its mirror image, the mean of both" if _mirrored(settings) else "the crop",
+        "offsets of the logits": ", ".join(map(str, offsets)) or "none",
         "checkpoint": f"{checkpoint.name}, sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
         "calibration": f"quantize/calibration/{recipe['task']}.json",
         "versions": ", ".join(f"{key} {value}" for key, value in settings["versions"].items()),

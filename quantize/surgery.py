@@ -82,4 +82,6 @@ def _check(groups: Sequence[ChannelGroup], kept: Kept) -> None:
         if not len(channels):
             raise ConfigError(f"{name}: nothing would be left of its {widths[name]} channels")
         if channels.min() < 0 or channels.max() >= widths[name] or (np.diff(channels) <= 0).any():
-            raise ConfigError(f"{name}: channels {channels.tolist()}, expected ascending, below {widths[name]}")
+            raise ConfigError(
+                f"{name}: channels {channels.tolist()}, expected ascending, below {widths[name]}"
+            )

@@ -28,6 +28,7 @@ from train.groups import balanced_weights
 from train.journal import append_log, claim, rewind_log, save
 from train.lessons import Sources, lessons
 from train.model import OFFSET, SCALE, build
+from train.muon import PointwiseMuon
 from train.recipe import Recipe
 from train.trainer import Epoch, Trainer
 
@@ -194,6 +195,8 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **averaging)
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(rate, **averaging)
+    if recipe.optimizer == "muon":
+        return PointwiseMuon(rate, weight_decay=recipe.weight_decay, adam_weight_decay=None, **averaging)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
     # Scale, shift and bias are no place for decay: they are few and decide the range of a layer.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

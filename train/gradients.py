@@ -37,7 +37,10 @@ def gradients_of(
     raise ConfigError(f"gradients need Keras on tensorflow or torch, not {backend}: set KERAS_BACKEND")
 
 
-def _by_tensorflow(scalar: Any, inputs: Any, variables: Any) -> Any:
+_Gradients = tuple[list[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+def _by_tensorflow(scalar: Any, inputs: Any, variables: Any) -> _Gradients:
     import tensorflow as tf
 
     held = [variable.value for variable in variables]
@@ -49,7 +52,7 @@ def _by_tensorflow(scalar: Any, inputs: Any, variables: Any) -> Any:
     return [tf.convert_to_tensor(gradient).numpy() for gradient in of_variables], of_inputs.numpy()
 
 
-def _by_torch(scalar: Any, inputs: Any, variables: Any) -> Any:
+def _by_torch(scalar: Any, inputs: Any, variables: Any) -> _Gradients:
     import torch
 
     held = [variable.value for variable in variables]

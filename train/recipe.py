@@ -11,7 +11,7 @@ from edge.preprocess import Framing
 from train.augment import Augmentation, View
 from train.spec import Spec
 
-Optimizer = Literal["adamw", "adam", "momentum"]
+Optimizer = Literal["adamw", "adam", "momentum", "muon"]
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
 
@@ -36,16 +36,18 @@ class Recipe:
         label_smoothing: 0 to 1 (Szegedy et al. 2015, arXiv:1512.00567); the labels are known to be noisy.
         balance: weights each label (and age band, where the set has ages) by its count to the power of minus
             this: 0 as the set has them, 1 evenly.
+        matching: how far the answers of the quantized network are moved towards each label being answered as
+            often as it occurs, 0 to 1 (`quantize.matching`).
         augmentation: how far pictures are changed; None leaves them as they are.
         views: an epoch takes the next of this many sets, mirrored at random: the original and changed copies
             of it that are made once; 0 changes pictures anew for every epoch.
         standardize: centre and scale pixels by the training split's mean and deviation.
         batch_size: pictures a step.
-        optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", or "momentum": SGD with
-            Nesterov momentum 0.9.
-        learning_rate: its peak.
+        optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", "momentum": SGD with
+            Nesterov momentum 0.9, or "muon": see `train.muon`.
+        learning_rate: its peak; with "muon" that of the 1x1 kernels.
         schedule: "cosine" rises over the first epoch and falls along a cosine to nearly nothing.
-        weight_decay: of AdamW.
+        weight_decay: of AdamW; with "muon" that of the 1x1 kernels, the others have none.
         averaging: weight of the past in a running mean of the weights, which is what is evaluated and kept;
             0 for none.
         precision: of Keras' layers; weights and sums stay float32.
@@ -64,6 +66,7 @@ class Recipe:
     votes: float = 0.0
     label_smoothing: float = 0.0
     balance: float = 0.0
+    matching: float = 0.0
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     views: int = 0
     standardize: bool = False
@@ -82,7 +85,7 @@ class Recipe:
                 f"{self.epochs} epochs of batches of {self.batch_size}, {self.views} views: epochs and batch "
                 "must be at least 1, views at least 0"
             )
-        for key in ("teaching", "votes", "label_smoothing", "balance", "averaging"):
+        for key in ("teaching", "votes", "label_smoothing", "balance", "matching", "averaging"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{self.name}: {key} {getattr(self, key)}, expected 0 to 1")
         if bool(self.teachers) != bool(self.teaching) or (self.teachers and not self.views):

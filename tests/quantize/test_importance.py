@@ -87,7 +87,9 @@ def test_every_weight_but_the_ends_belongs_to_a_group(net):
 
     body = net.get_layer("body")
     lying = {(s.layer, s.weight) for group in channel_groups(body) for s in group.slots}
-    assert {(layer.name, w.name) for layer in body.layers for w in layer.weights} - lying == {("logits", "bias")}
+    assert {(layer.name, w.name) for layer in body.layers for w in layer.weights} - lying == {
+        ("logits", "bias")
+    }
 
 
 def test_taylor_is_the_squared_derivative_of_the_loss_by_a_gate(net, batch):
