@@ -44,7 +44,7 @@ def label_offsets(
     offsets = np.zeros(classes)
     for _ in range(_STEPS):
         offsets -= _RATE * (np.log(_frequencies((logits + offsets).argmax(axis=1), classes)) - wanted)
-    return (offsets - offsets.mean()).astype(np.float32)
+    return np.asarray(offsets - offsets.mean(), dtype=np.float32)
 
 
 def add_offsets(model: keras.Model, offsets: npt.NDArray[np.float32]) -> None:

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--dataset", help="measure on another set's rows: utkface, imdb-wiki, rafd, ...")
     table = command("table", _table, "all finished runs in one table: Markdown, CSV and a picture")
     table.add_argument("--out", type=Path, help="folder for the tables (RUNS)")
+    table.add_argument("--earlier", type=Path, metavar="CSV", help="a table whose other runs are kept in it")
     survey = command("data", _data, "what a file or folder holds, what is damaged, what stands there twice")
     survey.add_argument("path", type=Path)
     survey.add_argument("--out", type=Path, help="folder for the figures and the picture (RUNS/data/NAME)")
@@ -179,11 +180,12 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _table(options: argparse.Namespace) -> None:
-    from train.finished import read_runs
+    from train.finished import read_runs, with_earlier
     from train.table import write_table
 
     out = options.out or options.runs
-    write_table(read_runs(options.runs), out)
+    rows = read_runs(options.runs)
+    write_table(with_earlier(rows, options.earlier) if options.earlier else rows, out)
     print((out / "table.md").read_text(encoding="utf-8"))
 
 

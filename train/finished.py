@@ -6,8 +6,8 @@ import csv
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,50 @@ def read_runs(folder: Path) -> list[RunRow]:
             rows.append(_read_run(path, path.relative_to(folder).as_posix()))
         except DataError as error:
             logger.warning("left out: %s", error)
+    return _sorted(rows)
+
+
+def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
+    """The runs together with those of an earlier table whose recipe and seed no run here has.
+
+    A comparison takes days of training; nobody has all of its runs in one folder, or wants to keep them.
+
+    Args:
+        rows: of the runs that are there.
+        table: a `table.csv` as `train.table.write_table` writes it.
+
+    Raises:
+        DataError: it cannot be read, or is not such a table.
+    """
+    rows = list(rows)
+    new = {(row.recipe, row.seed, row.split) for row in rows}
+    try:
+        with table.open(encoding="utf-8", newline="") as text:
+            earlier = [_parsed(line) for line in csv.DictReader(text)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {table}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{table}: not a table of runs ({error}); expected the CSV of `train table`"
+        ) from error
+    return _sorted([*rows, *(row for row in earlier if (row.recipe, row.seed, row.split) not in new)])
+
+
+def _parsed(line: Mapping[str, str]) -> RunRow:
+    kinds = {field.name: field.type for field in fields(RunRow)}
+    values: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        text = line[name]
+        if kind == "bool":
+            values[name] = {"True": True, "False": False}[text]
+        elif kind == "float | None":
+            values[name] = float(text) if text else None
+        else:
+            values[name] = {"str": str, "int": int, "float": float}[str(kind)](text)
+    return RunRow(**values)
+
+
+def _sorted(rows: Iterable[RunRow]) -> list[RunRow]:
     return sorted(
         rows, key=lambda row: (row.split, row.count, row.parameters, row.recipe, row.seed, row.folder)
     )

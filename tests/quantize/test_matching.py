@@ -52,8 +52,9 @@ def test_a_label_that_is_never_answered_is_answered_then():
 
 
 def test_a_share_beyond_the_whole_is_refused(answers):
+    logits, labels = answers
     with pytest.raises(ConfigError, match=r"a share of 1\.5 .* expected 0 to 1"):
-        label_offsets(*answers, 1.5)
+        label_offsets(logits, labels, 1.5)
 
 
 def test_offsets_reach_the_networks_answers(toy_recipe):

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from edge.errors import DataError
-from train.finished import read_runs
+from train.finished import read_runs, with_earlier
 from train.table import markdown_table, seeds_table, write_table
 
 
@@ -93,3 +93,31 @@ def test_nothing_to_show(tmp_path):
         write_table(read_runs(tmp_path), tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         read_runs(tmp_path / "none")
+
+
+def test_runs_of_an_earlier_table_are_kept_unless_they_were_run_again(tmp_path):
+    write_run(tmp_path / "old" / "a", "a", accuracy=0.5, train=0.7)
+    write_run(tmp_path / "old" / "b", "b", accuracy=0.6, int8=0.59)
+    before = read_runs(tmp_path / "old")
+    _, table, _ = write_table(before, tmp_path)
+    assert with_earlier([], table) == before
+    write_run(tmp_path / "new" / "b", "b", accuracy=0.7)
+    write_run(tmp_path / "new" / "b-seed2", "b", seed=2, accuracy=0.65)
+    rows = with_earlier(read_runs(tmp_path / "new"), table)
+    assert [(row.recipe, row.seed, row.validation_accuracy) for row in rows] == [
+        ("a", 1, 0.5),
+        ("b", 1, 0.7),
+        ("b", 2, 0.65),
+    ]
+
+
+@pytest.mark.parametrize("text", ["recipe,seed\na,1\n", "", "no table"])
+def test_a_file_that_is_no_table_is_refused(tmp_path, text):
+    write_run(tmp_path / "runs" / "a")
+    _, table, _ = write_table(read_runs(tmp_path / "runs"), tmp_path)
+    lines = table.read_text().splitlines()
+    table.write_text(text or "\n".join([lines[0], lines[1].replace("9876", "many")]))
+    if text == "no table":
+        table.unlink()
+    with pytest.raises(DataError, match=r"not a table of runs|cannot read"):
+        with_earlier([], table)
