@@ -66,7 +66,8 @@ class RunRow:
 def read_runs(folder: Path) -> list[RunRow]:
     """Every finished run below a folder, by validation split and parameters.
 
-    A folder with only some of a run's files, or with damaged ones, is left out with a line in the log.
+    A folder with only some of a run's files, or with damaged ones, is left out with a line in the log; runs
+    within a run, as pruning makes them, are parts of that.
 
     Raises:
         DataError: there is no such folder.
@@ -75,6 +76,9 @@ def read_runs(folder: Path) -> list[RunRow]:
         raise DataError(f"{folder}: no such folder; expected the one that holds the runs")
     rows = []
     for path in sorted(each for each in folder.rglob("*") if each.is_dir()):
+        above = [each for each in path.relative_to(folder).parents if each.name]
+        if any((folder / each / "run.json").exists() for each in above):
+            continue
         missing = [name for name in _FILES if not (path / name).exists()]
         if len(missing) == len(_FILES):
             continue

@@ -87,14 +87,15 @@ def _lesson(
     taught: npt.NDArray[np.float32] | None,
     epoch: int,
 ) -> Lesson:
-    images = np.array(views[epoch % recipe.views])
+    view = (epoch + recipe.seed - 1) % recipe.views
+    images = np.array(views[view])
     if recipe.augmentation is not None and recipe.augmentation.flip:
         # The teachers' answers are means over a picture and its mirror image: they hold for both.
         mirrored = np.random.default_rng((recipe.seed, epoch, 1)).random(len(images)) < 0.5
         images[mirrored] = images[mirrored, :, ::-1]
     targets = labelled
     if taught is not None:
-        targets = (1 - recipe.teaching) * labelled + recipe.teaching * taught[epoch % recipe.views]
+        targets = (1 - recipe.teaching) * labelled + recipe.teaching * taught[view]
     return Lesson(epoch, images, targets)
 
 

@@ -1,0 +1,235 @@
+"""Pruning in many small steps: score, cut, train on, until few enough parameters remain."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from edge.errors import ConfigError, DataError
+from quantize.channels import ChannelGroup, channel_groups
+from quantize.choose import choose
+from quantize.importance import (
+    CRITERIA,
+    Batch,
+    Criterion,
+    Importance,
+    magnitude_importance,
+    random_importance,
+    taylor_importance,
+)
+from quantize.surgery import cut
+from train.augment import plain_images
+from train.cost import multiply_accumulates
+from train.data import Dataset
+from train.fit import evaluate_model, fit
+from train.journal import save
+from train.lessons import Lesson, Sources, lessons
+from train.recipe import Recipe
+from train.spec import NetSpec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a trained network is pruned.
+
+    Attributes:
+        target: largest number of stored parameters that may remain.
+        criterion: what tells the worth of a channel.
+        share: of the parameters that goes in a step.
+        batches: of training pictures that importance is measured on, each step anew.
+        tuning: epochs of training after each step.
+        rate: learning rate of these.
+        epochs: of training after the last step.
+        seed: of batches, lots and order.
+    """
+
+    target: int
+    criterion: Criterion = "taylor"
+    share: float = 0.06
+    batches: int = 60
+    tuning: int = 1
+    rate: float = 2e-3
+    epochs: int = 30
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.criterion not in CRITERIA:
+            raise ConfigError(f"no criterion {self.criterion!r}; expected {', '.join(CRITERIA)}")
+        if not 0 < self.share < 1 or min(self.target, self.batches, self.tuning, self.epochs) < 1:
+            raise ConfigError(
+                f"{self}: expected a share above 0 and below 1, and at least 1 of everything else"
+            )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did.
+
+    Attributes:
+        number: from 0, the uncut network.
+        parameters: as stored.
+        multiply_accumulates: for one face.
+        before: accuracy on the validation split right after the cut, 0 to 1.
+        after: the same after training on.
+        widths: channels of every group, "stem 12, stage0 32, ...".
+    """
+
+    number: int
+    parameters: int
+    multiply_accumulates: int
+    before: float
+    after: float
+    widths: str
+
+
+def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sources) -> tuple[Step, ...]:
+    """Prunes a trained network, and trains what remains.
+
+    Every step is a run of its own below `folder/steps`, so that a killed one goes on where it stopped; the
+    last training is the run in `folder` itself, which is quantized as any other. `folder/steps.csv` holds the
+    steps.
+
+    Args:
+        recipe: how the network was trained; its targets and pictures are those of all training here.
+        plan: how it is pruned.
+        data: with "train" and "val" splits, boxes located.
+        folder: of the pruned network's run; made if it is not there.
+        sources: as start the network's checkpoint; teachers and cache of the recipe.
+
+    Returns:
+        The steps, the uncut network first.
+
+    Raises:
+        DataError: no checkpoint to start from is named, or a teacher's is missing.
+        ConfigError: the network has a layer that cannot be pruned, the target is below the smallest network
+            of its shape or not below the parent, or the folder holds a run of another plan.
+    """
+    if not isinstance(recipe.spec, NetSpec):
+        raise ConfigError(f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected a NetSpec")
+    if plan.target >= recipe.spec.stored_parameters():
+        raise ConfigError(
+            f"a target of {plan.target:,} parameters; {recipe.name} has {recipe.spec.stored_parameters():,}"
+        )
+    if sources.start is None:
+        raise DataError(f"{recipe.name}: no trained network to prune; train it first")
+    validation = data.part("val")
+    crops = plain_images(validation, recipe.view)[..., np.newaxis]
+
+    def accuracy(model: keras.Model) -> float:
+        return evaluate_model(model, crops, validation, "val").accuracy
+
+    model = keras.models.load_model(sources.start, compile=False)
+    spec, checkpoint, right = recipe.spec, sources.start, accuracy(model)
+    groups = channel_groups(model.get_layer("body"))
+    choose(spec, groups, random_importance(groups, 0), plan.target)  # says at once if it cannot be reached
+    steps = [_step(0, spec, model, (right, right))]
+    goals = list(enumerate(_goals(spec.stored_parameters(), plan), 1))
+    with tqdm(goals, desc=f"pruning {recipe.name}", unit="step") as bar:
+        for number, goal in bar:
+            place = folder / "steps" / f"{number:02d}"
+            tuned = _tuning(replace(recipe, spec=spec), plan, number)
+            body = model.get_layer("body")
+            groups = channel_groups(body)
+            with lessons(tuned, data.part("train"), sources, 0) as epochs:
+                batches = _batches(next(epochs), model, plan, tuned)
+            kept, _ = choose(spec, groups, _importance(body, groups, plan, batches, number), goal)
+            smaller, spec = cut(model, spec, kept)
+            before = accuracy(smaller)
+            start = place.with_name(f"{place.name}-cut.keras")
+            if not start.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                save(smaller.save, start)
+            model = fit(replace(tuned, spec=spec), data, place, replace(sources, start=start))
+            steps.append(_step(number, spec, model, (before, accuracy(model))))
+            bar.set_postfix_str(f"{steps[-1].parameters:,} parameters, {steps[-1].after:.1%}")
+            _write_steps(steps, folder / "steps.csv")
+            checkpoint = place / "best.keras"
+    final = replace(recipe, name=folder.name, spec=spec, epochs=plan.epochs, seed=plan.seed)
+    fit(final, data, folder, replace(sources, start=checkpoint))
+    return tuple(steps)
+
+
+def read_steps(path: Path) -> tuple[Step, ...]:
+    """The steps that a `steps.csv` holds.
+
+    Raises:
+        DataError: it cannot be read, or is not such a file.
+    """
+    kinds = {"int": int, "float": float, "str": str}
+    try:
+        with path.open(encoding="utf-8", newline="") as text:
+            return tuple(
+                Step(**{each.name: kinds[str(each.type)](line[each.name]) for each in fields(Step)})
+                for line in csv.DictReader(text)
+            )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: no table of pruning steps ({error})") from error
+
+
+def _goals(parameters: int, plan: Plan) -> list[int]:
+    """Parameters that may remain after each step."""
+    goals = []
+    while parameters > plan.target:
+        parameters = max(plan.target, round(parameters * (1 - plan.share)))
+        goals.append(parameters)
+    return goals
+
+
+def _tuning(recipe: Recipe, plan: Plan, number: int) -> Recipe:
+    """A step's training. Its seed decides with which view of the pictures it begins."""
+    return replace(
+        recipe,
+        name=f"{recipe.name}-step{number:02d}",
+        epochs=plan.tuning,
+        schedule="constant",
+        learning_rate=plan.rate,
+        seed=plan.seed + number,
+    )
+
+
+def _batches(lesson: Lesson, model: keras.Model, plan: Plan, recipe: Recipe) -> list[Batch]:
+    """Training pictures as the network proper reads them, and their targets."""
+    order = np.random.default_rng(recipe.seed).permutation(len(lesson.images))
+    scale = model.get_layer("scale")
+    batches = []
+    for start in range(0, min(len(order), plan.batches * recipe.batch_size), recipe.batch_size):
+        rows = order[start : start + recipe.batch_size]
+        pixels = lesson.images[rows][..., np.newaxis].astype(np.float32)
+        batches.append((pixels * np.float32(scale.scale) + np.float32(scale.offset), lesson.targets[rows]))
+    return batches
+
+
+def _importance(
+    body: keras.Model, groups: Sequence[ChannelGroup], plan: Plan, batches: Sequence[Batch], number: int
+) -> Importance:
+    if plan.criterion == "taylor":
+        return taylor_importance(body, groups, batches)
+    if plan.criterion == "magnitude":
+        return magnitude_importance(body, groups)
+    return random_importance(groups, plan.seed * 1000 + number)
+
+
+def _step(number: int, spec: NetSpec, model: keras.Model, accuracies: tuple[float, float]) -> Step:
+    widths = ", ".join(
+        [f"stem {spec.stem}"]
+        + [f"stage{place} {stage.channels}" for place, stage in enumerate(spec.stages)]
+        + [f"head {spec.head}"]
+    )
+    cost = multiply_accumulates(model.get_layer("body"))
+    return Step(number, spec.stored_parameters(), cost, *accuracies, widths)
+
+
+def _write_steps(steps: Sequence[Step], path: Path) -> None:
+    def write(partial: Path) -> None:
+        with partial.open("w", encoding="utf-8", newline="") as text:
+            writer = csv.DictWriter(text, list(asdict(steps[0])))
+            writer.writeheader()
+            writer.writerows(asdict(step) for step in steps)
+
+    save(write, path)

@@ -1,0 +1,172 @@
+"""Channels go by worth and cost, step by step, and a killed pruning goes on where it stopped."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError, DataError
+
+pytestmark = pytest.mark.train
+
+from train.spec import NetSpec, Stage, TeacherSpec  # noqa: E402
+
+SPEC = NetSpec(stem=6, stages=(Stage(10, 2),), head=5, classes=7, size=16)
+
+
+def groups_of(spec):
+    from quantize.channels import channel_groups
+    from train.model import build
+
+    return channel_groups(build(spec).get_layer("body"))
+
+
+def test_the_least_important_go_first_and_no_more_than_needed():
+    from quantize.choose import choose
+
+    groups = groups_of(SPEC)
+    random = np.random.default_rng(0)
+    importance = {group.name: random.random(group.width) for group in groups}
+    goal = round(SPEC.stored_parameters() * 0.7)
+    kept, spec = choose(SPEC, groups, importance, goal)
+    assert spec.stored_parameters() <= goal
+    for group in groups:
+        gone = np.setdiff1d(np.arange(group.width), kept[group.name])
+        assert len(kept[group.name]) + len(gone) == group.width
+        if len(gone):
+            assert importance[group.name][gone].max() < importance[group.name][kept[group.name]].min()
+    assert spec.stored_parameters() > goal - 60  # one channel of the widest group
+
+
+def test_what_frees_more_goes_before_what_is_worth_as_little():
+    from quantize.choose import choose
+
+    groups = groups_of(SPEC)
+    even = {group.name: np.ones(group.width) for group in groups}
+    _, spec = choose(SPEC, groups, even, SPEC.stored_parameters() - 1)
+    (stage,) = SPEC.stages
+    single = (
+        replace(SPEC, stem=5),
+        replace(SPEC, stages=(replace(stage, channels=9),)),
+        replace(SPEC, head=4),
+    )
+    assert spec == min(single, key=NetSpec.stored_parameters)
+
+
+def test_a_target_below_the_smallest_network_is_refused():
+    from quantize.choose import choose
+
+    groups = groups_of(SPEC)
+    even = {group.name: np.ones(group.width) for group in groups}
+    with pytest.raises(ConfigError, match="a target of 50 parameters; with 2 channels left everywhere"):
+        choose(SPEC, groups, even, 50)
+
+
+@pytest.fixture(scope="module")
+def parent(toy, toy_recipe, tmp_path_factory):
+    from train.fit import fit
+
+    recipe = replace(toy_recipe, spec=SPEC, name="parent", epochs=6, views=2)
+    folder = tmp_path_factory.mktemp("parent")
+    fit(recipe, toy, folder / "run", sources(folder, None))
+    return recipe, folder
+
+
+def sources(folder, start):
+    from train.lessons import Sources
+
+    return Sources(start, {}, folder / "cache")
+
+
+def plan(**changes):
+    from quantize.prune import Plan
+
+    settings = {"target": 470, "share": 0.1, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
+    return Plan(**settings)
+
+
+class Interrupt(logging.Handler):
+    def emit(self, record):
+        if record.getMessage().startswith("02 1/1"):
+            raise KeyboardInterrupt
+
+
+def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, parent, tmp_path):
+    from quantize.prune import prune, read_steps
+    from train.run import load_checkpoint, read_settings
+
+    recipe, folder = parent
+    given = sources(folder, folder / "run" / "best.keras")
+    steps = prune(recipe, plan(), toy, tmp_path / "whole", given)
+    assert steps[0].parameters == SPEC.stored_parameters()
+    counts = [step.parameters for step in steps]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] <= 470 < counts[-2]
+    assert len(steps) >= 3
+    assert read_steps(tmp_path / "whole" / "steps.csv") == steps
+    settings = read_settings(tmp_path / "whole")
+    assert settings["parameters"] == counts[-1]
+    assert settings["recipe"]["epochs"] == 2
+
+    logging.getLogger("train.fit").setLevel(logging.INFO)
+    handler = Interrupt()
+    logging.getLogger("train.fit").addHandler(handler)
+    with pytest.raises(KeyboardInterrupt):
+        prune(recipe, plan(), toy, tmp_path / "broken", given)
+    logging.getLogger("train.fit").removeHandler(handler)
+    assert prune(recipe, plan(), toy, tmp_path / "broken", given) == steps
+    networks = [load_checkpoint(tmp_path / name).get_weights() for name in ("whole", "broken")]
+    for left, right in zip(*networks, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "random"])
+def test_other_criteria_reach_the_same_size(toy, parent, tmp_path, criterion):
+    from quantize.prune import prune
+
+    recipe, folder = parent
+    given = sources(folder, folder / "run" / "best.keras")
+    steps = prune(recipe, plan(criterion=criterion, share=0.3), toy, tmp_path / "run", given)
+    assert 400 < steps[-1].parameters <= 470
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "message"),
+    [
+        ({}, 5000, "a target of 5,000 parameters; parent has"),
+        ({}, 20, "a target of 20 parameters; with 2 channels left everywhere"),
+        ({"spec": TeacherSpec((4, 8), classes=7, size=16)}, 600, "TeacherSpec cannot be pruned"),
+    ],
+)
+def test_what_cannot_be_pruned_is_refused_before_anything_is_written(
+    toy, parent, tmp_path, change, target, message
+):
+    from quantize.prune import prune
+
+    recipe, folder = parent
+    given = sources(folder, folder / "run" / "best.keras")
+    with pytest.raises(ConfigError, match=message):
+        prune(replace(recipe, **change), plan(target=target), toy, tmp_path / "run", given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_to_prune(toy, parent, tmp_path):
+    from quantize.prune import prune
+
+    recipe, folder = parent
+    with pytest.raises(DataError, match="parent: no trained network to prune; train it first"):
+        prune(recipe, plan(), toy, tmp_path / "run", sources(folder, None))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"criterion": "hope"}, "no criterion 'hope'; expected taylor, magnitude, random"),
+        ({"share": 1.0}, "expected a share above 0 and below 1"),
+        ({"tuning": 0}, "at least 1 of everything else"),
+    ],
+)
+def test_impossible_plans_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(**change)
