@@ -1,4 +1,4 @@
-"""`python -m quantize`: run, inspect, calibration."""
+"""`python -m quantize`: run, prune, measure, inspect, calibration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import ConfigError, EdgeError, ModelError
@@ -43,6 +44,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="(%(default)s)")
     run.add_argument("--overwrite", action="store_true", help="replace networks of the same name")
 
+    prune = commands.add_parser("prune", help="a trained network to fewer parameters, in steps that resume")
+    prune.set_defaults(run=_prune)
+    prune.add_argument("recipe", metavar="RECIPE", help="whose best checkpoint is pruned")
+    prune.add_argument("--target", type=int, default=9_950, help="parameters that may remain (%(default)s)")
+    prune.add_argument("--criterion", default="taylor", help="taylor, magnitude or random (%(default)s)")
+    prune.add_argument("--share", type=float, default=0.06, help="of the parameters, a step (%(default)s)")
+    prune.add_argument("--tuning", type=int, default=1, help="epochs after each step (%(default)s)")
+    prune.add_argument("--epochs", type=int, default=30, help="after the last step (%(default)s)")
+    prune.add_argument("--seed", type=int, default=1, help="(%(default)s)")
+    prune.add_argument("--out", type=Path, help="the pruned network's run (RUNS/RECIPE-CRITERION-SEED)")
+    prune.add_argument(
+        "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
+    )
+    prune.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="(%(default)s)")
+
     measure = commands.add_parser("measure", help="int8 accuracy of runs, written beside them for the table")
     measure.set_defaults(run=_measure)
     measure.add_argument("recipes", nargs="+", metavar="RECIPE", help="a recipe or a group of them")
@@ -77,6 +93,30 @@ def _run(options: argparse.Namespace) -> None:
         data = load_located(DATASETS[task], options.data, options.runs / "cache")
         (recipe,) = find_recipes(task)  # what ships a task bears its name
         quantize_runs(runs_of(recipe, options.runs), data, options.models, options.overwrite)
+
+
+def _prune(options: argparse.Namespace) -> None:
+    from quantize.prune import Plan, prune
+    from quantize.pruning_plot import save_pruning_png
+    from train.recipes import find_recipe
+    from train.run import load_for, report, sources_of
+
+    recipe = find_recipe(options.recipe)
+    plan = Plan(
+        options.target,
+        options.criterion,
+        share=options.share,
+        tuning=options.tuning,
+        epochs=options.epochs,
+        seed=options.seed,
+    )
+    folder = options.out or options.runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
+    sources = replace(sources_of(recipe, options.runs), start=options.runs / recipe.name / "best.keras")
+    data = load_for(recipe, options.data, options.runs / "cache")
+    steps = prune(recipe, plan, data, folder, sources)
+    save_pruning_png(steps, folder / "pruning.png", f"{recipe.name}, {plan.criterion}")
+    for split in ("val", "train"):
+        report(recipe, data, folder, split)
 
 
 def _measure(options: argparse.Namespace) -> None:

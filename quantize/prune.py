@@ -132,6 +132,8 @@ def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sour
     goals = list(enumerate(_goals(spec.stored_parameters(), plan), 1))
     with tqdm(goals, desc=f"pruning {recipe.name}", unit="step") as bar:
         for number, goal in bar:
+            if spec.stored_parameters() <= goal:
+                continue  # the step before had to go further than it was asked to
             place = folder / "steps" / f"{number:02d}"
             tuned = _tuning(replace(recipe, spec=spec), plan, number)
             body = model.get_layer("body")

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.errors import ConfigError, DataError, EdgeError, OutputError
+from edge.errors import ConfigError, EdgeError, OutputError
 from train.spec import ReferenceSpec
 
 if TYPE_CHECKING:
     from train.distribute import Cluster
-    from train.lessons import Sources
     from train.recipe import Recipe
 
 logger = logging.getLogger("train")
@@ -122,12 +121,12 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _train(recipe: Recipe, options: argparse.Namespace, cluster: Cluster) -> None:
     from train.fit import fit
-    from train.run import folder_of, load_for, report
+    from train.run import folder_of, load_for, report, sources_of
 
     if options.random_init and isinstance(recipe.spec, ReferenceSpec):
         recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
     folder = options.out or folder_of(recipe, options.runs)
-    sources = _sources(recipe, options.runs)
+    sources = sources_of(recipe, options.runs)
     data = load_for(recipe, options.data, options.runs / "cache")
     fit(recipe, data, folder, sources, cluster)
     if cluster.is_chief:
@@ -152,22 +151,6 @@ def _recipes(_: argparse.Namespace) -> None:
         print(f"{name:26} {recipe.task:8} {recipe.dataset:10} {recipe.epochs:4} epochs")
     for name, members in GROUPS.items():
         print(f"{name}: {', '.join(members)}")
-
-
-def _sources(recipe: Recipe, runs: Path) -> Sources:
-    """The checkpoints that a recipe builds on.
-
-    Raises:
-        DataError: one of them is not trained yet.
-    """
-    from train.lessons import Sources
-
-    paths = {name: runs / name / "best.keras" for name in (recipe.start, *recipe.teachers) if name}
-    for name, path in paths.items():
-        if not path.exists():
-            raise DataError(f"{recipe.name} builds on {path}: train {name} first")
-    teachers = {name: paths[name] for name in recipe.teachers}
-    return Sources(paths[recipe.start] if recipe.start else None, teachers, runs / "cache")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

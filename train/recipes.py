@@ -48,7 +48,7 @@ _SHIPPED_EMOTION = Recipe(
     teaching=0.9,
     matching=0.5,
     augmentation=_LIGHT,
-    views=8,
+    views=6,
     optimizer="muon",
     learning_rate=0.015,
     weight_decay=0.05,
@@ -82,8 +82,9 @@ _SHIPPED_GENDER = Recipe(
     balance=0.25,
     augmentation=_SOFT,
     views=6,
-    learning_rate=5e-3,
-    weight_decay=1e-3,
+    optimizer="muon",
+    learning_rate=0.015,
+    weight_decay=0.05,
 )
 
 
@@ -186,6 +187,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "references": tuple(recipe.name for recipe in _REFERENCES),
     "ablation": tuple(f"ablation-{name}" for name in _ABLATION),
 }
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        ConfigError: there is none, or it is a group's name.
+    """
+    if name in GROUPS:
+        raise ConfigError(f"{name!r} is a group of recipes; name one of {', '.join(GROUPS[name])}")
+    return find_recipes(name)[0]
 
 
 def find_recipes(name: str) -> tuple[Recipe, ...]:

@@ -17,6 +17,7 @@ from train.data.ferplus import with_votes
 from train.fit import predict
 from train.framing import with_boxes
 from train.groups import groups_of
+from train.lessons import Sources
 from train.recipe import Recipe
 from train.recipes import find_recipes
 from train.report import Report, report_run
@@ -69,6 +70,20 @@ def runs_of(recipe: Recipe, runs: Path) -> list[Path]:
     if not found:
         raise DataError(f"no run of {recipe.name} in {runs}; train it with `make train RECIPE={recipe.name}`")
     return found
+
+
+def sources_of(recipe: Recipe, runs: Path) -> Sources:
+    """The checkpoints that a recipe builds on, and the cache of all runs.
+
+    Raises:
+        DataError: one of them is not trained yet.
+    """
+    paths = {name: runs / name / "best.keras" for name in (recipe.start, *recipe.teachers) if name}
+    for name, path in paths.items():
+        if not path.exists():
+            raise DataError(f"{recipe.name} builds on {path}: train {name} first")
+    teachers = {name: paths[name] for name in recipe.teachers}
+    return Sources(paths[recipe.start] if recipe.start else None, teachers, runs / "cache")
 
 
 def load_checkpoint(folder: Path, name: str = "best.keras") -> keras.Model:
