@@ -27,7 +27,11 @@ def net():
 
 
 def held(net):
-    return {f"{layer.name}/{w.name}": np.array(w) for layer in net.layers for w in layer.weights}
+    from keras.ops import convert_to_numpy
+
+    return {
+        f"{layer.name}/{w.name}": convert_to_numpy(w).copy() for layer in net.layers for w in layer.weights
+    }
 
 
 def test_a_step_turns_1x1_kernels_by_an_orthogonal_matrix_and_leaves_the_rest_to_adamw(net):

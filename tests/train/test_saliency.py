@@ -1,0 +1,100 @@
+"""Gradients by pixels: against differences, guided ones by hand, on a network that was trained."""
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError
+
+pytestmark = pytest.mark.train
+
+from train.spec import NetSpec, ReferenceSpec, Stage  # noqa: E402
+
+SPEC = NetSpec(stem=6, stages=(Stage(8, 1, 1, repeats=2),), head=4, classes=3, size=16)
+
+
+@pytest.fixture(scope="module")
+def net():
+    import keras
+
+    from train.model import build
+
+    keras.utils.set_random_seed(5)
+    return build(SPEC)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(2).integers(0, 256, (4, 16, 16), dtype=np.uint8)
+
+
+def test_the_gradient_is_what_a_pixel_does_to_the_logit(net, images):
+    import keras
+
+    from train.saliency import saliency
+
+    found = saliency(net, images, np.array([2, 0, 1, 2]), "gradient")
+    assert found.shape == images.shape
+    body = net.get_layer("body")
+    pixels = images[:1, ..., np.newaxis].astype(np.float32) / 128 - 1
+    for y, x in ((3, 4), (8, 8), (12, 2)):
+        answers = []
+        for step in (1e-3, -1e-3):
+            moved = pixels.copy()
+            moved[0, y, x, 0] += step
+            answers.append(keras.ops.convert_to_numpy(body(moved, training=False))[0, 2])
+        assert found[0, y, x] == pytest.approx((answers[0] - answers[1]) / 2e-3, rel=0.05, abs=2e-4)
+
+
+def test_guided_gradients_pass_a_relu_only_where_both_are_positive():
+    import keras
+    from keras import layers
+
+    from train.saliency import saliency
+
+    pixels = keras.Input((2, 2, 1))
+    inside = keras.Input((2, 2, 1))
+    y = layers.ReLU()(inside)
+    y = layers.Conv2D(1, 1, use_bias=False, name="turn", activation="relu")(y)
+    logits = layers.Dense(2, use_bias=False, name="logits")(layers.Flatten()(y))
+    body = keras.Model(inside, logits, name="body")
+    model = keras.Model(pixels, body(layers.Rescaling(1 / 128, -1.0, name="scale")(pixels)))
+    body.get_layer("turn").set_weights([np.full((1, 1, 1, 1), 2.0)])
+    body.get_layer("logits").set_weights([np.array([[1.0, 0], [-1, 0], [3, 0], [5, 0]])])
+    image = np.array([[[200, 200], [200, 60]]], dtype=np.uint8)  # the last one is dark: its ReLU is shut
+    np.testing.assert_allclose(saliency(model, image, np.array([0]), "gradient"), [[[2, -2], [6, 0]]])
+    np.testing.assert_allclose(saliency(model, image, np.array([0]), "guided"), [[[2, 0], [6, 0]]])
+
+
+def test_without_labels_it_is_of_what_is_answered(net, images):
+    from train.saliency import saliency
+
+    answered = net.predict(images[..., np.newaxis], verbose=0).argmax(axis=1)
+    np.testing.assert_array_equal(saliency(net, images), saliency(net, images, answered, "guided"))
+
+
+def test_guided_gradients_leave_the_network_as_it_was(net, images):
+    from train.saliency import saliency
+
+    before = net.predict(images[..., np.newaxis], verbose=0)
+    assert np.abs(saliency(net, images, None, "guided") - saliency(net, images, None, "gradient")).max() > 0
+    np.testing.assert_array_equal(net.predict(images[..., np.newaxis], verbose=0), before)
+
+
+@pytest.mark.parametrize("architecture", ["mini_xception", "sequential"])
+def test_published_networks_can_be_looked_at_too(architecture):
+    from train.model import build
+    from train.saliency import saliency
+
+    faces = np.random.default_rng(3).integers(0, 256, (2, 48, 48), dtype=np.uint8)
+    found = saliency(build(ReferenceSpec(architecture, 7)), faces)
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() > 0
+
+
+def test_what_cannot_be_is_refused(net, images):
+    from train.saliency import saliency
+
+    with pytest.raises(ConfigError, match="no saliency 'smooth'; expected gradient or guided"):
+        saliency(net, images, None, "smooth")
+    with pytest.raises(ConfigError, match="labels 0 to 3; the network has 0 to 2"):
+        saliency(net, images, np.array([0, 1, 2, 3]))
