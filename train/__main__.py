@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("train")
 
+ARCHIVES = Path(__file__).parents[1] / "models" / "trained"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and gives its exit code: 0, or the one of the error (see `edge.errors`)."""
@@ -80,6 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     table = command("table", _table, "all finished runs in one table: Markdown, CSV and a picture")
     table.add_argument("--out", type=Path, help="folder for the tables (RUNS)")
     table.add_argument("--earlier", type=Path, metavar="CSV", help="a table whose other runs are kept in it")
+    for name, run, text in (
+        ("archive", _archive, "a finished run's weights, settings and figures in one file"),
+        ("restore", _restore, "a run from such a file, as if it had been trained here"),
+    ):
+        keep = command(name, run, text)
+        keep.add_argument("recipes", nargs="+", metavar="RECIPE")
+        keep.add_argument(
+            "--archives", type=Path, default=ARCHIVES, metavar="FOLDER", help="(models/trained)"
+        )
     survey = command("data", _data, "what a file or folder holds, what is damaged, what stands there twice")
     survey.add_argument("path", type=Path)
     survey.add_argument("--out", type=Path, help="folder for the figures and the picture (RUNS/data/NAME)")
@@ -170,6 +181,25 @@ def _table(options: argparse.Namespace) -> None:
     rows = read_runs(options.runs)
     write_table(with_earlier(rows, options.earlier) if options.earlier else rows, out)
     print((out / "table.md").read_text(encoding="utf-8"))
+
+
+def _archive(options: argparse.Namespace) -> None:
+    from train.archive import archive
+    from train.recipes import find_recipe
+    from train.run import runs_of
+
+    for recipe in map(find_recipe, options.recipes):
+        for run in runs_of(recipe, options.runs):
+            archive(run, options.archives / f"{run.name}.zip")
+            logger.info("%s", options.archives / f"{run.name}.zip")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    from train.archive import restore
+
+    for name in options.recipes:
+        restore(options.archives / f"{name}.zip", options.runs / name)
+        logger.info("%s", options.runs / name)
 
 
 def _data(options: argparse.Namespace) -> None:

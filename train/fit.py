@@ -81,6 +81,8 @@ def fit(
         "labels": list(data.label_names),
     }
     claim(folder, _decisive(recipe, data, sources), facts)
+    if not last.exists() and (folder / "final.keras").exists():
+        return keras.models.load_model(folder / "best.keras")  # finished elsewhere, see train.archive
     if last.exists():
         # Into a fresh model: a saved one would forget which variables the weight decay leaves alone.
         model.load_weights(last)

@@ -81,7 +81,10 @@ def sources_of(recipe: Recipe, runs: Path) -> Sources:
     paths = {name: runs / name / "best.keras" for name in (recipe.start, *recipe.teachers) if name}
     for name, path in paths.items():
         if not path.exists():
-            raise DataError(f"{recipe.name} builds on {path}: train {name} first")
+            raise DataError(
+                f"{recipe.name} builds on {path}: train {name} first, or take the one that is shipped with "
+                f"`python -m train restore {name}`"
+            )
     teachers = {name: paths[name] for name in recipe.teachers}
     return Sources(paths[recipe.start] if recipe.start else None, teachers, runs / "cache")
 

@@ -76,7 +76,7 @@ def _guided(body: keras.Model) -> keras.Model:
     return looked_at
 
 
-@ops.custom_gradient
+@ops.custom_gradient  # type: ignore[untyped-decorator]
 def _guided_relu(x: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
         # TensorFlow and PyTorch hand it over by position, JAX by name.

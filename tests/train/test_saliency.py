@@ -95,6 +95,6 @@ def test_what_cannot_be_is_refused(net, images):
     from train.saliency import saliency
 
     with pytest.raises(ConfigError, match="no saliency 'smooth'; expected gradient or guided"):
-        saliency(net, images, None, "smooth")
+        saliency(net, images, None, "smooth")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="labels 0 to 3; the network has 0 to 2"):
         saliency(net, images, np.array([0, 1, 2, 3]))

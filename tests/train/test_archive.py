@@ -1,0 +1,119 @@
+"""A run put into one file and taken out again is the same run."""
+
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError, DataError
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(scope="module")
+def run(toy, toy_recipe, tmp_path_factory):
+    from train.fit import fit
+    from train.run import report
+
+    folder = tmp_path_factory.mktemp("archived") / "toy"
+    recipe = replace(toy_recipe, epochs=2)
+    fit(recipe, toy, folder)
+    for split in ("val", "train"):
+        report(recipe, toy, folder, split)
+    return recipe, folder
+
+
+def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
+    from train.archive import archive, restore
+    from train.fit import fit, predict
+    from train.run import load_checkpoint
+
+    recipe, folder = run
+    archive(folder, tmp_path / "toy.zip")
+    assert (tmp_path / "toy.zip").stat().st_size < 30_000
+    restore(tmp_path / "toy.zip", tmp_path / "runs" / "toy")
+    images = toy.images[:30, ..., np.newaxis]
+    for name in ("best.keras", "final.keras"):
+        before, after = (load_checkpoint(where, name) for where in (folder, tmp_path / "runs" / "toy"))
+        np.testing.assert_array_equal(predict(before, images), predict(after, images))
+    for name in ("run.json", "log.csv", "val.json", "train.json"):
+        assert (tmp_path / "runs" / "toy" / name).read_bytes() == (folder / name).read_bytes()
+    log = (folder / "log.csv").read_text()
+    fit(recipe, toy, tmp_path / "runs" / "toy")
+    assert (tmp_path / "runs" / "toy" / "log.csv").read_text() == log
+
+
+def test_the_same_run_makes_the_same_file(run, tmp_path):
+    from train.archive import archive
+
+    for name in ("a.zip", "b.zip"):
+        archive(run[1], tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_a_large_network_is_kept_once_in_half_precision(run, tmp_path):
+    from train.archive import archive, restore
+    from train.model import build
+    from train.spec import TeacherSpec
+
+    folder = tmp_path / "large"
+    folder.mkdir()
+    spec = TeacherSpec((16, 64, 96), classes=7, size=16)
+    model = build(spec)
+    assert model.count_params() > 100_000
+    for name in ("best.keras", "final.keras"):
+        model.save(folder / name)
+    for name in ("log.csv", "val.json", "train.json"):
+        (folder / name).write_bytes((run[1] / name).read_bytes())
+    settings = json.loads((run[1] / "run.json").read_text())
+    settings["recipe"]["spec"] = spec.__dict__
+    (folder / "run.json").write_text(json.dumps(settings))
+    archive(folder, tmp_path / "large.zip")
+    assert (tmp_path / "large.zip").stat().st_size < 2 * model.count_params()
+    restore(tmp_path / "large.zip", tmp_path / "restored")
+    import keras
+
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1), dtype=np.uint8)
+    expected = model.predict(images, verbose=0)
+    for name in ("best.keras", "final.keras"):
+        found = keras.models.load_model(tmp_path / "restored" / name).predict(images, verbose=0)
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
+    from train.archive import archive, restore
+
+    archive(run[1], tmp_path / "toy.zip")
+    with pytest.raises(ConfigError, match="exists; remove it"):
+        restore(tmp_path / "toy.zip", run[1])
+    with pytest.raises(DataError, match=r"not a finished and evaluated run, no run\.json"):
+        archive(tmp_path, tmp_path / "x.zip")
+    assert not (tmp_path / "x.zip").exists()
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut", "no zip", "another spec"])
+def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
+    from train.archive import archive, restore
+
+    path = tmp_path / "toy.zip"
+    archive(run[1], path)
+    if harm == "missing":
+        path.unlink()
+    elif harm == "cut":
+        path.write_bytes(path.read_bytes()[:-400])
+    elif harm == "no zip":
+        path.write_text("no zip")
+    else:
+        with zipfile.ZipFile(path) as file:
+            held = {name: file.read(name) for name in file.namelist()}
+        settings = json.loads(held["run.json"])
+        settings["recipe"]["spec"]["stem"] = 9
+        held["run.json"] = json.dumps(settings).encode()
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in held.items():
+                file.writestr(name, content)
+    with pytest.raises(DataError, match="no archive of a run"):
+        restore(path, tmp_path / "restored")
+    assert not (tmp_path / "restored").exists()
