@@ -174,10 +174,12 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
     found = {name: figures for name, figures in found.items() if "calibration" in figures}
     yield Section("Figures", table=_figures_table(found))
     for name, figures in found.items():
+        pictures = tuple((folder / f"{name}-{kind}.png", text) for kind, text in _PICTURES.items())
         yield Section(
             figures["split"],
             f"{_USES[name]}\n\nTemperature: {figures['calibration']['temperature_from']}.",
-            pictures=tuple((folder / f"{name}-{kind}.png", text) for kind, text in _PICTURES.items()),
+            # A restored run has its figures, but no pictures of the splits that were not evaluated since.
+            pictures=tuple(each for each in pictures if each[0].exists()),
         )
         if figures.get("groups"):
             body = ((k, f"{v['count']:,}", f"{v['accuracy']:.1%}") for k, v in figures["groups"].items())

@@ -28,7 +28,7 @@ def run(toy, toy_recipe, tmp_path_factory):
 def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
     from train.archive import archive, restore
     from train.fit import fit, predict
-    from train.run import load_checkpoint
+    from train.run import load_checkpoint, report
 
     recipe, folder = run
     archive(folder, tmp_path / "toy.zip")
@@ -40,6 +40,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
         np.testing.assert_array_equal(predict(before, images), predict(after, images))
     for name in ("run.json", "log.csv", "val.json", "train.json"):
         assert (tmp_path / "runs" / "toy" / name).read_bytes() == (folder / name).read_bytes()
+    report(recipe, toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
     log = (folder / "log.csv").read_text()
     fit(recipe, toy, tmp_path / "runs" / "toy")
     assert (tmp_path / "runs" / "toy" / "log.csv").read_text() == log
