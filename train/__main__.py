@@ -1,4 +1,4 @@
-"""`python -m train`: fit, recipes, evaluate, table, data, expand, framing, demo-faces."""
+"""`python -m train`: recipes trained, evaluated, compared, looked at and kept, and what datasets hold."""
 
 from __future__ import annotations
 
@@ -91,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         keep.add_argument(
             "--archives", type=Path, default=ARCHIVES, metavar="FOLDER", help="(models/trained)"
         )
+    looks = command("saliency", _saliency, "a sheet of what a trained network looks at")
+    looks.add_argument("recipe", help="whose best checkpoint is looked at")
+    looks.add_argument("--against", metavar="RUN", help="another run below RUNS, shown beside it")
+    looks.add_argument("--pictures", nargs="+", type=Path, metavar="FILE", help="instead of sampled faces")
+    looks.add_argument("--out", type=Path, help="the picture (RUNS/RECIPE/saliency.png)")
     survey = command("data", _data, "what a file or folder holds, what is damaged, what stands there twice")
     survey.add_argument("path", type=Path)
     survey.add_argument("--out", type=Path, help="folder for the figures and the picture (RUNS/data/NAME)")
@@ -200,6 +205,29 @@ def _restore(options: argparse.Namespace) -> None:
     for name in options.recipes:
         restore(options.archives / f"{name}.zip", options.runs / name)
         logger.info("%s", options.runs / name)
+
+
+def _saliency(options: argparse.Namespace) -> None:
+    from edge.faces import HaarDetector
+    from edge.labels import LABELS
+    from train.recipes import find_recipe
+    from train.run import folder_of, load_checkpoint, load_located
+    from train.saliency_plot import read_face, save_labels_png, save_pictures_png
+
+    recipe = find_recipe(options.recipe)
+    folder = folder_of(recipe, options.runs)
+    networks = {folder.name: load_checkpoint(folder)}
+    if options.against:
+        networks[options.against] = load_checkpoint(options.runs / options.against)
+    out = options.out or folder / "saliency.png"
+    if options.pictures:
+        detector = HaarDetector()
+        pictures = {path.name: read_face(path, recipe.view, detector) for path in options.pictures}
+        save_pictures_png(networks, pictures, LABELS[recipe.task], out)
+    else:
+        data = load_located(recipe.dataset, options.data, options.runs / "cache")
+        save_labels_png(networks, data.part("val"), recipe.view, out)
+    logger.info("%s", out)
 
 
 def _data(options: argparse.Namespace) -> None:

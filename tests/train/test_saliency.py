@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
@@ -98,3 +98,53 @@ def test_what_cannot_be_is_refused(net, images):
         saliency(net, images, None, "smooth")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="labels 0 to 3; the network has 0 to 2"):
         saliency(net, images, np.array([0, 1, 2, 3]))
+
+
+@pytest.fixture(scope="module")
+def two(toy_recipe):
+    """Two networks of the toy's labels, the second with other weights."""
+    import keras
+
+    from train.model import build
+
+    keras.utils.set_random_seed(1)
+    return {name: build(toy_recipe.spec) for name in ("before", "after")}
+
+
+def test_the_sheet_of_labels_has_a_line_for_each(two, toy, toy_recipe, tmp_path):
+    import cv2
+
+    from train.saliency_plot import save_labels_png
+
+    save_labels_png(two, toy.part("val"), toy_recipe.view, tmp_path / "sheet.png")
+    picture = cv2.imread(str(tmp_path / "sheet.png"))
+    assert picture.shape[0] > 7 * 80
+    assert picture.shape[1] > 13 * 80
+    reds = (picture[..., 2].astype(int) - picture[..., 0] > 60).mean()
+    assert reds > 0.01  # something speaks for a label
+    with pytest.raises(DataError, match="toy: no picture of 'angry'"):
+        save_labels_png(two, toy.take(np.flatnonzero(toy.labels != 0)), toy_recipe.view, tmp_path / "x.png")
+
+
+def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tmp_path):
+    import cv2
+
+    from edge.faces import HaarDetector
+    from edge.preprocess import even_contrast
+    from train.saliency_plot import read_face, save_pictures_png
+
+    detector = HaarDetector()
+    picture = scene("happy")
+    cv2.imwrite(str(tmp_path / "scene.png"), picture)
+    cv2.imwrite(str(tmp_path / "gray.png"), np.full((50, 40), 90, np.uint8))
+    face, whole = (
+        read_face(tmp_path / f"{name}.png", toy_recipe.view, detector) for name in ("scene", "gray")
+    )
+    assert face.shape == whole.shape == (16, 16)
+    around = cv2.resize(picture[120:360, 200:440], (16, 16), interpolation=cv2.INTER_AREA)
+    assert np.corrcoef(face.ravel(), even_contrast(around).ravel())[0, 1] > 0.8
+    save_pictures_png(two, {"a": face, "b": whole}, toy_recipe.spec.classes * ("x",), tmp_path / "sheet.png")
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 150
+    (tmp_path / "no.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"no\.png: no picture that OpenCV can read"):
+        read_face(tmp_path / "no.png", toy_recipe.view, detector)
