@@ -50,19 +50,20 @@ class Interpreter(Protocol):
         """Runs the network."""
 
 
-def open_interpreter(content: bytes, threads: int = 1) -> Interpreter:
+def open_interpreter(content: bytes, threads: int = 1, runtime: str = "") -> Interpreter:
     """An interpreter of the first runtime that is installed, its tensors allocated.
 
     Args:
         content: a .tflite file whose checksum was verified: a truncated one crashes tflite-runtime.
         threads: processor threads; always passed on, since the runtimes' own defaults differ.
+        runtime: this one and no other, whatever the environment says.
 
     Raises:
         ConfigError: EMOTINY_RUNTIME names no runtime.
         MissingDependencyError: no runtime, or not the forced one, can be used here.
         ModelError: the runtime refuses the content.
     """
-    make, name = _find_interpreter()
+    make, name = _find_interpreter(runtime or os.environ.get(ENVIRONMENT_VARIABLE, ""))
     try:
         interpreter = make(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
@@ -73,9 +74,20 @@ def open_interpreter(content: bytes, threads: int = 1) -> Interpreter:
     return interpreter
 
 
-def _find_interpreter() -> tuple[Callable[..., Interpreter], str]:
+def installed_runtimes() -> tuple[str, ...]:
+    """The names of all runtimes that can be used here, the preferred one first."""
+    found = []
+    for name in _INSTALL:
+        try:
+            _import_interpreter(name)
+        except ImportError:
+            continue
+        found.append(name)
+    return tuple(found)
+
+
+def _find_interpreter(forced: str) -> tuple[Callable[..., Interpreter], str]:
     """The class of the runtime to use, and the runtime's name."""
-    forced = os.environ.get(ENVIRONMENT_VARIABLE, "")
     if forced and forced not in _INSTALL:
         raise ConfigError(
             f"{ENVIRONMENT_VARIABLE}={forced}: unknown runtime; expected one of {', '.join(_INSTALL)}"

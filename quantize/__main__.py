@@ -1,4 +1,4 @@
-"""`python -m quantize`: run, prune, measure, inspect, calibration."""
+"""`python -m quantize`: run, prune, measure, verify, inspect, calibration."""
 
 from __future__ import annotations
 
@@ -73,6 +73,19 @@ def _parser() -> argparse.ArgumentParser:
     inspect.set_defaults(run=_inspect)
     inspect.add_argument("file", type=Path)
 
+    verify = commands.add_parser(
+        "verify", help="whether a file is what models/ may hold: integers, size, answers, runtimes, latency"
+    )
+    verify.set_defaults(run=_verify)
+    verify.add_argument("file", type=Path, help="a .tflite file or its contract, which lie side by side")
+    verify.add_argument(
+        "--run", dest="parent", type=Path, metavar="FOLDER", help="the run that it was made from"
+    )
+    verify.add_argument(
+        "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
+    )
+    verify.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="for its cache")
+
     draw = commands.add_parser("calibration", help="draw the calibration lists anew")
     draw.set_defaults(run=_calibration)
     draw.add_argument("--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)")
@@ -144,6 +157,18 @@ def _inspect(options: argparse.Namespace) -> None:
     print(f"  tensors quantized per channel: {contents.per_channel}")
     print(f"  float tensors: {', '.join(contents.float_tensors) or 'none'}")
     print("  " + ", ".join(f"{count} {name}" for name, count in contents.operators.items()))
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from edge.contract import read_model
+    from quantize.proof import prove
+    from train.run import DATASETS, load_located
+
+    contract, _ = read_model(options.file)
+    data = load_located(DATASETS[contract.task], options.data, options.runs / "cache")
+    parent = options.parent or options.runs / contract.training.get("run", contract.task)
+    for line in prove(options.file, parent, data):
+        print(line)
 
 
 def _calibration(options: argparse.Namespace) -> None:

@@ -204,6 +204,7 @@ def _training(
     return {
         "data": f"{data.name}, fingerprint {data.fingerprint()}",
         "recipe": recipe["name"],
+        "run": checkpoint.parent.name,
         "epochs": recipe["epochs"],
         "goes on from": recipe["start"] or "random weights",
         "taught by": ", ".join(recipe["teachers"]) or "labels alone",

@@ -104,12 +104,14 @@ def read_face(path: Path, view: View, detector: HaarDetector) -> Gray:
     Raises:
         DataError: the file is no picture.
     """
-    gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if gray is None:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
         raise DataError(f"{path}: no picture that OpenCV can read")
+    gray = picture.astype(np.uint8)
     found = [each.box for each in detector.detect(gray)]
     if not found:
-        return even_contrast(cv2.resize(gray, (view.size, view.size), interpolation=cv2.INTER_AREA))
+        small = cv2.resize(gray, (view.size, view.size), interpolation=cv2.INTER_AREA)
+        return even_contrast(small.astype(np.uint8))
     largest = max(found, key=lambda box: box.width * box.height)
     return even_contrast(cut_square(gray, largest, view.size, view.framing))
 

@@ -82,7 +82,7 @@ def sources(folder, start):
 def plan(**changes):
     from quantize.prune import Plan
 
-    settings = {"target": 470, "share": 0.1, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
+    settings = {"target": 470, "share": 0.15, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
     return Plan(**settings)
 
 

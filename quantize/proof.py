@@ -1,0 +1,79 @@
+"""One shipped file held against everything that is asked of it, line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.classifier import Classifier
+from edge.contract import Contract, read_model
+from edge.errors import ModelError
+from quantize.contents import read_contents
+from quantize.export import to_float, to_int8
+from quantize.matching import add_offsets
+from quantize.runtimes import compare_runtimes, latency_ratios, runtimes_table
+from quantize.verify import check_file, check_loss, compare, scores_of
+from train.augment import View, plain_images
+from train.data import Dataset
+from train.fit import predict, predict_mirrored
+from train.model import build
+from train.run import load_checkpoint, read_settings
+from train.spec import ReferenceSpec
+
+LARGEST_FILE = 32 * 1024
+_ASKED = 500  # pictures that every runtime is asked about
+_BESIDE = "mini_xception"
+
+
+def prove(file: Path, parent: Path, data: Dataset) -> Iterator[str]:
+    """Verifies a file with its contract; gives a line as soon as each part is known.
+
+    Args:
+        file: the .tflite file or its contract.
+        parent: the run that it was made from.
+        data: the task's set, boxes located.
+
+    Yields:
+        What was found.
+
+    Raises:
+        ModelError: the file is not what models/ may hold; the message says why.
+        DataError: the run is not there.
+    """
+    contract, content = read_model(file)
+    contents = read_contents(content)
+    check_file(contents, contract)
+    if contents.size_bytes > LARGEST_FILE:
+        raise ModelError(f"{file}: {contents.size_bytes} bytes, must be at most {LARGEST_FILE}")
+    rest = contents.size_bytes - contents.weight_bytes
+    yield (
+        f"{file}: {contents.parameters} parameters, no float tensor; {contents.size_bytes} bytes, of these "
+        f"{contents.weight_bytes} weights and biases, {rest} graph and scales"
+    )
+    model = load_checkpoint(parent, contract.training["checkpoint"].split(",")[0])
+    offsets = _offsets(contract)
+    if offsets is not None:
+        add_offsets(model, offsets)
+    mirrored = bool((read_settings(parent)["recipe"]["augmentation"] or {}).get("flip"))
+    rows = data.part("val")
+    crops = plain_images(rows, View(contract.size, contract.framing))
+    logits = (predict_mirrored if mirrored else predict)(model, crops[..., np.newaxis])
+    comparison = compare(
+        rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
+    )
+    check_loss(comparison.before.accuracy, comparison.after.accuracy, contract.name)
+    yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
+    yield runtimes_table(compare_runtimes(content, crops[:_ASKED]))
+    beside = to_int8(build(ReferenceSpec(_BESIDE, len(contract.labels))), crops[:_ASKED])
+    others = {"this file": content, "its float form": to_float(model, mirrored), f"{_BESIDE} in int8": beside}
+    ratios = latency_ratios(others)
+    yield "  latency: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+
+
+def _offsets(contract: Contract) -> npt.NDArray[np.float32] | None:
+    held = contract.training.get("offsets of the logits", "none")
+    return None if held == "none" else np.array(held.split(", "), dtype=np.float32)
