@@ -167,7 +167,7 @@ def _verify(options: argparse.Namespace) -> None:
     contract, _ = read_model(options.file)
     data = load_located(DATASETS[contract.task], options.data, options.runs / "cache")
     parent = options.parent or options.runs / contract.training.get("run", contract.task)
-    for line in prove(options.file, parent, data):
+    for line in prove(options.file, parent, data, options.layers):
         print(line)
 
 

@@ -15,6 +15,7 @@ from edge.errors import ModelError
 from quantize.contents import read_contents
 from quantize.export import to_float, to_int8
 from quantize.matching import add_offsets
+from quantize.noise import noise_table, signal_to_noise
 from quantize.runtimes import compare_runtimes, latency_ratios, runtimes_table
 from quantize.verify import check_file, check_loss, compare, scores_of
 from train.augment import View, plain_images
@@ -26,16 +27,18 @@ from train.spec import ReferenceSpec
 
 LARGEST_FILE = 32 * 1024
 _ASKED = 500  # pictures that every runtime is asked about
+_COMPARED = 100  # pictures on which tensors are compared
 _BESIDE = "mini_xception"
 
 
-def prove(file: Path, parent: Path, data: Dataset) -> Iterator[str]:
+def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iterator[str]:
     """Verifies a file with its contract; gives a line as soon as each part is known.
 
     Args:
         file: the .tflite file or its contract.
         parent: the run that it was made from.
         data: the task's set, boxes located.
+        layers: compare every tensor with its float twin, too.
 
     Yields:
         What was found.
@@ -68,8 +71,11 @@ def prove(file: Path, parent: Path, data: Dataset) -> Iterator[str]:
     check_loss(comparison.before.accuracy, comparison.after.accuracy, contract.name)
     yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
     yield runtimes_table(compare_runtimes(content, crops[:_ASKED]))
+    floats = to_float(model, mirrored)
+    if layers:
+        yield noise_table(signal_to_noise(content, floats, crops[:_COMPARED]))
     beside = to_int8(build(ReferenceSpec(_BESIDE, len(contract.labels))), crops[:_ASKED])
-    others = {"this file": content, "its float form": to_float(model, mirrored), f"{_BESIDE} in int8": beside}
+    others = {"this file": content, "its float form": floats, f"{_BESIDE} in int8": beside}
     ratios = latency_ratios(others)
     yield "  latency: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
 

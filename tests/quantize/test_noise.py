@@ -1,0 +1,60 @@
+"""Each tensor of an integer file is near its float twin, and a spoilt layer stands out."""
+
+import numpy as np
+import pytest
+
+from edge.errors import ModelError
+
+pytestmark = pytest.mark.train
+
+from quantize.export import to_float, to_int8  # noqa: E402
+from quantize.noise import noise_table, signal_to_noise  # noqa: E402
+from train.model import build  # noqa: E402
+from train.spec import NetSpec, Stage  # noqa: E402
+
+SPEC = NetSpec(stem=6, stages=(Stage(8, 2, repeats=2),), head=4, classes=7, size=16)
+
+
+@pytest.fixture(scope="module")
+def net():
+    import keras
+
+    keras.utils.set_random_seed(2)
+    return build(SPEC)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    images[0, 0, :2] = 0, 255
+    return images
+
+
+def test_every_tensor_is_near_its_twin_in_the_order_of_computation(net, faces):
+    rows = signal_to_noise(to_int8(net, faces), to_float(net), faces[:10])
+    assert len(rows) > 10
+    assert "stem" in rows[0].name
+    assert rows[-1].shape == (7,)
+    assert min(row.decibels for row in rows) > 15
+    assert max(row.clipped for row in rows) < 0.2
+
+
+def test_ranges_of_other_pictures_spoil_what_is_computed_with_them(net, faces):
+    dim = (faces // 16 + 120).astype(np.uint8)
+    dim[0, 0, :2] = 0, 255
+    good, bad = (signal_to_noise(to_int8(net, each), to_float(net), faces[:10]) for each in (faces, dim))
+    assert np.median([row.decibels for row in bad]) < np.median([row.decibels for row in good]) - 5
+    assert max(row.clipped for row in bad) > 0.02
+    assert noise_table(bad).count("!") == 3
+
+
+def test_the_file_of_another_network_is_refused(net, faces):
+    import keras
+
+    pixels = keras.Input((16, 16, 1))
+    inside = keras.Input((16, 16, 1))
+    logits = keras.layers.Dense(7, name="other")(keras.layers.Flatten(name="flat")(inside))
+    body = keras.Model(inside, logits, name="body")
+    other = keras.Model(pixels, body(keras.layers.Rescaling(1 / 128, -1.0, name="scale")(pixels)))
+    with pytest.raises(ModelError, match="of another network"):
+        signal_to_noise(to_int8(net, faces), to_float(other), faces[:2])
