@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from edge.errors import ConfigError
 from edge.types import Gray
+from quantize.names import shorten_names
+from quantize.reading import Reading
 from quantize.zeros import share_zero_biases
 
+PLAIN = Reading()
 
-def to_int8(model: keras.Model, calibration: Gray, mirror: bool = False) -> bytes:
+
+def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> bytes:
     """Full-integer conversion: weights per channel, uint8 pixels in, int8 logits out, no float in between.
 
     Integer arithmetic as in Jacob et al. 2017 (arXiv:1712.05877), one weight scale for each output channel
@@ -25,7 +29,7 @@ def to_int8(model: keras.Model, calibration: Gray, mirror: bool = False) -> byte
         model: of `train.model.build`.
         calibration: (N, size, size) uint8; must hold both pixel 0 and pixel 255, so that the input's scale
             comes out as 1/128 with pixel 128 for zero, and a pixel is its own quantized value.
-        mirror: the file reads a picture and its mirror image, and answers with the mean of both logits.
+        reading: the looks that the file takes at a face.
 
     Returns:
         The file's content.
@@ -39,7 +43,7 @@ def to_int8(model: keras.Model, calibration: Gray, mirror: bool = False) -> byte
         raise ConfigError(
             f"calibration pictures span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
-    converter = _converter(model, mirror)
+    converter = _converter(model, reading)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _samples(model, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -48,12 +52,12 @@ def to_int8(model: keras.Model, calibration: Gray, mirror: bool = False) -> byte
     with warnings.catch_warnings():
         # It misses statistics that only the older kind of conversion, without calibration pictures, needs.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")
-        return share_zero_biases(bytes(converter.convert()))
+        return shorten_names(share_zero_biases(bytes(converter.convert())))
 
 
-def to_float(model: keras.Model, mirror: bool = False) -> bytes:
+def to_float(model: keras.Model, reading: Reading = PLAIN) -> bytes:
     """The same network as float32 TFLite, input from -1 to 127/128: what int8 is compared with."""
-    return bytes(_converter(model, mirror).convert())
+    return shorten_names(bytes(_converter(model, reading).convert()))
 
 
 def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
@@ -65,7 +69,7 @@ def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     return images[..., np.newaxis].astype(np.float32) * np.float32(layer.scale) + np.float32(layer.offset)
 
 
-def _converter(model: keras.Model, mirror: bool) -> Any:
+def _converter(model: keras.Model, reading: Reading) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -81,10 +85,7 @@ def _converter(model: keras.Model, mirror: bool) -> Any:
     # READ_VARIABLE operators in the graph, which fail during calibration.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="pixels")])  # type: ignore[untyped-decorator]
     def logits(pixels: Any) -> Any:
-        if not mirror:
-            return body(pixels, training=False)
-        both = tf.concat([pixels, tf.reverse(pixels, [2])], axis=0)
-        return tf.reduce_mean(body(both, training=False), axis=0, keepdims=True)
+        return reading.graph(body, pixels)
 
     frozen = convert_variables_to_constants_v2(logits.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])

@@ -17,10 +17,10 @@ from quantize.export import to_float, to_int8
 from quantize.matching import add_offsets
 from quantize.noise import noise_table, signal_to_noise
 from quantize.runtimes import compare_runtimes, latency_ratios, runtimes_table
+from quantize.ship import reading_of
 from quantize.verify import check_file, check_loss, compare, scores_of
 from train.augment import View, plain_images
 from train.data import Dataset
-from train.fit import predict, predict_mirrored
 from train.model import build
 from train.run import load_checkpoint, read_settings
 from train.spec import ReferenceSpec
@@ -61,17 +61,17 @@ def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iter
     offsets = _offsets(contract)
     if offsets is not None:
         add_offsets(model, offsets)
-    mirrored = bool((read_settings(parent)["recipe"]["augmentation"] or {}).get("flip"))
+    reading = reading_of(read_settings(parent))
     rows = data.part("val")
     crops = plain_images(rows, View(contract.size, contract.framing))
-    logits = (predict_mirrored if mirrored else predict)(model, crops[..., np.newaxis])
+    logits = reading.predict(model, crops)
     comparison = compare(
         rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
     )
     check_loss(comparison.before.accuracy, comparison.after.accuracy, contract.name)
     yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
     yield runtimes_table(compare_runtimes(content, crops[:_ASKED]))
-    floats = to_float(model, mirrored)
+    floats = to_float(model, reading)
     if layers:
         yield noise_table(signal_to_noise(content, floats, crops[:_COMPARED]))
     beside = to_int8(build(ReferenceSpec(_BESIDE, len(contract.labels))), crops[:_ASKED])

@@ -150,11 +150,6 @@ def predict(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     return np.asarray(model.predict(images, batch_size=512, verbose=0), dtype=np.float32)
 
 
-def predict_mirrored(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
-    """(N, classes) float32, the means of the logits of pictures and of their mirror images."""
-    return (predict(model, images) + predict(model, images[:, :, ::-1])) / 2
-
-
 def evaluate_model(model: keras.Model, images: Gray, rows: Dataset, split: str) -> Evaluation:
     """A network's predictions for (N, size, size, 1) uint8 pictures against the labels of the same rows."""
     return _evaluate(predict(model, images), rows, split)

@@ -59,14 +59,14 @@ def _body(spec: Spec) -> keras.Model:
 def _small(spec: NetSpec) -> keras.Model:
     inputs = keras.Input((spec.size, spec.size, 1))
     x = layers.Conv2D(spec.stem, 5, strides=2, padding="same", use_bias=False, name="stem")(inputs)
-    x = layers.ReLU()(layers.BatchNormalization(name="stem_bn")(x))
+    x = layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn")(x))
     for number, stage in enumerate(spec.stages):
         for block in range(stage.blocks):
             stride = stage.stride if block == 0 else 1
             x = _separable(x, stage.channels, stride, f"stage{number}_block{block}")
         x = _repeated(x, stage.repeats, f"stage{number}_repeated")
     x = layers.Conv2D(spec.head, 1, use_bias=False, name="head")(x)
-    x = layers.ReLU()(layers.BatchNormalization(name="head_bn")(x))
+    x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn")(x))
     x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
     logits = layers.Dense(spec.classes, name="logits")(layers.Flatten()(x))
     return keras.Model(inputs, logits, name="body")
@@ -98,7 +98,8 @@ def _repeated(x: Any, times: int, name: str) -> Any:
     depthwise = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")
     pointwise = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_pointwise")
     for time in range(times):
-        y = layers.ReLU()(layers.BatchNormalization(name=f"{name}_bn{time}")(x))
+        y = layers.BatchNormalization(name=f"{name}_bn{time}")(x)
+        y = layers.ReLU(name=f"{name}_relu{time}")(y)
         x = layers.Add(name=f"{name}_add{time}")([x, pointwise(depthwise(y))])
     return x
 

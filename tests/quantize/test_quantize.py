@@ -16,6 +16,7 @@ from edge.preprocess import even_contrast  # noqa: E402
 from quantize import calibrate, ship  # noqa: E402
 from quantize.contents import read_contents  # noqa: E402
 from quantize.export import scale_pixels, to_float, to_int8  # noqa: E402
+from quantize.reading import Reading  # noqa: E402
 from quantize.verify import check_file, check_loss, compare  # noqa: E402
 from train.fit import fit, predict  # noqa: E402
 from train.run import load_checkpoint  # noqa: E402
@@ -63,7 +64,7 @@ def test_a_mirrored_file_answers_alike_for_a_picture_and_its_mirror_image(run, t
     from edge.runtime import open_interpreter
 
     model = load_checkpoint(run)
-    plain, mirrored = (to_int8(model, toy.images[:70], mirror) for mirror in (False, True))
+    plain, mirrored = (to_int8(model, toy.images[:70], Reading(mirror)) for mirror in (False, True))
     assert read_contents(mirrored).float_tensors == ()
     assert read_contents(mirrored).operators["REVERSE_V2"] == 1
     answers = {}

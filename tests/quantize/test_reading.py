@@ -1,0 +1,88 @@
+"""Several looks at one crop: the file's are those of the float network, and cost no parameter."""
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError
+
+pytestmark = pytest.mark.train
+
+from edge.runtime import open_interpreter  # noqa: E402
+from quantize.contents import read_contents  # noqa: E402
+from quantize.export import to_int8  # noqa: E402
+from quantize.reading import Reading  # noqa: E402
+from train.fit import predict  # noqa: E402
+from train.model import build  # noqa: E402
+from train.spec import NetSpec, Stage  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def net():
+    import keras
+
+    keras.utils.set_random_seed(4)
+    model = build(NetSpec(stem=6, stages=(Stage(8, 1),), head=4, classes=5, size=16))
+    logits = model.get_layer("body").get_layer("logits")
+    logits.set_weights([logits.get_weights()[0] * 20, logits.get_weights()[1]])
+    return model
+
+
+@pytest.fixture(scope="module")
+def faces():
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 4), dtype=np.uint8)
+    images = images.repeat(4, axis=1).repeat(4, axis=2)  # large patches, which survive being enlarged
+    images[0, 0, :2] = 0, 255
+    return images
+
+
+def test_looks_are_the_crop_its_middle_and_their_mirror_images(faces):
+    whole, middle, mirrored, both = Reading(True, (12,)).looks(faces)
+    np.testing.assert_array_equal(whole, faces)
+    np.testing.assert_array_equal(mirrored, faces[:, :, ::-1])
+    np.testing.assert_array_equal(both, middle[:, :, ::-1])
+    np.testing.assert_array_equal(middle[:, 0, 0], faces[:, 2, 2])
+    np.testing.assert_array_equal(middle[:, -1, -1], faces[:, -3, -3])
+    (plain,) = Reading().looks(faces)
+    np.testing.assert_array_equal(plain, faces)
+
+
+@pytest.mark.parametrize(
+    "reading", [Reading(), Reading(True), Reading(False, (12,)), Reading(True, (12, 14))]
+)
+def test_the_file_takes_the_same_looks(net, faces, reading):
+    content = to_int8(net, faces, reading)
+    contents = read_contents(content)
+    assert contents.float_tensors == ()
+    plain = read_contents(to_int8(net, faces))
+    # Sizes and places of the looks, no weights.
+    assert contents.parameters <= plain.parameters + 4 + 15 * len(reading.zooms)
+    interpreter = open_interpreter(content)
+    details = interpreter.get_output_details()[0]
+    scale, zero_point = details["quantization"]
+    found = []
+    for face in faces[:12]:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], face[np.newaxis, ..., np.newaxis])
+        interpreter.invoke()
+        found.append((interpreter.get_tensor(details["index"])[0].astype(float) - zero_point) * scale)
+    expected = reading.predict(net, faces[:12])
+    spread = np.ptp(expected)
+    np.testing.assert_allclose(found, expected, atol=0.06 * spread)
+
+
+def test_the_answer_is_the_mean_over_all_looks(net, faces):
+    reading = Reading(True, (12,))
+    each = [predict(net, look[..., np.newaxis]) for look in reading.looks(faces)]
+    np.testing.assert_allclose(reading.predict(net, faces), sum(each) / 4, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("zoom", [16, 13, 6])
+def test_zooms_that_a_crop_does_not_have_are_refused(faces, zoom):
+    with pytest.raises(
+        ConfigError, match=rf"a zoom to {zoom} pixels of 16; expected an even number from 8 to 14"
+    ):
+        Reading(zooms=(zoom,)).looks(faces)
+
+
+def test_it_says_what_it_does():
+    assert str(Reading(True, (44,))) == "the crop and its middle 44 pixels, also mirrored; the mean of all"
+    assert str(Reading()) == "the crop"
