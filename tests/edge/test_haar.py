@@ -11,7 +11,7 @@ from edge.errors import ConfigError, MissingDependencyError
 from edge.faces import DetectorSettings, HaarDetector, find_cascade
 from edge.types import Box
 
-DATA = os.environ.get("EMOTINY_DATA")
+DATA = os.environ.get("EMOTINY_DATA", "")
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_the_cascade_of_the_system_serves_where_opencv_brings_none(monkeypatch, 
 
 
 @pytest.mark.data
-@pytest.mark.skipif(DATA is None, reason="EMOTINY_DATA names no folder with clips/")
+@pytest.mark.skipif(not DATA, reason="EMOTINY_DATA names no folder with clips/")
 @pytest.mark.parametrize(
     ("clip", "share", "most"),
     [("head-pose-face-detection-male.mp4", 0.9, 1), ("face-demographics-walking-and-pause.mp4", 0.9, 3)],
