@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
+
+from quantize.packing import pack
 
 
 def shorten_names(content: bytes) -> bytes:
@@ -26,9 +27,7 @@ def shorten_names(content: bytes) -> bytes:
         for place, tensor in enumerate(graph.tensors):
             if place not in ends:
                 tensor.name = _short(tensor.name.decode()).encode() if place in made else b""
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model)
 
 
 def _short(name: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from quantize.packing import pack
 
 _CONVOLUTIONS = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D)
 
@@ -29,9 +30,7 @@ def share_zero_biases(content: bytes) -> bytes:
     for graph in model.subgraphs:
         _share(model, graph)
     _drop_unused_buffers(model)
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model)
 
 
 def _share(model: Any, graph: Any) -> None:
