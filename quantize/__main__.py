@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
     )
     verify.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="for its cache")
+    verify.add_argument(
+        "--layers", action="store_true", help="the signal-to-noise ratio of every tensor, the worst marked"
+    )
 
     draw = commands.add_parser("calibration", help="draw the calibration lists anew")
     draw.set_defaults(run=_calibration)

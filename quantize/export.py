@@ -12,18 +12,23 @@ import numpy.typing as npt
 
 from edge.errors import ConfigError
 from edge.types import Gray
+from quantize.equalize import equalize
+from quantize.folding import folded
 from quantize.names import shorten_names
+from quantize.ranges import draw_in
 from quantize.reading import Reading
 from quantize.zeros import share_zero_biases
 
 PLAIN = Reading()
+_EVERY = 4  # of the calibration pictures measure ranges that are looked at more closely
 
 
 def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> bytes:
     """Full-integer conversion: weights per channel, uint8 pixels in, int8 logits out, no float in between.
 
     Integer arithmetic as in Jacob et al. 2017 (arXiv:1712.05877), one weight scale for each output channel
-    as in Krishnamoorthi 2018 (arXiv:1806.08342), ranges of activations from the calibration pictures.
+    as in Krishnamoorthi 2018 (arXiv:1806.08342), channels of like range (`quantize.equalize`), ranges of
+    activations from the calibration pictures (`quantize.ranges`).
 
     Args:
         model: of `train.model.build`.
@@ -38,26 +43,46 @@ def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> 
         ConfigError: the calibration pictures do not span all pixel values.
     """
     import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.util import modify_model_io_type
 
     if calibration.min() != 0 or calibration.max() != 255:
         raise ConfigError(
             f"calibration pictures span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
-    converter = _converter(model, reading)
+    converter = _converter(_prepared(model, calibration, reading), reading)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _samples(model, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.int8
+    # Stops after the ranges are known, so that they can be drawn in before rounding.
+    converter._experimental_calibrate_only = True
     with warnings.catch_warnings():
         # It misses statistics that only the older kind of conversion, without calibration pictures, needs.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")
-        return shorten_names(share_zero_biases(bytes(converter.convert())))
+        calibrated = bytes(converter.convert())
+    ranged = draw_in(calibrated, scale_pixels(model, calibration[::_EVERY]))
+    content = modify_model_io_type(mlir_quantize(ranged), tf.uint8, tf.int8)
+    return shorten_names(share_zero_biases(bytes(content)))
 
 
-def to_float(model: keras.Model, reading: Reading = PLAIN) -> bytes:
-    """The same network as float32 TFLite, input from -1 to 127/128: what int8 is compared with."""
-    return shorten_names(bytes(_converter(model, reading).convert()))
+def to_float(model: keras.Model, reading: Reading = PLAIN, calibration: Gray | None = None) -> bytes:
+    """The same network as float32 TFLite, input from -1 to 127/128: what int8 is compared with.
+
+    Args:
+        model: of `train.model.build`.
+        reading: the looks that the file takes at a face.
+        calibration: (N, size, size) uint8; with it, every tensor is the twin of the integer file's.
+    """
+    body = model.get_layer("body") if calibration is None else _prepared(model, calibration, reading)
+    return shorten_names(bytes(_converter(body, reading).convert()))
+
+
+def _prepared(model: keras.Model, calibration: Gray, reading: Reading) -> keras.Model:
+    """The network proper without BatchNorm, its channels of like range."""
+    body = folded(model.get_layer("body"))
+    looks = [scale_pixels(model, look) for look in reading.looks(calibration[::_EVERY])]
+    equalize(body, np.concatenate(looks))
+    return body
 
 
 def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
@@ -69,7 +94,7 @@ def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     return images[..., np.newaxis].astype(np.float32) * np.float32(layer.scale) + np.float32(layer.offset)
 
 
-def _converter(model: keras.Model, reading: Reading) -> Any:
+def _converter(body: keras.Model, reading: Reading) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -77,8 +102,7 @@ def _converter(model: keras.Model, reading: Reading) -> Any:
         raise ConfigError(
             f"conversion needs Keras on TensorFlow, not {keras.backend.backend()}: unset KERAS_BACKEND"
         )
-    # Without the scaling in front: the quantized input itself holds scale and zero point.
-    body = model.get_layer("body")
+    # The network proper, without the scaling in front: the quantized input itself holds scale and zero point.
     shape = (1, *body.input_shape[1:])
 
     # A traced function with a fixed batch, its variables frozen: converting the Keras object itself can leave

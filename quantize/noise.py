@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge.errors import ModelError
 from edge.types import Gray
+
+_Details = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,9 @@ def signal_to_noise(integers: bytes, floats: bytes, crops: Gray) -> tuple[Tensor
         ModelError: the files have most tensors not in common.
     """
     one, other = _open(integers), _open(floats)
-    twins = {each["name"]: each for each in other.get_tensor_details()}
-    computed = _computed(integers, one)
-    pairs = [(each, twins[each["name"]]) for each in computed if each["name"] in twins]
-    if 2 * len(pairs) < len(computed):  # the input's and the output's names are the same for all
+    computed = _computed(integers, one, np.int8)
+    pairs = _pairs(computed, _computed(floats, other, np.float32))
+    if 2 * len(pairs) < len(computed):
         raise ModelError(
             f"the float file is of another network: it has {len(pairs)} of {len(computed)} tensors"
         )
@@ -97,12 +99,27 @@ def _open(content: bytes) -> Any:
     return interpreter
 
 
-def _computed(content: bytes, interpreter: Any) -> list[dict[str, Any]]:
-    """Details of what operators compute, in the order of computation."""
+def _pairs(integers: Sequence[_Details], floats: Sequence[_Details]) -> list[tuple[_Details, _Details]]:
+    """Tensors of one name and shape: a layer's own and what merely reshapes it may share the name."""
+    waiting: dict[Any, list[_Details]] = defaultdict(list)
+    for each in floats:
+        waiting[each["name"], tuple(each["shape"])].append(each)
+    found = []
+    for each in integers:
+        twins = waiting[each["name"], tuple(each["shape"])]
+        if twins:
+            found.append((each, twins.pop(0)))
+    return found
+
+
+def _computed(content: bytes, interpreter: Any, dtype: type[np.generic]) -> list[_Details]:
+    """Details of what operators compute in this type, in the order of computation."""
     details = {each["index"]: each for each in interpreter.get_tensor_details()}
     (graph,) = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs
+    for place in map(int, graph.outputs):
+        details[place]["name"] = "output"  # the converter calls it differently in every kind of file
     places = [int(place) for operator in graph.operators for place in operator.outputs]
-    return [details[place] for place in places if details[place]["dtype"] is np.int8]
+    return [details[place] for place in places if details[place]["dtype"] is dtype]
 
 
 def _invoke(interpreter: Any, pixels: npt.NDArray[Any]) -> None:

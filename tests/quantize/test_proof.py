@@ -10,6 +10,7 @@ pytestmark = pytest.mark.train
 
 from edge.runtime import installed_runtimes  # noqa: E402
 from quantize import calibrate, proof, ship  # noqa: E402
+from quantize.__main__ import main  # noqa: E402
 from quantize.runtimes import compare_runtimes, latency_ratios  # noqa: E402
 from train.fit import fit  # noqa: E402
 
@@ -40,6 +41,20 @@ def test_a_good_file_is_proved_line_by_line(shipped, toy):
     for runtime in RUNTIMES:
         assert f"{runtime}, 4 thread(s): same label" in lines[2]
     assert "latency: this file 1.00, its float form" in lines[3]
+
+
+def test_the_command_compares_tensors_as_well(shipped, toy, monkeypatch, capsys):
+    folder, contract = shipped
+    monkeypatch.setattr("train.run.load_located", lambda *_: toy)
+    monkeypatch.setattr(
+        proof, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, folder)
+    )
+    file = folder / "models" / f"{contract.name}.tflite"
+    assert main(["verify", str(file), "--run", str(folder / "toy"), "--layers"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(" dB ") > 8
+    assert printed.count("!") == 3
+    assert "latency: this file 1.00" in printed
 
 
 def test_another_parent_than_its_own_is_noticed(shipped, toy, tmp_path):

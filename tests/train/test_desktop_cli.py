@@ -44,6 +44,7 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
         (quantize_main, ["run", "emotions"], 2, "no task 'emotions'; expected emotion or gender"),
         (quantize_main, ["run", "--models", "{}/none"], 2, "{}/none: no such folder"),
         (quantize_main, ["run", "--models", "{}", "--data", "{}"], 3, "no fer2013 data"),
+        (quantize_main, ["verify", str(TINY), "--layers", "--data", "{}"], 3, "no fer2013 data in '{}'"),
         (quantize_main, ["measure", "tang", "--runs", "{}"], 3, "no run of tang in {}"),
         (quantize_main, ["inspect", "{}/none.tflite"], 2, "{}/none.tflite: No such file"),
     ],
