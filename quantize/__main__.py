@@ -9,8 +9,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from edge.errors import ConfigError, EdgeError, ModelError
+from edge.errors import ConfigError, EdgeError, ModelError, OutputError
 from edge.labels import TASKS
+from train.journal import reason
 
 logger = logging.getLogger("quantize")
 
@@ -26,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     except EdgeError as error:
         print(f"quantize: error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"quantize: error: {error.filename or 'a file'}: {reason(error)}", file=sys.stderr)
+        return OutputError.exit_code
     except KeyboardInterrupt:
         print("quantize: stopped; nothing half-written is left in models/", file=sys.stderr)
         return 130

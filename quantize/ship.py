@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.contract import Contract
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OutputError
 from edge.labels import LABELS, Task
 from edge.preprocess import Framing
 from quantize.calibrate import calibration_rows
@@ -31,6 +32,7 @@ from train.calibration import expected_calibration_error, fit_temperature
 from train.data import Dataset, Split
 from train.evaluate import save_confusion_png
 from train.groups import groups_of
+from train.journal import reason
 from train.run import load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
@@ -73,13 +75,14 @@ def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: 
         DataError: the run is incomplete.
         ConfigError: the files exist and may not be replaced.
         ModelError: the result fails verification; nothing is written.
+        OutputError: models/ cannot be written into; it is as it was.
     """
     recipe = read_settings(runs[0])["recipe"]
     name = f"{recipe['task']}_sepnet_{recipe['spec']['size']}_int8"
     if (models / f"{name}.tflite").exists() and not overwrite:
         raise ConfigError(f"{models / name}.tflite exists; say --overwrite to replace it")
     checkpoints = [path for run in runs for path in _checkpoints(run)]
-    with tempfile.TemporaryDirectory(prefix=".quantize-", dir=models) as staging:
+    with tempfile.TemporaryDirectory(prefix="emotiny-") as staging:
         folder = Path(staging)
         candidates = [_convert(path, name, data, folder) for path in checkpoints]
         chosen = max(candidates, key=lambda candidate: candidate.accuracy)
@@ -94,10 +97,28 @@ def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: 
         contract = replace(chosen.contract, figures=figures)
         contract.write(folder)
         (folder / f"{name}.md").write_text(model_card(contract), encoding="utf-8")
-        for suffix in (".md", ".json", ".tflite"):
-            (folder / f"{name}{suffix}").replace(models / f"{name}{suffix}")
+        _put([folder / f"{name}{suffix}" for suffix in (".md", ".json", ".tflite")], models)
     logger.info("%s: %d parameters, %d bytes, in %s", name, contract.parameters, contract.size_bytes, models)
     return contract
+
+
+def _put(files: Sequence[Path], models: Path) -> None:
+    """Copies files that belong together: none takes its place before all are on the disk.
+
+    Raises:
+        OutputError: they cannot be written; those that were there before are untouched.
+    """
+    partial = {models / f"partial-{file.name}": models / file.name for file in files}
+    try:
+        for file, copy in zip(files, partial, strict=True):
+            shutil.copyfile(file, copy)
+        for copy, place in partial.items():
+            copy.replace(place)
+    except OSError as error:
+        raise OutputError(f"cannot write into {models}: {reason(error)}; it is as it was") from error
+    finally:
+        for copy in partial:
+            copy.unlink(missing_ok=True)
 
 
 def _best_of_each(candidates: Sequence[_Candidate]) -> dict[str, float]:

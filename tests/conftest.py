@@ -1,5 +1,7 @@
 """What tests of training and of conversion share: a set that a tiny network learns in seconds."""
 
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,20 @@ def toy_recipe():
             rotate_deg=2, shift=0.02, scale=0.02, contrast=(0.9, 1.1), brightness=5, flip=0
         ),
     )
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of its own that takes 16 KiB and no more."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "none", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small disk needs root: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

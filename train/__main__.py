@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import ConfigError, EdgeError, OutputError
+from train.journal import reason
 from train.spec import ReferenceSpec
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read this had seen enough; nothing must be flushed into the void at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"train: error: {error.filename or 'a file'}: {reason(error)}", file=sys.stderr)
+        return OutputError.exit_code
     except KeyboardInterrupt:
         print("train: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
         return 130

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OutputError
 
 _COLUMNS = (
     *("epoch", "learning_rate", "loss", "accuracy"),
@@ -45,10 +46,24 @@ def claim(folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any]) -
 
 
 def save(write: Callable[[Path], object], path: Path) -> None:
-    """Lets a file be written under another name and puts it in its place once it is whole."""
+    """Lets a file be written under another name and puts it in its place once it is whole.
+
+    Raises:
+        OutputError: it cannot be written; what was there before is untouched.
+    """
     partial = path.with_name(f"partial-{path.name}")
-    write(partial)
-    partial.replace(path)
+    try:
+        write(partial)
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def reason(error: OSError) -> str:
+    """Why, in a few words: HDF5 tells pages."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def rewind_log(folder: Path, epochs: int) -> list[dict[str, float]]:

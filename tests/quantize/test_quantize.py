@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.errors import ConfigError, DataError, ModelError
+from edge.errors import ConfigError, DataError, ModelError, OutputError
 
 pytestmark = pytest.mark.train
 
@@ -159,6 +159,16 @@ def test_what_fails_is_not_put_into_models(run, toy, tmp_path, lists, monkeypatc
     with pytest.raises(ModelError, match=r"int8 reads 14\.29% right"):
         ship.quantize_runs([run], toy, models)
     assert list(models.iterdir()) == []
+
+
+def test_a_disk_that_fills_leaves_models_as_it_was(run, toy, small_disk, lists):
+    old = small_disk / "emotion_sepnet_16_int8.tflite"
+    old.write_bytes(b"an older network")
+    (small_disk / "other").write_bytes(bytes(8192))
+    with pytest.raises(OutputError, match=r"cannot write into .*: No space left on device; it is as it was"):
+        ship.quantize_runs([run], toy, small_disk, overwrite=True)
+    assert sorted(path.name for path in small_disk.iterdir()) == [old.name, "other"]
+    assert old.read_bytes() == b"an older network"
 
 
 def test_files_with_floats_or_too_many_parameters_are_refused(run, toy, tmp_path, lists):

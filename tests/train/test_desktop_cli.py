@@ -82,18 +82,32 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     assert "no trained run in" in capsys.readouterr().err
 
 
-def test_demo_faces_are_the_averages_of_each_label(tmp_path):
+@pytest.fixture
+def seventy_faces(tmp_path):
+    """A folder with a fer2013.csv of ten pictures of each label."""
     rows = []
     for number in range(70):
         pixels = np.full((48, 48), 20 * (number % 7) + number // 7, np.uint8)
         pixels[10:20, 10:20] += 100
         rows.append(f"{number % 7},{' '.join(map(str, pixels.ravel()))},Training")
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
-    out = tmp_path / "faces"
-    assert train_main(["demo-faces", "--data", str(tmp_path), "--out", str(out)]) == 0
+    return tmp_path
+
+
+def test_demo_faces_are_the_averages_of_each_label(seventy_faces):
+    out = seventy_faces / "faces"
+    assert train_main(["demo-faces", "--data", str(seventy_faces), "--out", str(out)]) == 0
     face = cv2.imread(str(out / "happy.png"), cv2.IMREAD_GRAYSCALE)
     assert (face[10:20, 10:20] == 255).all()
     assert face[0, 0] == 0
+
+
+def test_a_disk_that_fills_is_said_in_one_line(seventy_faces, small_disk, capsys):
+    (small_disk / "full").write_bytes(bytes(12288))
+    assert train_main(["data", str(seventy_faces), "--out", str(small_disk / "survey")]) == 4
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("train: error: ")
+    assert "No space left on device" in error
 
 
 @pytest.mark.parametrize("task", ["emotion", "gender"])
