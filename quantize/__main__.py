@@ -119,7 +119,8 @@ def _prune(options: argparse.Namespace) -> None:
     from quantize.prune import Plan, prune
     from quantize.pruning_plot import save_pruning_png
     from train.recipes import find_recipe
-    from train.run import load_for, report, sources_of
+    from train.run import load_checkpoint, load_for, report, sources_of
+    from train.saliency_plot import save_labels_png
 
     recipe = find_recipe(options.recipe)
     plan = Plan(
@@ -135,6 +136,11 @@ def _prune(options: argparse.Namespace) -> None:
     data = load_for(recipe, options.data, options.runs / "cache")
     steps = prune(recipe, plan, data, folder, sources)
     save_pruning_png(steps, folder / "pruning.png", f"{recipe.name}, {plan.criterion}")
+    networks = {
+        recipe.name: load_checkpoint(options.runs / recipe.name),
+        folder.name: load_checkpoint(folder),
+    }
+    save_labels_png(networks, data.part("val"), recipe.view, folder / "saliency.png")
     for split in ("val", "train"):
         report(recipe, data, folder, split)
 

@@ -215,7 +215,8 @@ def _saliency(options: argparse.Namespace) -> None:
     from edge.faces import HaarDetector
     from edge.labels import LABELS
     from train.recipes import find_recipe
-    from train.run import folder_of, load_checkpoint, load_located
+    from train.report import write_page
+    from train.run import folder_of, load_checkpoint, load_located, read_settings
     from train.saliency_plot import read_face, save_labels_png, save_pictures_png
 
     recipe = find_recipe(options.recipe)
@@ -232,6 +233,8 @@ def _saliency(options: argparse.Namespace) -> None:
         data = load_located(recipe.dataset, options.data, options.runs / "cache")
         save_labels_png(networks, data.part("val"), recipe.view, out)
     logger.info("%s", out)
+    if out == folder / "saliency.png":
+        logger.info("%s", write_page(folder, read_settings(folder)))
 
 
 def _data(options: argparse.Namespace) -> None:

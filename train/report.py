@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import math
@@ -36,6 +37,28 @@ _PICTURES = {
     "recall": "Recall: the share of each label's pictures that was recognised.",
     "reliability": "Reliability: on the dashed line, the network is right as often as it says.",
     "mistakes": "The mistakes that the network was surest of; many an annotation is doubtful.",
+}
+# What other commands put beside a run.
+_FURTHER = {
+    "saliency": (
+        "What it looks at",
+        "For some faces of every label, the gradient of that label's score by the pixels, and the same by "
+        "guided back-propagation (Springenberg et al. 2015): red speaks for the label, blue against it. On "
+        "the right, the mean size over many faces: where the label is read.",
+    ),
+    "pruning": (
+        "Pruning",
+        "Accuracy right after each cut and after training on, and the channels that were left: how many goes "
+        "by what back-propagation says each is worth.",
+    ),
+}
+_STEPS = {
+    "number": "step",
+    "parameters": "parameters",
+    "multiply_accumulates": "multiply-accumulates",
+    "before": "after the cut",
+    "after": "after training on",
+    "widths": "channels",
 }
 _CURVES = (
     "Training and validation by epoch. Training is measured against the targets, on changed pictures, while "
@@ -124,8 +147,24 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
     if (folder / "log.csv").exists():
         save_curves_png(folder / "log.csv", folder / "curves.png", title)
         written.append(folder / "curves.png")
-    write_html(folder / "report.html", title, tuple(_sections(folder, settings)))
+    write_page(folder, settings)
     return Report(evaluation, calibration, (*written, folder / "report.html"))
+
+
+def write_page(folder: Path, settings: Mapping[str, Any]) -> Path:
+    """Writes `report.html` anew from what lies beside a run.
+
+    Args:
+        folder: the run's own.
+        settings: what `run.json` holds.
+
+    Raises:
+        DataError: a file of figures is damaged.
+        OutputError: the page cannot be written.
+    """
+    page = folder / "report.html"
+    write_html(page, _title(settings, folder), tuple(_sections(folder, settings)))
+    return page
 
 
 def _check(rows: Dataset, crops: Gray, logits: npt.NDArray[np.float32], split: str) -> None:
@@ -187,6 +226,11 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
             yield Section(f"Groups of {figures['split']}", text, (("group", "pictures", "accuracy"), *body))
     if (folder / "curves.png").exists():
         yield Section("Training", pictures=((folder / "curves.png", _CURVES),))
+    for name, (heading, text) in _FURTHER.items():
+        if (folder / f"{name}.png").exists():
+            yield Section(heading, pictures=((folder / f"{name}.png", text),))
+    if (folder / "steps.csv").exists():
+        yield Section("Steps of the pruning", table=_steps_table(folder / "steps.csv"))
     yield Section("Configuration", table=(("setting", "value"), *_flat(settings)))
 
 
@@ -206,6 +250,26 @@ def _figures_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, .
         rows.append((text, [format(each[key], form) for each in calibrations]))
     header = ("", *(str(figures["split"]) for figures in found.values()))
     return (header, *((text, *cells) for text, cells in rows))
+
+
+def _steps_table(file: Path) -> tuple[tuple[str, ...], ...]:
+    """The steps as `quantize.prune` writes them."""
+    with file.open(encoding="utf-8", newline="") as text:
+        lines = list(csv.DictReader(text))
+    forms = {
+        "parameters": "{:,.0f}",
+        "multiply_accumulates": "{:,.0f}",
+        "before": "{:.1%}",
+        "after": "{:.1%}",
+    }
+    try:
+        rows = [
+            tuple(forms[key].format(float(line[key])) if key in forms else line[key] for key in _STEPS)
+            for line in lines
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{file}: no table of pruning steps ({error})") from error
+    return (tuple(_STEPS.values()), *rows)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from edge.errors import DataError, OutputError
 from train.html import Section, write_html
 from train.plots import save_curves_png, save_mistakes_png
-from train.report import report_run
+from train.report import report_run, write_page
 
 SETTINGS = {"recipe": {"name": "toy <script>alert(1)</script>", "epochs": 2}, "parameters": 1234}
 LOG = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,val_macro_f1,seconds\n"
@@ -114,6 +114,22 @@ def test_a_folder_that_cannot_be_written(rows, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write into"):
         report_run(tmp_path / "file" / "run", rows, rows.images, logits_for(rows), "val", SETTINGS)
+
+
+def test_what_other_commands_put_beside_a_run_stands_on_its_page(rows, tmp_path):
+    picture = cv2.imencode(".png", np.zeros((40, 1200), np.uint8))[1].tobytes()
+    for name in ("saliency", "pruning"):
+        (tmp_path / f"{name}.png").write_bytes(picture)
+    header = "number,parameters,multiply_accumulates,before,after,widths\n"
+    (tmp_path / "steps.csv").write_text(header + '1,39891,1904000,0.5,0.55125,"stem 24, head 28"\n')
+    report_run(tmp_path, rows, rows.images, logits_for(rows), "val", SETTINGS)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert len(page.pictures) == 4 + 2
+    for text in ("What it looks at", "Steps of the pruning", "39,891", "55.1%", "stem 24, head 28"):
+        assert text in page.text
+    (tmp_path / "steps.csv").write_text("number,parameters\n1,2\n")
+    with pytest.raises(DataError, match=r"steps\.csv: no table of pruning steps"):
+        write_page(tmp_path, SETTINGS)
 
 
 def test_a_label_without_pictures_has_no_recall(rows, tmp_path):
