@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 from edge.errors import ConfigError, DataError
+from edge.types import Gray
 from quantize.channels import ChannelGroup, channel_groups
 from quantize.choose import choose
 from quantize.importance import (
@@ -28,10 +31,11 @@ from train.augment import plain_images
 from train.cost import multiply_accumulates
 from train.data import Dataset
 from train.fit import evaluate_model, fit
-from train.journal import save
+from train.journal import claim, save
 from train.lessons import Lesson, Sources, lessons
 from train.recipe import Recipe
-from train.spec import NetSpec
+from train.run import load_checkpoint, read_settings
+from train.spec import NetSpec, read_spec
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sour
     """Prunes a trained network, and trains what remains.
 
     Every step is a run of its own below `folder/steps`, so that a killed one goes on where it stopped; the
-    last training is the run in `folder` itself, which is quantized as any other. `folder/steps.csv` holds the
-    steps.
+    last training is the run in `folder` itself, which is quantized as any other. `plan.json` holds what
+    decides the result, `steps.csv` the steps.
 
     Args:
         recipe: how the network was trained; its targets and pictures are those of all training here.
@@ -118,43 +122,82 @@ def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sour
         )
     if sources.start is None:
         raise DataError(f"{recipe.name}: no trained network to prune; train it first")
-    validation = data.part("val")
-    crops = plain_images(validation, recipe.view)[..., np.newaxis]
-
-    def accuracy(model: keras.Model) -> float:
-        return evaluate_model(model, crops, validation, "val").accuracy
-
-    model = keras.models.load_model(sources.start, compile=False)
-    spec, checkpoint, right = recipe.spec, sources.start, accuracy(model)
-    groups = channel_groups(model.get_layer("body"))
-    choose(spec, groups, random_importance(groups, 0), plan.target)  # says at once if it cannot be reached
-    steps = [_step(0, spec, model, (right, right))]
-    goals = list(enumerate(_goals(spec.stored_parameters(), plan), 1))
+    pruning = _Pruning(recipe, plan, data, sources)
+    held = _Held(keras.models.load_model(sources.start, compile=False), recipe.spec, sources.start)
+    groups = channel_groups(held.model.get_layer("body"))
+    choose(recipe.spec, groups, random_importance(groups, 0), plan.target)  # says at once if it is too low
+    decisive = {"plan": asdict(plan), "recipe": recipe.to_dict(), "sources": sources.digests()}
+    claim(folder, decisive, {}, "plan.json")
+    table = folder / "steps.csv"
+    if not table.exists():
+        right = pruning.accuracy(held.model)
+        _write_steps([_step(0, held, (right, right))], table)
+    steps = {step.number: step for step in read_steps(table)}
+    goals = list(enumerate(_goals(recipe.spec.stored_parameters(), plan), 1))
     with tqdm(goals, desc=f"pruning {recipe.name}", unit="step") as bar:
         for number, goal in bar:
-            if spec.stored_parameters() <= goal:
-                continue  # the step before had to go further than it was asked to
             place = folder / "steps" / f"{number:02d}"
-            tuned = _tuning(replace(recipe, spec=spec), plan, number)
-            body = model.get_layer("body")
-            groups = channel_groups(body)
-            with lessons(tuned, data.part("train"), sources, 0) as epochs:
-                batches = _batches(next(epochs), model, plan, tuned)
-            kept, _ = choose(spec, groups, _importance(body, groups, plan, batches, number), goal)
-            smaller, spec = cut(model, spec, kept)
-            before = accuracy(smaller)
-            start = place.with_name(f"{place.name}-cut.keras")
-            if not start.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                save(smaller.save, start)
-            model = fit(replace(tuned, spec=spec), data, place, replace(sources, start=start))
-            steps.append(_step(number, spec, model, (before, accuracy(model))))
-            bar.set_postfix_str(f"{steps[-1].parameters:,} parameters, {steps[-1].after:.1%}")
-            _write_steps(steps, folder / "steps.csv")
-            checkpoint = place / "best.keras"
-    final = replace(recipe, name=folder.name, spec=spec, epochs=plan.epochs, seed=plan.seed)
-    fit(final, data, folder, replace(sources, start=checkpoint))
-    return tuple(steps)
+            if number in steps:
+                held = _reopen(place)
+            elif held.spec.stored_parameters() > goal:  # else the step before had to go further than asked
+                held, before = pruning.go_on(held, number, goal, place)
+                steps[number] = _step(number, held, (before, pruning.accuracy(held.model)))
+                _write_steps(list(steps.values()), table)
+                bar.set_postfix_str(f"{steps[number].parameters:,} parameters, {steps[number].after:.1%}")
+    final = replace(recipe, name=folder.name, spec=held.spec, epochs=plan.epochs, seed=plan.seed)
+    fit(final, data, folder, replace(sources, start=held.checkpoint))
+    return tuple(steps.values())
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A network on its way."""
+
+    model: keras.Model
+    spec: NetSpec
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
+class _Pruning:
+    """What is the same for all steps."""
+
+    recipe: Recipe
+    plan: Plan
+    data: Dataset
+    sources: Sources
+
+    @cached_property
+    def crops(self) -> Gray:
+        """(N, size, size, 1) of the validation split."""
+        return np.asarray(plain_images(self.data.part("val"), self.recipe.view)[..., np.newaxis])
+
+    def accuracy(self, model: keras.Model) -> float:
+        """On the validation split, 0 to 1."""
+        return evaluate_model(model, self.crops, self.data.part("val"), "val").accuracy
+
+    def go_on(self, held: _Held, number: int, goal: int, place: Path) -> tuple[_Held, float]:
+        """One step: what is left and trained, and its accuracy before it was trained."""
+        tuned = _tuning(replace(self.recipe, spec=held.spec), self.plan, number)
+        body = held.model.get_layer("body")
+        groups = channel_groups(body)
+        with lessons(tuned, self.data.part("train"), self.sources, 0) as epochs:
+            batches = _batches(next(epochs), held.model, self.plan, tuned)
+        kept, _ = choose(held.spec, groups, _importance(body, groups, self.plan, batches, number), goal)
+        smaller, spec = cut(held.model, held.spec, kept)
+        before = self.accuracy(smaller)
+        start = place.with_name(f"{place.name}-cut.keras")
+        if not start.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            save(smaller.save, start)
+        model = fit(replace(tuned, spec=spec), self.data, place, replace(self.sources, start=start))
+        return _Held(model, spec, place / "best.keras"), before
+
+
+def _reopen(place: Path) -> _Held:
+    """A step that is done."""
+    spec = read_spec(read_settings(place)["recipe"]["spec"])
+    return _Held(load_checkpoint(place), cast("NetSpec", spec), place / "best.keras")
 
 
 def read_steps(path: Path) -> tuple[Step, ...]:
@@ -217,13 +260,14 @@ def _importance(
     return random_importance(groups, plan.seed * 1000 + number)
 
 
-def _step(number: int, spec: NetSpec, model: keras.Model, accuracies: tuple[float, float]) -> Step:
+def _step(number: int, held: _Held, accuracies: tuple[float, float]) -> Step:
+    spec = held.spec
     widths = ", ".join(
         [f"stem {spec.stem}"]
         + [f"stage{place} {stage.channels}" for place, stage in enumerate(spec.stages)]
         + [f"head {spec.head}"]
     )
-    cost = multiply_accumulates(model.get_layer("body"))
+    cost = multiply_accumulates(held.model.get_layer("body"))
     return Step(number, spec.stored_parameters(), cost, *accuracies, widths)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from edge.errors import ConfigError, DataError, OutputError
 from train.journal import save
 from train.model import build
-from train.spec import NetSpec, ReferenceSpec, Spec, Stage, TeacherSpec
+from train.spec import read_spec
 
 _TEXTS = ("run.json", "log.csv", "val.json", "train.json")
 _CHECKPOINTS = ("best.keras", "final.keras")
@@ -110,18 +109,6 @@ def _arrays(content: bytes) -> dict[str, Any]:
 
 def _model(recipe: dict[str, Any], arrays: dict[str, Any]) -> keras.Model:
     scale, offset = map(float, arrays.pop("scaling"))
-    model = build(_spec(recipe["spec"]), scale, offset, recipe["precision"])
+    model = build(read_spec(recipe["spec"]), scale, offset, recipe["precision"])
     model.set_weights([arrays[name].astype(np.float32) for name in sorted(arrays)])
     return model
-
-
-def _spec(held: dict[str, Any]) -> Spec:
-    """The spec that `run.json` holds."""
-    if "stages" in held:
-        return NetSpec(**{**held, "stages": tuple(Stage(**stage) for stage in held["stages"])})
-    kinds = {frozenset(each.name for each in fields(kind)): kind for kind in (TeacherSpec, ReferenceSpec)}
-    kind = kinds[frozenset(held)]
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in held.items()
-    }
-    return kind(**values)

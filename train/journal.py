@@ -17,19 +17,22 @@ _COLUMNS = (
 )
 
 
-def claim(folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+def claim(
+    folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any], name: str = "run.json"
+) -> None:
     """Makes the folder a run's own and writes `run.json`, or checks that the run in it is the same.
 
     Args:
         folder: made if it is not there.
         decisive: everything that decides the result.
         facts: what else is worth knowing of the run; no reason to refuse one.
+        name: of the file.
 
     Raises:
         ConfigError: the folder holds another run, or checkpoints of an unknown one.
     """
     wanted = json.loads(json.dumps(decisive))
-    file = folder / "run.json"
+    file = folder / name
     if file.exists():
         held = json.loads(file.read_text(encoding="utf-8"))
         differing = [key for key in wanted if held.get(key) != wanted[key]]
@@ -39,7 +42,7 @@ def claim(folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any]) -
                 "name another folder with --out, or remove this one"
             )
     elif any(folder.glob("*.keras")):
-        raise ConfigError(f"{folder} holds checkpoints but no run.json; name another folder with --out")
+        raise ConfigError(f"{folder} holds checkpoints but no {name}; name another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps({**wanted, **facts}, indent=1) + "\n"
     save(lambda path: path.write_text(content, encoding="utf-8"), file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from edge.errors import ConfigError
@@ -132,3 +132,15 @@ class ReferenceSpec:
 
 
 Spec = NetSpec | TeacherSpec | ReferenceSpec
+
+
+def read_spec(held: dict[str, Any]) -> Spec:
+    """The spec that a run's `run.json` holds."""
+    if "stages" in held:
+        return NetSpec(**{**held, "stages": tuple(Stage(**stage) for stage in held["stages"])})
+    kinds = {frozenset(each.name for each in fields(kind)): kind for kind in (TeacherSpec, ReferenceSpec)}
+    kind = kinds[frozenset(held)]
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in held.items()
+    }
+    return kind(**values)

@@ -82,7 +82,7 @@ def sources(folder, start):
 def plan(**changes):
     from quantize.prune import Plan
 
-    settings = {"target": 470, "share": 0.15, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
+    settings = {"target": 470, "share": 0.2, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
     return Plan(**settings)
 
 
@@ -92,7 +92,7 @@ class Interrupt(logging.Handler):
             raise KeyboardInterrupt
 
 
-def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, parent, tmp_path):
+def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, parent, tmp_path, monkeypatch):
     from quantize.prune import prune, read_steps
     from train.run import load_checkpoint, read_settings
 
@@ -119,6 +119,10 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
     networks = [load_checkpoint(tmp_path / name).get_weights() for name in ("whole", "broken")]
     for left, right in zip(*networks, strict=True):
         np.testing.assert_array_equal(left, right)
+    monkeypatch.setattr("quantize.prune.taylor_importance", None)
+    assert prune(recipe, plan(), toy, tmp_path / "whole", given) == steps  # nothing is left to do
+    with pytest.raises(ConfigError, match="whole holds a run with another plan"):
+        prune(recipe, plan(rate=1e-3), toy, tmp_path / "whole", given)
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "random"])
