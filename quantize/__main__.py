@@ -6,7 +6,6 @@ import argparse
 import logging
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import ConfigError, EdgeError, ModelError, OutputError
@@ -100,9 +99,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from quantize.candidates import candidates
     from quantize.ship import quantize_runs
-    from train.recipes import find_recipes
-    from train.run import DATASETS, load_located, runs_of
+    from train.run import DATASETS, load_located
 
     unknown = sorted(set(options.tasks) - set(TASKS))
     if unknown:
@@ -111,16 +110,14 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError(f"{options.models}: no such folder")
     for task in [task for task in TASKS if task in options.tasks or not options.tasks]:
         data = load_located(DATASETS[task], options.data, options.runs / "cache")
-        (recipe,) = find_recipes(task)  # what ships a task bears its name
-        quantize_runs(runs_of(recipe, options.runs), data, options.models, options.overwrite)
+        quantize_runs(candidates(task, data, options.runs), data, options.models, options.overwrite)
 
 
 def _prune(options: argparse.Namespace) -> None:
-    from quantize.prune import Plan, prune
-    from quantize.pruning_plot import save_pruning_png
+    from quantize.candidates import pruned_run
+    from quantize.prune import Plan
     from train.recipes import find_recipe
-    from train.run import load_checkpoint, load_for, report, sources_of
-    from train.saliency_plot import save_labels_png
+    from train.run import load_for
 
     recipe = find_recipe(options.recipe)
     plan = Plan(
@@ -131,18 +128,8 @@ def _prune(options: argparse.Namespace) -> None:
         epochs=options.epochs,
         seed=options.seed,
     )
-    folder = options.out or options.runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
-    sources = replace(sources_of(recipe, options.runs), start=options.runs / recipe.name / "best.keras")
     data = load_for(recipe, options.data, options.runs / "cache")
-    steps = prune(recipe, plan, data, folder, sources)
-    save_pruning_png(steps, folder / "pruning.png", f"{recipe.name}, {plan.criterion}")
-    networks = {
-        recipe.name: load_checkpoint(options.runs / recipe.name),
-        folder.name: load_checkpoint(folder),
-    }
-    save_labels_png(networks, data.part("val"), recipe.view, folder / "saliency.png")
-    for split in ("val", "train"):
-        report(recipe, data, folder, split)
+    logger.info("%s", pruned_run(recipe, plan, data, options.runs, options.out) / "report.html")
 
 
 def _measure(options: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ from quantize.card import model_card
 from quantize.contents import read_contents
 from quantize.export import to_int8
 from quantize.matching import add_offsets, label_offsets
+from quantize.prune import read_steps
 from quantize.reading import Reading
 from quantize.verify import Comparison, check_file, check_loss, compare, scores_of
 from train.augment import View, plain_images
@@ -221,6 +222,17 @@ def _log(comparison: Comparison) -> None:
     )
 
 
+def _origin(run: Path, recipe: dict[str, Any]) -> str:
+    """What the run's first weights were."""
+    if not (run / "plan.json").exists():
+        return recipe["start"] or "random weights"
+    held, steps = json.loads((run / "plan.json").read_text(encoding="utf-8")), read_steps(run / "steps.csv")
+    return (
+        f"{held['recipe']['name']}, pruned from {steps[0].parameters:,} to {steps[-1].parameters:,} "
+        f"parameters in {len(steps) - 1} steps by {held['plan']['criterion']} importance"
+    )
+
+
 def _training(
     settings: dict[str, Any], checkpoint: Path, data: Dataset, offsets: list[float]
 ) -> dict[str, Any]:
@@ -231,7 +243,7 @@ def _training(
         "recipe": recipe["name"],
         "run": checkpoint.parent.name,
         "epochs": recipe["epochs"],
-        "goes on from": recipe["start"] or "random weights",
+        "goes on from": _origin(checkpoint.parent, recipe),
         "taught by": ", ".join(recipe["teachers"]) or "labels alone",
         "seed": recipe["seed"],
         "spec": json.dumps(recipe["spec"]),

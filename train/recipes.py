@@ -54,6 +54,14 @@ _SHIPPED_EMOTION = Recipe(
     weight_decay=0.05,
 )
 
+# What is pruned to the size that ships: the same shape, about twice as wide everywhere.
+_EMOTION_PARENT = replace(
+    _SHIPPED_EMOTION,
+    name="emotion-parent",
+    spec=NetSpec(stem=24, stages=(Stage(72, 1, 1, repeats=2), Stage(112, 1, repeats=5)), head=28, classes=7),
+    epochs=40,
+)
+
 _GENDER_TEACHER = Recipe(
     "gender-teacher",
     "gender",
@@ -85,6 +93,13 @@ _SHIPPED_GENDER = Recipe(
     optimizer="muon",
     learning_rate=0.015,
     weight_decay=0.05,
+)
+
+_GENDER_PARENT = replace(
+    _SHIPPED_GENDER,
+    name="gender-parent",
+    spec=NetSpec(stem=20, stages=(Stage(56, 1, 1, repeats=1), Stage(88, 1, repeats=4)), head=20, classes=2),
+    epochs=30,
 )
 
 
@@ -176,8 +191,10 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         _TEACHER,
         _SHIPPED_EMOTION,
+        _EMOTION_PARENT,
         _GENDER_TEACHER,
         _SHIPPED_GENDER,
+        _GENDER_PARENT,
         *_REFERENCES,
         *(replace(recipe, name=f"ablation-{name}") for name, recipe in _ABLATION.items()),
     )

@@ -1,6 +1,7 @@
 """Channels go by worth and cost, step by step, and a killed pruning goes on where it stopped."""
 
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -123,6 +124,41 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
     assert prune(recipe, plan(), toy, tmp_path / "whole", given) == steps  # nothing is left to do
     with pytest.raises(ConfigError, match="whole holds a run with another plan"):
         prune(recipe, plan(rate=1e-3), toy, tmp_path / "whole", given)
+
+
+def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, monkeypatch):
+    from quantize import calibrate, candidates, ship
+
+    recipe, folder = parent
+    recipe = replace(recipe, name="emotion-parent")
+    runs = tmp_path / "runs"
+    monkeypatch.setattr(candidates, "find_recipe", lambda name: replace(recipe, name=name))
+    monkeypatch.setitem(candidates.PLANS, "emotion", plan(share=0.4))
+    with pytest.raises(DataError, match="no run of emotion in"):
+        candidates.candidates("emotion", toy, runs)
+
+    runs.mkdir()
+    shutil.copytree(folder / "run", runs / "emotion-parent")
+    (found,) = candidates.candidates("emotion", toy, runs)
+    assert found == runs / "emotion-parent-taylor-1"
+    for name in ("pruning.png", "saliency.png", "report.html"):
+        assert (found / name).stat().st_size > 1000
+    monkeypatch.setattr(candidates, "report", None)  # nothing is done twice
+    assert candidates.candidates("emotion", toy, runs) == [found]
+
+    calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
+    monkeypatch.setattr(
+        ship, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
+    )
+    (tmp_path / "models").mkdir()
+    contract = ship.quantize_runs([runs / "emotion-parent", found], toy, tmp_path / "models")
+    # Whichever read better: its origin is told.
+    origin = contract.training["goes on from"]
+    pruned = contract.training["run"] == found.name
+    assert origin.startswith("parent, pruned from" if pruned else "random weights"), origin
+    contract = ship.quantize_runs([found], toy, tmp_path / "models", overwrite=True)
+    assert "pruned from" in contract.training["goes on from"]
+    assert "by taylor importance" in contract.training["goes on from"]
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "random"])

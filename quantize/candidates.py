@@ -1,0 +1,76 @@
+"""What may be shipped for a task: networks trained at the size that ships, and larger ones pruned to it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from edge.errors import DataError
+from edge.labels import Task
+from quantize.prune import Plan, prune
+from quantize.pruning_plot import save_pruning_png
+from train.data import Dataset
+from train.recipe import Recipe
+from train.recipes import find_recipe
+from train.run import load_checkpoint, report, runs_of, sources_of
+from train.saliency_plot import save_labels_png
+
+logger = logging.getLogger(__name__)
+
+# How each task's parent is pruned to the size that ships.
+PLANS: dict[Task, Plan] = {"emotion": Plan(target=9_950), "gender": Plan(target=6_300)}
+
+
+def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
+    """The runs of which the best is shipped; prunes the task's parent first where it is trained.
+
+    Args:
+        task: "emotion" or "gender".
+        data: the task's dataset, boxes located.
+        runs: folder of all runs.
+
+    Returns:
+        The runs of the recipe that bears the task's name, of whatever seed, and those of the parent pruned.
+
+    Raises:
+        DataError: there is none.
+    """
+    parent = find_recipe(f"{task}-parent")
+    if (runs / parent.name / "final.keras").exists():
+        pruned_run(parent, PLANS[task], data, runs)
+    pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "final.keras").exists()]
+    try:
+        return [*runs_of(find_recipe(task), runs), *pruned]
+    except DataError:
+        if pruned:
+            return pruned
+        raise
+
+
+def pruned_run(recipe: Recipe, plan: Plan, data: Dataset, runs: Path, folder: Path | None = None) -> Path:
+    """Prunes a recipe's trained network, or goes on with that, and puts its report beside it.
+
+    Args:
+        recipe: the parent's.
+        plan: how it is pruned.
+        data: the recipe's, with votes if it has any.
+        runs: folder of all runs.
+        folder: of the pruned network's run; None for `<recipe>-<criterion>-<seed>` below the runs.
+
+    Returns:
+        The pruned network's run.
+    """
+    folder = folder or runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
+    reported = (folder / "final.keras").exists() and (folder / "report.html").exists()
+    parent = runs / recipe.name / "best.keras"
+    steps = prune(recipe, plan, data, folder, replace(sources_of(recipe, runs), start=parent))
+    if reported:
+        return folder
+    logger.info("%s: %d parameters left of %d", folder, steps[-1].parameters, steps[0].parameters)
+    save_pruning_png(steps, folder / "pruning.png", f"{recipe.name}, {plan.criterion}")
+    networks = {recipe.name: load_checkpoint(parent.parent), folder.name: load_checkpoint(folder)}
+    save_labels_png(networks, data.part("val"), recipe.view, folder / "saliency.png")
+    for split in ("val", "train"):
+        report(recipe, data, folder, split)
+    return folder
