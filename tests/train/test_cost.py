@@ -218,7 +218,10 @@ def test_a_spec_stores_what_its_network_stores(name):
     from train.cost import folded_parameters
     from train.model import build
 
-    assert folded_parameters(build(SPECS[name])) == SPECS[name].stored_parameters()
+    spec = SPECS[name]
+    # The bias behind the places is moved into the logits': of zeros then, it may be one with another's.
+    moved = spec.head if spec.head in {spec.stem, *(stage.channels for stage in spec.stages)} else 0
+    assert folded_parameters(build(spec)) - moved == spec.stored_parameters()
 
 
 def test_published_networks_cost_what_is_published():

@@ -22,7 +22,7 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
             train_main,
             ["fit", "emotions"],
             2,
-            "no recipe 'emotions'; expected one of emotion-teacher, emotion, gender-teacher, gender, ",
+            "no recipe 'emotions'; expected one of emotion-teacher, emotion, ",
         ),
         (train_main, ["fit", "mini-xception", "--data", "{}"], 3, "no fer2013 data in '{}': get FER-2013"),
         (train_main, ["fit", "gender-small", "--data", "{}"], 3, "no utkface data in '{}': get UTKFace"),
