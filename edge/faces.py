@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,12 @@ CASCADE_NAME = "haarcascade_frontalface_default.xml"
 # Where Debian's and Raspberry Pi OS's package opencv-data puts it; their OpenCV has no cv2.data.
 _SYSTEM_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
 _WINDOW = 24  # side of the cascade's own window in pixels: it sees no smaller face
+# A look at a known face: it is reduced to about this side, and sizes from so much smaller to so much larger
+# are tried, more finely than in a search and with fewer hits asked for, since that there is a face is known.
+_NEAR = 36
+_SMALLER, _LARGER = 0.75, 1.35
+_NEAR_FACTOR = 1.1
+_NEAR_NEIGHBORS = 2
 
 
 class Detector(Protocol):
@@ -24,12 +31,23 @@ class Detector(Protocol):
 
     Attributes:
         name: what a person calls it, for messages.
+        parts: into how many parts of about equal work `detect` can be split.
     """
 
     name: str
+    parts: int
 
-    def detect(self, gray: Gray) -> list[Detection]:
-        """The faces in a picture of (H, W) uint8, boxes in its pixels and inside it, left to right."""
+    def detect(self, gray: Gray, known: Sequence[Box] = (), part: int | None = None) -> list[Detection]:
+        """The faces in a picture of (H, W) uint8, boxes in its pixels and inside it, left to right.
+
+        Args:
+            gray: the picture.
+            known: faces that need not be found again.
+            part: 0 to `parts` - 1, to look for that part of all sizes only; None for all.
+        """
+
+    def look(self, gray: Gray, box: Box) -> Detection | None:
+        """The face at or near a box and about as large, or None."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,10 @@ class HaarDetector:
 
     Attributes:
         name: the cascade's file.
+        parts: 3; the first, the smallest faces, are two sizes of them.
     """
+
+    parts = 3
 
     def __init__(self, settings: DetectorSettings | None = None, cascade_path: Path | None = None) -> None:
         """Loads the cascade.
@@ -106,11 +127,13 @@ class HaarDetector:
         if not loaded:
             raise ConfigError(f"cascade {path}: not a cascade")
 
-    def detect(self, gray: Gray) -> list[Detection]:
+    def detect(self, gray: Gray, known: Sequence[Box] = (), part: int | None = None) -> list[Detection]:
         """The faces in a picture, from left to right.
 
         Args:
             gray: (H, W) uint8.
+            known: faces that need not be found again; what a cascade finds is what costs it most.
+            part: 0 for the smallest faces to `parts` - 1 for the largest; None for all sizes.
 
         Returns:
             Their boxes in pixels of the picture, inside it.
@@ -119,26 +142,88 @@ class HaarDetector:
         ratio = min(1.0, self._settings.side / max(height, width))
         reduced_wh = max(1, round(width * ratio)), max(1, round(height * ratio))
         reduced = gray if ratio == 1.0 else cv2.resize(gray, reduced_wh, interpolation=cv2.INTER_AREA)
+        enlarge = width / reduced_wh[0], height / reduced_wh[1]
+        even = self._contrast.apply(reduced)
+        for box in known:
+            left, top = int(box.x / enlarge[0]), int(box.y / enlarge[1])
+            right, bottom = int((box.x + box.width) / enlarge[0]), int((box.y + box.height) / enlarge[1])
+            even[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 128
         smallest = max(_WINDOW, round(self._settings.min_face * reduced_wh[1]))
+        low, high = self._sizes(smallest, min(reduced_wh), part)
         found = self._cascade.detectMultiScale(
-            self._contrast.apply(reduced),
+            even,
             scaleFactor=self._settings.scale_factor,
             minNeighbors=self._settings.min_neighbors,
-            minSize=(smallest, smallest),
+            minSize=(low, low),
+            maxSize=(high, high),
         )
-        enlarge_x, enlarge_y = width / reduced_wh[0], height / reduced_wh[1]
-        detections = []
         # OpenCV's order depends on its threads.
-        for left, top, box_width, box_height in sorted(np.asarray(found, dtype=int).reshape(-1, 4).tolist()):
-            box = Box(
-                round(left * enlarge_x),
-                round(top * enlarge_y),
-                round(box_width * enlarge_x),
-                round(box_height * enlarge_y),
-            ).clipped((height, width))
-            if box is not None:
-                detections.append(Detection(box))
-        return detections
+        boxes = [_enlarged(hit, (0, 0), enlarge, gray) for hit in sorted(_listed(found))]
+        return [Detection(box) for box in boxes if box is not None]
+
+    def look(self, gray: Gray, box: Box) -> Detection | None:
+        """The face at or near a box and about as large.
+
+        Args:
+            gray: (H, W) uint8.
+            box: where it was; up to half of its size away it is found.
+
+        Returns:
+            Of several the one nearest to the box; None where there is none.
+        """
+        height, width = gray.shape
+        left, top = max(0, box.x - box.width // 2), max(0, box.y - box.height // 2)
+        cut = gray[top : box.y + box.height * 3 // 2, left : box.x + box.width * 3 // 2]
+        if min(cut.shape) < _WINDOW // 2:
+            return None
+        ratio = min(1.0, _NEAR / max(box.width, box.height))
+        reduced_wh = tuple(max(_WINDOW, round(side * ratio)) for side in cut.shape[::-1])
+        reduced = cv2.resize(cut, reduced_wh, interpolation=cv2.INTER_AREA)
+        size = max(box.width, box.height) * ratio
+        low, high = max(_WINDOW, int(size * _SMALLER)), max(_WINDOW + 1, int(size * _LARGER) + 1)
+        found = self._cascade.detectMultiScale(
+            self._contrast.apply(reduced),
+            scaleFactor=_NEAR_FACTOR,
+            minNeighbors=_NEAR_NEIGHBORS,
+            minSize=(low, low),
+            maxSize=(high, high),
+        )
+        enlarge = cut.shape[1] / reduced_wh[0], cut.shape[0] / reduced_wh[1]
+        boxes = [_enlarged(hit, (left, top), enlarge, gray) for hit in _listed(found)]
+        near = [each for each in boxes if each is not None and each.iou(box) > 0]
+        return Detection(max(near, key=box.iou)) if near else None
+
+    def _sizes(self, smallest: int, largest: int, part: int | None) -> tuple[int, int]:
+        """Smallest and largest face of a part: what is searched falls with the square of the size."""
+        if part is None:
+            return smallest, largest
+        factor = self._settings.scale_factor
+        # Shares of the work of all sizes from the smallest up: 1 - factor^(-2k) of a geometric series.
+        edges = [
+            round(smallest * (1 / (1 - place / self.parts)) ** 0.5) if place < self.parts else largest
+            for place in range(self.parts + 1)
+        ]
+        low = edges[part] if part == 0 else round(edges[part] * factor)
+        return min(low, largest), max(min(low, largest), edges[part + 1])
+
+
+def _listed(found: object) -> list[list[int]]:
+    listed: list[list[int]] = np.asarray(found, dtype=int).reshape(-1, 4).tolist()
+    return listed
+
+
+def _enlarged(
+    hit: Sequence[int], corner: tuple[int, int], enlarge: tuple[float, float], gray: Gray
+) -> Box | None:
+    """A hit in a reduced part of a picture as a box of the picture, inside it."""
+    left, top, width, height = hit
+    box = Box(
+        corner[0] + round(left * enlarge[0]),
+        corner[1] + round(top * enlarge[1]),
+        round(width * enlarge[0]),
+        round(height * enlarge[1]),
+    )
+    return box.clipped((gray.shape[0], gray.shape[1]))
 
 
 def find_cascade() -> Path:

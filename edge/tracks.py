@@ -1,0 +1,219 @@
+"""Faces followed from frame to frame: cheaply by how they look, now and then by looking anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.assignment import assign
+from edge.errors import ConfigError
+from edge.faces import Detector
+from edge.motion import Motion
+from edge.patch import Patch
+from edge.types import Box, Gray
+
+
+@dataclass(frozen=True)
+class FollowSettings:
+    """How much is done for a frame, and when something counts.
+
+    Attributes:
+        search_s: between the beginnings of two searches of the whole picture while faces are followed.
+        idle_s: the same while there is no face and nothing moves.
+        alert_s: the same while there is no face and something moves, or a face was lost a moment ago.
+        look_s: between two looks of the cascade at a face that is followed.
+        looks: of the cascade in one frame, at most; those that waited longest come first.
+        alike: least correlation of a face with what it looked like, 0 to 1.
+        hold_s: how long a face that is not seen is still reported.
+        return_s: how long a face that went may take to come back under its number.
+        blind_s: how long a face is followed by its looks alone.
+    """
+
+    search_s: float = 0.65
+    idle_s: float = 1.0
+    alert_s: float = 0.25
+    look_s: float = 0.5
+    looks: int = 2
+    alike: float = 0.8
+    hold_s: float = 0.7
+    return_s: float = 2.0
+    blind_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        for name in ("search_s", "idle_s", "alert_s", "look_s", "hold_s", "return_s", "blind_s"):
+            if not 0 <= getattr(self, name) <= 3600:
+                raise ConfigError(f"{name} {getattr(self, name)}: must be 0 to 3600 seconds")
+        if not 0 <= self.alike <= 1 or self.looks < 1:
+            raise ConfigError(f"{self}: alike must be 0 to 1, looks at least 1")
+
+
+# Hits of the cascade in different frames or at different scales that make a face: its false alarms die young.
+_CONFIRMED = 3
+_YOUNG_S = 0.6
+_SAME = 0.3  # IoU
+
+
+@dataclass
+class Track:
+    """A face that is followed.
+
+    Attributes:
+        id: from 1, never given twice; 0 until it is confirmed.
+        box: where it is, inside the picture it was seen in.
+        patch: what it looked like when the cascade last found it.
+        hits: of the cascade.
+        began_s: when it was found first.
+        found_s: when the cascade last found it.
+        looked_s: when the cascade was last asked.
+        seen_s: when it was last found or recognised.
+    """
+
+    id: int
+    box: Box
+    patch: Patch
+    hits: int
+    began_s: float
+    found_s: float
+    looked_s: float
+    seen_s: float
+
+
+class Follower:
+    """Knows which faces are in the picture, and does for each frame no more than it must."""
+
+    def __init__(self, detector: Detector, settings: FollowSettings | None = None) -> None:
+        self._detector = detector
+        self._settings = settings or FollowSettings()
+        self._motion = Motion()
+        self._tracks: list[Track] = []
+        self._lost: list[Track] = []
+        self._last_id = 0
+        self._searched_s = -float("inf")
+        self._part: int | None = None
+        self._shape = (0, 0)
+
+    def follow(self, gray: Gray, at_s: float) -> list[Track]:
+        """The faces of a frame, left to right.
+
+        Args:
+            gray: (H, W) uint8.
+            at_s: when it was captured, in seconds, never falling.
+        """
+        if gray.shape != self._shape:  # another picture altogether: places mean nothing any more
+            self._shape = (gray.shape[0], gray.shape[1])
+            self._tracks, self._lost, self._part, self._searched_s = [], [], None, -float("inf")
+        self._recognise(gray, at_s)
+        left = self._look(gray, at_s, self._settings.looks)
+        self._search(gray, at_s)
+        self._look(gray, at_s, left)  # at newcomers: a false alarm is rarely one at another scale
+        self._drop(at_s)
+        hold = self._settings.hold_s
+        shown = [track for track in self._tracks if track.id and at_s - track.seen_s <= hold]
+        return sorted(shown, key=lambda track: (track.box.x, track.box.y))
+
+    def _recognise(self, gray: Gray, at_s: float) -> None:
+        """Moves each track to where the picture looks as it did."""
+        found = []
+        for track in self._tracks:
+            box, score = track.patch.find(gray, track.box)
+            inside = box.clipped((gray.shape[0], gray.shape[1]))
+            blind = at_s - track.found_s > self._settings.blind_s
+            if score >= self._settings.alike and inside is not None and not blind:
+                found.append((score, track, inside))
+        taken: list[Box] = []
+        for _, track, box in sorted(found, key=lambda each: -each[0]):
+            # Where two come to lie on one face, it is the one that looks more like it; the other is hidden.
+            if all(box.iou(other) < _SAME for other in taken):
+                track.box, track.seen_s = box, at_s
+                taken.append(box)
+
+    def _look(self, gray: Gray, at_s: float, looks: int) -> int:
+        """Asks the cascade about those who need it most; gives the number of looks that are left."""
+        waiting = [
+            track
+            for track in self._tracks
+            if track.looked_s < at_s
+            and (not track.id or track.seen_s < at_s or at_s - track.looked_s >= self._settings.look_s)
+        ]
+        chosen = sorted(waiting, key=lambda each: (bool(each.id), each.looked_s))[:looks]
+        for track in chosen:
+            track.looked_s = at_s
+            found = self._detector.look(gray, track.box)
+            others = [each for each in self._tracks if each is not track and each.seen_s == at_s]
+            if found is None or any(found.box.iou(other.box) > found.box.iou(track.box) for other in others):
+                continue
+            self._find(track, gray, found.box, at_s)
+        return looks - len(chosen)
+
+    def _find(self, track: Track, gray: Gray, box: Box, at_s: float) -> None:
+        track.box, track.patch = box, Patch(gray, box)
+        track.found_s = track.seen_s = track.looked_s = at_s
+        track.hits += 1
+        if not track.id and track.hits >= _CONFIRMED:
+            self._last_id += 1
+            track.id = self._last_id
+
+    def _search(self, gray: Gray, at_s: float) -> None:
+        """Searches the picture, or a part of the sizes of faces, where it is time to."""
+        if self._part is None:
+            if at_s - self._searched_s < self._patience(gray, at_s):
+                return
+            self._searched_s = at_s
+            self._motion.settle(gray)
+            # Where there is nothing else to do, all sizes at once.
+            self._part = 0 if self._tracks else None
+        known = [track.box for track in self._tracks if track.seen_s == at_s]
+        boxes = [found.box for found in self._detector.detect(gray, known, self._part)]
+        if self._part is not None:
+            self._part = self._part + 1 if self._part + 1 < self._detector.parts else None
+        self._meet(gray, [box for box in boxes if all(box.iou(other) < _SAME for other in known)], at_s)
+
+    def _patience(self, gray: Gray, at_s: float) -> float:
+        """Seconds from one search to the next."""
+        settings = self._settings
+        missed = any(track.id and track.seen_s < at_s for track in self._tracks) or self._lost
+        if self._tracks and not missed:
+            return settings.search_s
+        if missed or self._motion.moved(gray):
+            return settings.alert_s
+        return settings.idle_s
+
+    def _meet(self, gray: Gray, boxes: Sequence[Box], at_s: float) -> None:
+        """Gives boxes to those who were missed, the nearest overall, and makes the rest newcomers."""
+        missed = [*(track for track in self._tracks if track.seen_s < at_s), *self._lost]
+        pairs = assign([[_distance(track.box, box) for box in boxes] for track in missed])
+        for row, column in pairs:
+            track = missed[row]
+            if track in self._lost:
+                self._lost.remove(track)
+                self._tracks.append(track)
+            self._find(track, gray, boxes[column], at_s)
+        met = {column for _, column in pairs}
+        for place, box in enumerate(boxes):
+            if place not in met:
+                track = Track(0, box, Patch(gray, box), 1, at_s, at_s, -float("inf"), at_s)
+                self._tracks.append(track)
+
+    def _drop(self, at_s: float) -> None:
+        settings = self._settings
+        self._lost = [track for track in self._lost if at_s - track.seen_s <= settings.return_s]
+        kept = []
+        for track in self._tracks:
+            if not track.id:
+                if at_s - track.began_s <= _YOUNG_S:
+                    kept.append(track)
+            elif at_s - track.seen_s <= settings.hold_s:
+                kept.append(track)
+            elif at_s - track.seen_s <= settings.return_s:
+                self._lost.append(track)
+        self._tracks = kept
+
+
+def _distance(one: Box, other: Box) -> float:
+    """Between centres, in sizes, and how the sizes differ; infinity for what cannot be the same face."""
+    size = (one.width + other.width) / 2
+    x = one.x + one.width / 2 - other.x - other.width / 2
+    y = one.y + one.height / 2 - other.y - other.height / 2
+    apart = (x * x + y * y) ** 0.5 / size
+    ratio = max(one.width, other.width) / min(one.width, other.width)
+    return apart + ratio - 1 if apart < 1.5 and ratio < 2 else float("inf")
