@@ -171,7 +171,6 @@ class HaarDetector:
         Returns:
             Of several the one nearest to the box; None where there is none.
         """
-        height, width = gray.shape
         left, top = max(0, box.x - box.width // 2), max(0, box.y - box.height // 2)
         cut = gray[top : box.y + box.height * 3 // 2, left : box.x + box.width * 3 // 2]
         if min(cut.shape) < _WINDOW // 2:
