@@ -83,8 +83,10 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
     from edge.faces import HaarDetector
     from edge.loop import Stages
     from edge.meter import Meter
+    from edge.readings import Readings
     from edge.sinks import ConsoleSink, JsonLinesSink, Sink
     from edge.source import open_source
+    from edge.tracks import Follower
 
     sinks: list[Sink] = [JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout)]
     if settings.annotate is not None:
@@ -94,20 +96,21 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
         return Classifier(path or find_model(MODELS_FOLDER, task), task, settings.threads)
 
     reader = FaceReader(network(settings.emotion_model, "emotion"), network(settings.gender_model, "gender"))
-    detector = HaarDetector(settings.detector, settings.cascade)
+    follower = Follower(HaarDetector(settings.detector, settings.cascade), settings.follow)
+    readings = Readings(reader, settings.read, settings.steady)
     for sink in sinks:
         stack.callback(sink.close)
     camera = stack.enter_context(open_source(settings.source, settings.picture, fast=settings.fast))
-    return Stages(camera, detector, reader, Meter(), sinks)
+    return Stages(camera, follower, readings, Meter(), sinks)
 
 
 def _check(stages: Stages, stop: Event) -> None:
     """Says what was opened, one line each; the source is opened by its first picture."""
     from edge.sinks import write_now
 
-    for contract in (stages.reader.emotion.contract, stages.reader.gender.contract):
+    for contract in stages.readings.contracts:
         write_now(sys.stdout, f"{contract.task} model: {contract.name}, {contract.parameters} parameters\n")
-    write_now(sys.stdout, f"cascade: {stages.detector.name}\n")
+    write_now(sys.stdout, f"cascade: {stages.follower.name}\n")
     for frame in stages.camera:
         if frame is not None:
             width, height = frame.gray.shape[::-1]

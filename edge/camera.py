@@ -25,9 +25,11 @@ class Camera(Protocol):
 
     Attributes:
         name: what a person calls it, for messages.
+        stills: whether its pictures have nothing to do with one another.
     """
 
     name: str
+    stills: bool
 
     @property
     def captured(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -12,6 +12,9 @@ import edge
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
+from edge.readings import ReadSettings
+from edge.steady import SteadySettings
+from edge.tracks import FollowSettings
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -29,6 +32,9 @@ class Settings:
         source: where pictures come from, as `open_source` reads it.
         picture: size, rotation and mirroring.
         detector: how faces are looked for.
+        follow: how they are followed.
+        read: how often they are read.
+        steady: how readings become labels.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
         output: what standard output shows.
@@ -44,6 +50,9 @@ class Settings:
     source: str = "auto"
     picture: PictureSettings = field(default_factory=PictureSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
+    follow: FollowSettings = field(default_factory=FollowSettings)
+    read: ReadSettings = field(default_factory=ReadSettings)
+    steady: SteadySettings = field(default_factory=SteadySettings)
     fast: bool = False
     max_frames: int | None = None
     output: Literal["console", "jsonl"] = "console"
@@ -98,7 +107,12 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     detector = DetectorSettings(
         *(given.pop(name) for name in ("side", "scale_factor", "min_neighbors", "min_face"))
     )
-    return Settings(picture=picture, detector=detector, **given)
+    groups = {"follow": FollowSettings, "read": ReadSettings, "steady": SteadySettings}
+    values = {
+        name: kind(**{each.name: given.pop(each.name) for each in fields(kind)})
+        for name, kind in groups.items()
+    }
+    return Settings(picture=picture, detector=detector, **values, **given)
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
@@ -178,12 +192,44 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="(the processor's cores, 4 at most)",
     )
+    following = command.add_argument_group("following and steady labels; seconds unless said otherwise")
+    for settings in (defaults.follow, defaults.read, defaults.steady):
+        for each in fields(settings):
+            value = getattr(settings, each.name)
+            following.add_argument(
+                f"--{each.name.removesuffix('_s').replace('_', '-')}",
+                dest=each.name,
+                type=type(value),
+                default=value,
+                metavar="N",
+                help=f"{_FOLLOWING[each.name]} (%(default)s)",
+            )
     command.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default=defaults.log_level,
         help="(%(default)s)",
     )
+
+
+_FOLLOWING = {
+    "search_s": "between searches of the whole picture while faces are followed",
+    "idle_s": "the same while nobody is there and nothing moves",
+    "alert_s": "the same while nobody is there and something moves, or a face was lost",
+    "look_s": "between looks of the cascade at a face that is followed",
+    "looks": "such looks in a frame at most",
+    "alike": "least correlation with what a face looked like, 0 to 1",
+    "hold_s": "how long a face that is not seen is reported on",
+    "return_s": "within which a face that went comes back under its number",
+    "blind_s": "how long a face is followed without the cascade finding it",
+    "read_s": "between readings of a face by the networks",
+    "reads": "faces read in a frame at most",
+    "settle_s": "in which an old expression loses two thirds of its say",
+    "margin": "by which another label must lead before it is said, 0 to 1",
+    "sure_emotion": "least score of an emotion that is said, 0 to 1",
+    "sure_gender": "least score of an apparent gender that is said, 0 to 1",
+    "memory": "readings of apparent gender that count",
+}
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -65,6 +65,7 @@ class LiveCamera:
             silence_s: seconds without a picture after which the camera is given up.
         """
         self.name = name
+        self.stills = False
         self._open_grabber = open_grabber
         self._settings = settings
         self._first_s = first_s

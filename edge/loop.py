@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from threading import Event
 
 from edge.camera import Camera
-from edge.classifier import FaceReader
-from edge.faces import Detector
-from edge.identity import Identities
 from edge.meter import Meter
+from edge.readings import Readings
 from edge.sinks import Sink
-from edge.types import Face, Frame, Report
+from edge.tracks import Follower
+from edge.types import Detection, Face, Frame, Report
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,8 @@ class Stages:
     """What a frame goes through, in this order; opened and closed by whoever made them."""
 
     camera: Camera
-    detector: Detector
-    reader: FaceReader
+    follower: Follower
+    readings: Readings
     meter: Meter
     sinks: Sequence[Sink]
 
@@ -72,7 +71,6 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
         BrokenPipeError: nobody reads what a sink writes.
     """
     camera, meter = stages.camera, stages.meter
-    identities = Identities()
     emotions: Counter[str] = Counter()
     genders: Counter[str] = Counter()
     frames = frames_with_face = people = 0
@@ -82,7 +80,7 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
             break
         if frame is None:
             continue
-        faces = _see(frame, stages, identities)
+        faces = _see(frame, stages)
         report = Report(frame.index, frame.captured_at, meter.tick(camera.captured, camera.dropped), faces)
         for sink in stages.sinks:
             sink.send(frame, report)
@@ -97,14 +95,12 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
     return Summary(frames, seconds, camera.dropped, frames_with_face, people, emotions, genders)
 
 
-def _see(frame: Frame, stages: Stages, identities: Identities) -> tuple[Face, ...]:
-    detections = stages.detector.detect(frame.gray)
-    boxes = [detection.box for detection in detections]
-    ids = identities.assign(boxes, frame.captured_at)
-    readings = stages.reader.read(frame.gray, boxes)
+def _see(frame: Frame, stages: Stages) -> tuple[Face, ...]:
+    gray, at_s, stills = frame.gray, frame.captured_at, stages.camera.stills
+    tracks = stages.follower.glance(gray, at_s) if stills else stages.follower.follow(gray, at_s)
+    read = stages.readings.read(gray, tracks, at_s, all_at_once=stills)
     return tuple(
-        Face(id_, detection, emotion, gender)
-        for id_, detection, (emotion, gender) in zip(ids, detections, readings, strict=True)
+        Face(track.id, Detection(track.box), *read[track.id]) for track in tracks if track.id in read
     )
 
 

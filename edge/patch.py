@@ -54,5 +54,5 @@ def _sample(gray: Gray, box: Box, reach: int) -> Gray:
         return np.zeros((_SIDE * reach, _SIDE * reach), np.uint8)
     beyond = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
     if any(beyond):
-        cut = cv2.copyMakeBorder(cut, *beyond, cv2.BORDER_REPLICATE)
+        cut = np.asarray(cv2.copyMakeBorder(cut, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     return np.asarray(cv2.resize(cut, (_SIDE * reach, _SIDE * reach), interpolation=cv2.INTER_AREA), np.uint8)

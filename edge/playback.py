@@ -20,7 +20,9 @@ Pictures = Generator[tuple[float, Gray] | None, None, None]
 class Recording:
     """A camera that plays pictures of known times; it never drops one."""
 
-    def __init__(self, name: str, pictures: Pictures, settings: PictureSettings, *, fast: bool) -> None:
+    def __init__(
+        self, name: str, pictures: Pictures, settings: PictureSettings, *, fast: bool, stills: bool = False
+    ) -> None:
         """Touches nothing yet: the pictures' generator opens what it needs when it is first asked.
 
         Args:
@@ -28,8 +30,10 @@ class Recording:
             pictures: what to play; closed with the camera.
             settings: how pictures are wanted; they are scaled to the size.
             fast: as fast as they are taken instead of as recorded.
+            stills: the pictures have nothing to do with one another.
         """
         self.name = name
+        self.stills = stills
         self._pictures = pictures
         self._settings = settings
         self._fast = fast

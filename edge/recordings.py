@@ -27,7 +27,7 @@ def open_recording(path: Path, settings: PictureSettings, *, fast: bool) -> Reco
 
     A folder plays its jpg, png, bmp, webp and tif files in natural order (2.jpg before 10.jpg), hidden ones
     left out. Its pictures count as one second apart but come as fast as they are taken: they have no
-    recorded pace to keep.
+    recorded pace to keep, and a face in one of them is nobody in the next.
 
     Args:
         path: what to play.
@@ -52,7 +52,7 @@ def open_recording(path: Path, settings: PictureSettings, *, fast: bool) -> Reco
     if not pictures:
         raise CameraError(f"{path}: no picture in this folder; expected {' '.join(PICTURE_SUFFIXES)} files")
     if _is_picture(pictures[0]):
-        return Recording(str(path), _pictures_of(path, pictures), settings, fast=True)
+        return Recording(str(path), _pictures_of(path, pictures), settings, fast=True, stills=True)
     return Recording(str(path), _video_of(path), settings, fast=fast)
 
 

@@ -24,6 +24,7 @@ class ReplayCamera(Recording):
         settings: PictureSettings | None = None,
         *,
         fast: bool = True,
+        stills: bool = False,
     ) -> None:
         """Takes the pictures over; they are not copied.
 
@@ -33,6 +34,7 @@ class ReplayCamera(Recording):
                 falling; 1/15 s apart where they are None.
             settings: how pictures are wanted; as they are where it is None.
             fast: as fast as they are taken instead of at their times.
+            stills: the pictures have nothing to do with one another.
 
         Raises:
             CameraError: the times do not fit the pictures.
@@ -43,7 +45,9 @@ class ReplayCamera(Recording):
             raise CameraError(
                 f"replay: {count} pictures need as many times from 0 and never falling, not {times}"
             )
-        super().__init__("replay", _timed(pictures, times), settings or PictureSettings(), fast=fast)
+        super().__init__(
+            "replay", _timed(pictures, times), settings or PictureSettings(), fast=fast, stills=stills
+        )
 
 
 class ScriptedGrabber:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from edge.errors import OutputError
-from edge.types import Face, Frame, Report, Scores
+from edge.types import Face, Frame, Reading, Report, Scores
 
 # JSON Schema of a line of `JsonLinesSink`.
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
@@ -169,18 +169,22 @@ def _face_fields(face: Face) -> dict[str, Any]:
         "id": face.id,
         "box": [box.x, box.y, box.width, box.height],
         "confidence": None if confidence is None else round(confidence, 4),
-        "emotion": _scores_fields(face.emotion),
-        "gender": _scores_fields(face.gender),
+        "emotion": _reading_fields(face.emotion),
+        "gender": _reading_fields(face.gender),
     }
 
 
-def _scores_fields(scores: Scores) -> dict[str, Any]:
-    rounded = [round(value, 4) for value in scores.values]
+def _reading_fields(reading: Reading) -> dict[str, Any]:
     return {
-        "label": scores.label,
-        "confidence": round(scores.confidence, 4),
-        "scores": dict(zip(scores.labels, rounded, strict=True)),
+        "label": reading.label,
+        "confidence": round(reading.confidence, 4),
+        "scores": _score_fields(reading.scores),
+        "raw": _score_fields(reading.raw),
     }
+
+
+def _score_fields(scores: Scores) -> dict[str, float]:
+    return dict(zip(scores.labels, (round(value, 4) for value in scores.values), strict=True))
 
 
 def _describe(face: Face) -> str:

@@ -72,6 +72,7 @@ class AutoCamera:
             open_fallback: opens what is played where none of them answers.
         """
         self.name = "auto"
+        self.stills = False
         self._candidates = candidates
         self._open_fallback = open_fallback
         self._camera: Camera | None = None

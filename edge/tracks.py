@@ -10,7 +10,7 @@ from edge.errors import ConfigError
 from edge.faces import Detector
 from edge.motion import Motion
 from edge.patch import Patch
-from edge.types import Box, Gray
+from edge.types import Box, Detection, Gray
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class FollowSettings:
             raise ConfigError(f"{self}: alike must be 0 to 1, looks at least 1")
 
 
-# Hits of the cascade in different frames or at different scales that make a face: its false alarms die young.
+# How often the cascade must find a face, in different frames or at different scales, before it counts where
+# it is not clear at once: false alarms die young.
 _CONFIRMED = 3
 _YOUNG_S = 0.6
 _SAME = 0.3  # IoU
@@ -61,7 +62,7 @@ class Track:
         id: from 1, never given twice; 0 until it is confirmed.
         box: where it is, inside the picture it was seen in.
         patch: what it looked like when the cascade last found it.
-        hits: of the cascade.
+        hits: how often the cascade found it.
         began_s: when it was found first.
         found_s: when the cascade last found it.
         looked_s: when the cascade was last asked.
@@ -91,6 +92,20 @@ class Follower:
         self._searched_s = -float("inf")
         self._part: int | None = None
         self._shape = (0, 0)
+
+    @property
+    def name(self) -> str:
+        """The detector's."""
+        return self._detector.name
+
+    def glance(self, gray: Gray, at_s: float) -> list[Track]:
+        """The faces of a picture that has nothing to do with the ones before and after, left to right."""
+        found = []
+        for detection in self._detector.detect(gray):
+            self._last_id += 1
+            box = detection.box
+            found.append(Track(self._last_id, box, Patch(gray, box), _CONFIRMED, at_s, at_s, at_s, at_s))
+        return found
 
     def follow(self, gray: Gray, at_s: float) -> list[Track]:
         """The faces of a frame, left to right.
@@ -142,14 +157,14 @@ class Follower:
             others = [each for each in self._tracks if each is not track and each.seen_s == at_s]
             if found is None or any(found.box.iou(other.box) > found.box.iou(track.box) for other in others):
                 continue
-            self._find(track, gray, found.box, at_s)
+            self._find(track, gray, found, at_s)
         return looks - len(chosen)
 
-    def _find(self, track: Track, gray: Gray, box: Box, at_s: float) -> None:
-        track.box, track.patch = box, Patch(gray, box)
+    def _find(self, track: Track, gray: Gray, found: Detection, at_s: float) -> None:
+        track.box, track.patch = found.box, Patch(gray, found.box)
         track.found_s = track.seen_s = track.looked_s = at_s
         track.hits += 1
-        if not track.id and track.hits >= _CONFIRMED:
+        if not track.id and (found.clear or track.hits >= _CONFIRMED):
             self._last_id += 1
             track.id = self._last_id
 
@@ -163,10 +178,11 @@ class Follower:
             # Where there is nothing else to do, all sizes at once.
             self._part = 0 if self._tracks else None
         known = [track.box for track in self._tracks if track.seen_s == at_s]
-        boxes = [found.box for found in self._detector.detect(gray, known, self._part)]
+        found = self._detector.detect(gray, known, self._part)
         if self._part is not None:
             self._part = self._part + 1 if self._part + 1 < self._detector.parts else None
-        self._meet(gray, [box for box in boxes if all(box.iou(other) < _SAME for other in known)], at_s)
+        new = [each for each in found if all(each.box.iou(other) < _SAME for other in known)]
+        self._meet(gray, new, at_s)
 
     def _patience(self, gray: Gray, at_s: float) -> float:
         """Seconds from one search to the next."""
@@ -178,20 +194,23 @@ class Follower:
             return settings.alert_s
         return settings.idle_s
 
-    def _meet(self, gray: Gray, boxes: Sequence[Box], at_s: float) -> None:
-        """Gives boxes to those who were missed, the nearest overall, and makes the rest newcomers."""
+    def _meet(self, gray: Gray, found: Sequence[Detection], at_s: float) -> None:
+        """Gives what was found to those who were missed, the nearest overall; the rest are newcomers."""
         missed = [*(track for track in self._tracks if track.seen_s < at_s), *self._lost]
-        pairs = assign([[_distance(track.box, box) for box in boxes] for track in missed])
+        pairs = assign([[_distance(track.box, each.box) for each in found] for track in missed])
         for row, column in pairs:
             track = missed[row]
             if track in self._lost:
                 self._lost.remove(track)
                 self._tracks.append(track)
-            self._find(track, gray, boxes[column], at_s)
+            self._find(track, gray, found[column], at_s)
         met = {column for _, column in pairs}
-        for place, box in enumerate(boxes):
+        for place, each in enumerate(found):
             if place not in met:
-                track = Track(0, box, Patch(gray, box), 1, at_s, at_s, -float("inf"), at_s)
+                track = Track(0, each.box, Patch(gray, each.box), 0, at_s, at_s, at_s, at_s)
+                self._find(track, gray, each, at_s)
+                # It was not looked at yet.
+                track.looked_s = -float("inf")
                 self._tracks.append(track)
 
     def _drop(self, at_s: float) -> None:

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 Gray: TypeAlias = npt.NDArray[np.uint8]
 
+# Said instead of a label where the evidence is thin.
+UNCERTAIN = "uncertain"
+
 
 @dataclass(frozen=True)
 class Box:
@@ -57,10 +60,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Detection:
-    """A face found in a frame, clipped to it. `confidence`: 0 to 1, or None where the detector gives none."""
+    """A face found in a frame.
+
+    Attributes:
+        box: clipped to the frame.
+        confidence: 0 to 1, or None where the detector gives none.
+        clear: whether this alone is enough to take it for a face.
+    """
 
     box: Box
     confidence: float | None = None
+    clear: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,30 @@ class Scores:
         """The highest score."""
         return max(self.values)
 
+    def value(self, label: str) -> float:
+        """The score of a label."""
+        return self.values[self.labels.index(label)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is said about a face, from what was read in its last moments.
+
+    Attributes:
+        label: the label, or `UNCERTAIN` where the evidence is thin.
+        scores: the evidence.
+        raw: what the network said last, of a single frame.
+    """
+
+    label: str
+    scores: Scores
+    raw: Scores
+
+    @property
+    def confidence(self) -> float:
+        """The score of the label, 0 to 1; the highest one where none is sure enough."""
+        return self.scores.confidence if self.label == UNCERTAIN else self.scores.value(self.label)
+
 
 @dataclass(frozen=True)
 class Face:
@@ -87,8 +121,8 @@ class Face:
 
     id: int
     detection: Detection
-    emotion: Scores
-    gender: Scores
+    emotion: Reading
+    gender: Reading
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 
 from edge.classifier import Classifier, FaceReader
 from edge.labels import EMOTIONS, GENDERS
-from edge.types import Box, Detection, Face, Frame, Gray, Rates, Report, Scores
+from edge.types import Box, Detection, Face, Frame, Gray, Rates, Reading, Report, Scores
 
 _FACES = Path(__file__).parents[2] / "edge" / "demo"
 FACE_BOX = Box(200, 120, 240, 240)
@@ -61,7 +61,8 @@ def frame_and_report() -> Callable[..., tuple[Frame, Report]]:
     def make(number: int, *boxes: Box, time_s: float | None = None, size_wh=(320, 240)):
         emotion = Scores(EMOTIONS, (0.01, 0.02, 0.03, 0.81234, 0.04, 0.05, 0.03766))
         gender = Scores(GENDERS, (0.25, 0.75))
-        faces = tuple(Face(id_, Detection(box), emotion, gender) for id_, box in enumerate(boxes, start=1))
+        readings = Reading("happy", emotion, emotion), Reading("female", gender, gender)
+        faces = tuple(Face(id_, Detection(box), *readings) for id_, box in enumerate(boxes, start=1))
         at_s = number / 12 if time_s is None else time_s
         frame = Frame(number, at_s, np.full((size_wh[1], size_wh[0]), 90, np.uint8))
         return frame, Report(number, at_s, Rates(29.97, 14.123456, 3), faces)

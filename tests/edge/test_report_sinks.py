@@ -97,6 +97,8 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
     JsonLinesSink(stream).send(*frame_and_report(7, BOX))
     (line,) = stream.getvalue().splitlines()
     found = json.loads(line)
+    emotion = dict(zip(EMOTIONS, (0.01, 0.02, 0.03, 0.8123, 0.04, 0.05, 0.0377), strict=True))
+    gender = {"male": 0.25, "female": 0.75}
     assert found == {
         "frame": 7,
         "time": 0.583,
@@ -107,14 +109,8 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
                 "id": 1,
                 "box": [10, 20, 60, 60],
                 "confidence": None,
-                "emotion": {
-                    "label": "happy",
-                    "confidence": 0.8123,
-                    "scores": dict(
-                        zip(EMOTIONS, (0.01, 0.02, 0.03, 0.8123, 0.04, 0.05, 0.0377), strict=True)
-                    ),
-                },
-                "gender": {"label": "female", "confidence": 0.75, "scores": {"male": 0.25, "female": 0.75}},
+                "emotion": {"label": "happy", "confidence": 0.8123, "scores": emotion, "raw": emotion},
+                "gender": {"label": "female", "confidence": 0.75, "scores": gender, "raw": gender},
             }
         ],
     }

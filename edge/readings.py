@@ -1,0 +1,103 @@
+"""Which faces the networks read in a frame: a face at a time, some times a second, new ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.classifier import Classifier
+from edge.contract import Contract
+from edge.errors import ConfigError
+from edge.steady import SteadyEmotion, SteadyGender, SteadySettings
+from edge.tracks import Track
+from edge.types import Box, Gray, Reading, Scores
+
+_REMEMBERED_S = 5.0  # a face that goes may come back under its number
+
+
+class Reader(Protocol):
+    """Whatever reads emotion and apparent gender of faces, such as `edge.classifier.FaceReader`."""
+
+    emotion: Classifier
+    gender: Classifier
+
+    def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
+        """Emotion and gender of each face of a picture of (H, W) uint8, in the order of the boxes."""
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """How often faces are read.
+
+    Attributes:
+        read_s: from one reading of a face to the next.
+        reads: faces read in one frame, at most.
+    """
+
+    read_s: float = 0.25
+    reads: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.read_s <= 60 or self.reads < 1:
+            raise ConfigError(f"{self}: read_s must be 0 to 60 seconds, reads at least 1")
+
+
+class _Person:
+    """What is known about one face."""
+
+    def __init__(self, settings: SteadySettings) -> None:
+        self.emotion, self.gender = SteadyEmotion(settings), SteadyGender(settings)
+        self.read_s = -float("inf")
+        self.last: tuple[Reading, Reading] | None = None
+
+
+class Readings:
+    """Knows what was read of every face that is followed."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        settings: ReadSettings | None = None,
+        steady: SteadySettings | None = None,
+    ) -> None:
+        self._reader = reader
+        self._settings = settings or ReadSettings()
+        self._steady = steady or SteadySettings()
+        self._people: dict[int, _Person] = {}
+
+    @property
+    def contracts(self) -> tuple[Contract, Contract]:
+        """Of the networks for emotion and apparent gender."""
+        return self._reader.emotion.contract, self._reader.gender.contract
+
+    def read(
+        self, gray: Gray, tracks: Sequence[Track], at_s: float, *, all_at_once: bool = False
+    ) -> dict[int, tuple[Reading, Reading]]:
+        """What can be said about the faces of a frame.
+
+        Args:
+            gray: (H, W) uint8.
+            tracks: its faces.
+            at_s: when it was captured, in seconds, never falling.
+            all_at_once: read them all now: of pictures that have nothing to do with the next.
+
+        Returns:
+            {id: emotion and apparent gender}; a face that was never read yet is missing.
+        """
+        shown = {track.id: self._people.get(track.id) or _Person(self._steady) for track in tracks}
+        gone = {id_: each for id_, each in self._people.items() if at_s - each.read_s <= _REMEMBERED_S}
+        self._people = gone | shown
+        # A face that is only held is not where its box says.
+        due = [
+            track
+            for track in tracks
+            if track.seen_s == at_s and at_s - self._people[track.id].read_s >= self._settings.read_s
+        ]
+        due.sort(key=lambda track: self._people[track.id].read_s)
+        for track in due if all_at_once else due[: self._settings.reads]:
+            person = self._people[track.id]
+            ((emotion, gender),) = self._reader.read(gray, [track.box])
+            person.last = person.emotion.add(emotion, at_s), person.gender.add(gender, at_s)
+            person.read_s = at_s
+        return {id_: person.last for id_, person in shown.items() if person.last is not None}

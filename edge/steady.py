@@ -1,0 +1,93 @@
+"""Labels that do not flicker: evidence of the last moments instead of a single frame's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edge.errors import ConfigError
+from edge.types import UNCERTAIN, Reading, Scores
+
+
+@dataclass(frozen=True)
+class SteadySettings:
+    """How evidence is gathered and when something is said.
+
+    Attributes:
+        settle_s: time in which an old expression counts for a third of what it did. With a margin of 0.2
+            between the new expression's score and the old one's, the label follows a true change within 1.4
+            times this and the time between two readings: a second by default.
+        margin: by how much another label's score must exceed that of the label said, 0 to 1.
+        sure_emotion: least score of an emotion that is said, 0 to 1.
+        sure_gender: the same of an apparent gender.
+        memory: readings of apparent gender that are remembered; a person's does not change.
+    """
+
+    settle_s: float = 0.5
+    margin: float = 0.1
+    sure_emotion: float = 0.4
+    sure_gender: float = 0.65
+    memory: int = 30
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.settle_s <= 60:
+            raise ConfigError(f"settle_s {self.settle_s}: must be 0 to 60 seconds")
+        for name in ("margin", "sure_emotion", "sure_gender"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} {getattr(self, name)}: must be 0 to 1")
+        if self.memory < 1:
+            raise ConfigError(f"memory {self.memory}: must be at least 1 reading")
+
+
+class SteadyEmotion:
+    """The expression of one face: an exponential mean over time, as expressions pass."""
+
+    def __init__(self, settings: SteadySettings) -> None:
+        self._settings = settings
+        self._values: tuple[float, ...] = ()
+        self._at_s = 0.0
+        self._label = UNCERTAIN
+
+    def add(self, raw: Scores, at_s: float) -> Reading:
+        """Takes what the network says of the face at a time in seconds, never falling."""
+        if not self._values:
+            self._values = raw.values
+        else:
+            settle_s = self._settings.settle_s
+            kept = math.exp(-(at_s - self._at_s) / settle_s) if settle_s else 0.0
+            pairs = zip(self._values, raw.values, strict=True)
+            self._values = tuple(kept * old + (1 - kept) * new for old, new in pairs)
+        self._at_s = at_s
+        scores = Scores(raw.labels, self._values)
+        self._label = _said(self._label, scores, self._settings.sure_emotion, self._settings.margin)
+        return Reading(self._label, scores, raw)
+
+
+class SteadyGender:
+    """The apparent gender of one face: a mean of logarithms over readings, as evidence adds up."""
+
+    def __init__(self, settings: SteadySettings) -> None:
+        self._settings = settings
+        self._logarithms: tuple[float, ...] = ()
+        self._count = 0
+        self._label = UNCERTAIN
+
+    def add(self, raw: Scores, at_s: float) -> Reading:
+        """Takes what the network says of the face; the time does not matter."""
+        self._count = min(self._count + 1, self._settings.memory)
+        new = tuple(math.log(max(value, 1e-6)) for value in raw.values)
+        old = self._logarithms or new
+        self._logarithms = tuple(a + (b - a) / self._count for a, b in zip(old, new, strict=True))
+        powers = [math.exp(value) for value in self._logarithms]
+        scores = Scores(raw.labels, tuple(power / sum(powers) for power in powers))
+        self._label = _said(self._label, scores, self._settings.sure_gender, self._settings.margin)
+        return Reading(self._label, scores, raw)
+
+
+def _said(label: str, scores: Scores, sure: float, margin: float) -> str:
+    """The label to say, given the one said before."""
+    best = scores.label
+    if label not in (UNCERTAIN, best) and scores.value(best) - scores.value(label) < margin:
+        best = label
+    # What is said already may be a little less sure than what is said anew.
+    return best if scores.value(best) >= (sure if label != best else sure - margin / 2) else UNCERTAIN
