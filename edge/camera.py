@@ -57,7 +57,8 @@ class PictureSettings:
 
     Attributes:
         size_wh: width and height in pixels before rotation: asked of a camera (which may give another),
-            exact for recordings and folders, which are scaled. None keeps what the source has.
+            exact for recordings and folders, which are scaled, and cut to its proportions. None keeps what
+            the source has.
         rotate: degrees clockwise.
         mirror: left and right exchanged, after rotation.
     """

@@ -28,7 +28,7 @@ class Recording:
         Args:
             name: what a person calls the recording.
             pictures: what to play; closed with the camera.
-            settings: how pictures are wanted; they are scaled to the size.
+            settings: how pictures are wanted; they are scaled to the size, and cut to its proportions.
             fast: as fast as they are taken instead of as recorded.
             stills: the pictures have nothing to do with one another.
         """
@@ -103,6 +103,12 @@ class Recording:
         size_wh = self._settings.size_wh
         if size_wh is None or size_wh == (gray.shape[1], gray.shape[0]):
             return gray
+        # Of a picture of other proportions the middle is taken: a stretched face has another expression.
+        height, width = gray.shape
+        ratio = min(width / size_wh[0], height / size_wh[1])
+        cut_width, cut_height = round(size_wh[0] * ratio), round(size_wh[1] * ratio)
+        left, top = (width - cut_width) // 2, (height - cut_height) // 2
+        cut = gray[top : top + cut_height, left : left + cut_width]
         # Area averaging keeps a shrunk picture from aliasing; it is no good for enlarging.
-        method = cv2.INTER_AREA if size_wh[0] < gray.shape[1] else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(gray, size_wh, interpolation=method), dtype=np.uint8)
+        method = cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(cut, size_wh, interpolation=method), dtype=np.uint8)

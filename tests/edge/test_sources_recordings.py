@@ -168,6 +168,19 @@ def test_a_single_picture_is_a_folder_of_one(tmp_path: Path) -> None:
     assert [frame.gray.shape for frame in frames] == [(24, 32)]
 
 
+@pytest.mark.parametrize(("size_wh", "left", "right"), [((24, 24), 60, 200), ((64, 16), 20, 240)])
+def test_a_picture_of_other_proportions_is_cut_not_stretched(tmp_path: Path, size_wh, left, right) -> None:
+    picture = np.empty((48, 96), dtype=np.uint8)
+    picture[:, :24], picture[:, 24:48], picture[:, 48:72], picture[:, 72:] = 20, 60, 200, 240
+    picture[:8], picture[-8:] = 0, 255
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    ((gray),) = (frame.gray for frame in play(tmp_path, PictureSettings(size_wh=size_wh)))
+    assert gray.shape == size_wh[::-1]
+    middle = gray[size_wh[1] // 2]
+    assert (middle[1], middle[-2]) == (left, right)
+    assert (gray[0, 0] == 0) == (size_wh[0] == size_wh[1])
+
+
 def test_the_orientation_a_camera_noted_is_applied(tmp_path: Path) -> None:
     picture = np.full((16, 32), 40, dtype=np.uint8)
     picture[:, :8] = 220
