@@ -11,13 +11,16 @@ DESKTOP := .venv
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run install train quantize test check format clean
+.PHONY: help run bench install train quantize test check format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(DEVICE)/.done ## read faces: a camera if one answers, else the demo (ARGS="--source 0 ...")
 	@$(DEVICE)/bin/python -m edge run $(ARGS)
+
+bench: $(DEVICE)/.done ## measure the loop against the usual ways to write it (ARGS="clip.mp4 --size 640x480 --scenes")
+	@$(DEVICE)/bin/python -m edge bench $(ARGS)
 
 install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | schema`."""
+"""The command line: `python -m edge run | check | bench | schema`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
     arguments = parser().parse_args(argv)
     if arguments.command == "schema":
         write_now(sys.stdout, SCHEMA_PATH.read_text())
+        return 0
+    if arguments.command == "bench":
+        from edge.bench.command import bench
+
+        bench(arguments)
         return 0
     settings = settings_of(arguments)
     logging.basicConfig(

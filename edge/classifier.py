@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -60,14 +61,16 @@ class Classifier:
         self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis, :, :, np.newaxis])
         self._interpreter.invoke()
         # get_tensor copies: nothing here looks into the interpreter's memory while it runs.
-        quantized = self._interpreter.get_tensor(self._output["index"])[0].astype(np.int32)
-        values = (quantized - self._zero_point) * self._scale
+        codes = self._interpreter.get_tensor(self._output["index"])[0].tolist()
+        # So few numbers are faster without numpy.
         if self.contract.output_kind == "logits":
-            values = np.exp((values - values.max()) / self.contract.temperature)
+            most, factor = max(codes), self._scale / self.contract.temperature
+            values = [math.exp((code - most) * factor) for code in codes]
         else:
             # Rounded scores may miss a sum of 1 by a little; all at zero says nothing about any label.
-            values = np.maximum(values, 0.0) + 1e-9
-        return Scores(self.contract.labels, tuple((values / values.sum()).tolist()))
+            values = [max((code - self._zero_point) * self._scale, 0.0) + 1e-9 for code in codes]
+        whole = sum(values)
+        return Scores(self.contract.labels, tuple(value / whole for value in values))
 
     def _checked_tensors(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Input and output as the file describes them, after comparing them with the contract."""

@@ -83,13 +83,17 @@ def parser() -> argparse.ArgumentParser:
     """The command line. Parsing raises ConfigError for what it does not know."""
     top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="run|check|schema")
+    commands = top.add_subparsers(dest="command", required=True, metavar="run|check|bench|schema")
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
         ("check", "open networks, cascade and source, say what was found, and exit"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         _add_options(command)
+    from edge.bench.options import add_options
+
+    text = "measure this loop against the ways others write it, on the same frames"
+    add_options(commands.add_parser("bench", help=text, description=text, allow_abbrev=False), size)
     text = "print the JSON Schema of a line of --output jsonl"
     commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
     return top
@@ -127,7 +131,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add(
         "--size",
         dest="size_wh",
-        type=_size,
+        type=size,
         metavar="WxH",
         help="picture size before rotation (what the source has)",
     )
@@ -232,7 +236,8 @@ _FOLLOWING = {
 }
 
 
-def _size(text: str) -> tuple[int, int]:
+def size(text: str) -> tuple[int, int]:
+    """Width and height from text such as 640x480."""
     width, _, height = text.partition("x")
     try:
         return int(width), int(height)

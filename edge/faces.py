@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from edge.errors import ConfigError, MissingDependencyError
+from edge.reduce import equalize, reduce
 from edge.types import Box, Detection, Gray
 
 # The networks' crop margin was derived for the boxes of this very cascade.
@@ -20,13 +21,13 @@ _SYSTEM_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/ope
 _WINDOW = 24  # side of the cascade's own window in pixels: it sees no smaller face
 # A look at a known face: it is reduced to about this side, and sizes from so much smaller to so much larger
 # are tried, more finely than in a search and with fewer hits asked for, since that there is a face is known.
+# Of 344 faces in two clips it finds 94 % where the box is up to an eighth off; in 61 other places, none.
 _NEAR = 36
 _SMALLER, _LARGER = 0.75, 1.35
 _NEAR_FACTOR = 1.1
-_NEAR_NEIGHBORS = 2
-# So many times the hits that make a face leave no doubt. On two clips those of true faces are 4 to 45,
-# 10 and more for any that is near and looks this way; those of false alarms 7 at most.
-_CLEAR = 3
+_NEAR_NEIGHBORS = 1
+_NEAR_ENOUGH = 4
+_HINT = 0.5  # share of the hits that make a face from which on something is worth a look
 
 
 class Detector(Protocol):
@@ -41,7 +42,7 @@ class Detector(Protocol):
     parts: int
 
     def detect(self, gray: Gray, known: Sequence[Box] = (), part: int | None = None) -> list[Detection]:
-        """The faces in a picture of (H, W) uint8, boxes in its pixels and inside it, left to right.
+        """The faces in a picture of (H, W) uint8 and hints of such, boxes inside it, left to right.
 
         Args:
             gray: the picture.
@@ -69,7 +70,7 @@ class DetectorSettings:
     """
 
     side: int = 400
-    scale_factor: float = 1.15
+    scale_factor: float = 1.2
     min_neighbors: int = 4
     min_face: float = 0.1
 
@@ -118,10 +119,6 @@ class HaarDetector:
         except OSError as error:
             raise ConfigError(f"cascade {path}: cannot be read: {error.strerror}") from error
         self.name = str(path)
-        # One tile: the whole picture's histogram is equalised, each gray having a limited say. As it is, a
-        # picture gives 81 of those 123 faces and some folds of clothes; equalised without the limit, a
-        # plain wall takes all contrast from a face before it.
-        self._contrast = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(1, 1))
         self._cascade = cv2.CascadeClassifier()
         try:
             loaded = self._cascade.load(str(path))
@@ -131,7 +128,7 @@ class HaarDetector:
             raise ConfigError(f"cascade {path}: not a cascade")
 
     def detect(self, gray: Gray, known: Sequence[Box] = (), part: int | None = None) -> list[Detection]:
-        """The faces in a picture, from left to right.
+        """The faces in a picture, and hints of such, from left to right.
 
         Args:
             gray: (H, W) uint8.
@@ -144,9 +141,8 @@ class HaarDetector:
         height, width = gray.shape
         ratio = min(1.0, self._settings.side / max(height, width))
         reduced_wh = max(1, round(width * ratio)), max(1, round(height * ratio))
-        reduced = gray if ratio == 1.0 else cv2.resize(gray, reduced_wh, interpolation=cv2.INTER_AREA)
+        even = equalize(reduce(gray, reduced_wh))
         enlarge = width / reduced_wh[0], height / reduced_wh[1]
-        even = self._contrast.apply(reduced)
         for box in known:
             left, top = int(box.x / enlarge[0]), int(box.y / enlarge[1])
             right, bottom = int((box.x + box.width) / enlarge[0]), int((box.y + box.height) / enlarge[1])
@@ -156,15 +152,15 @@ class HaarDetector:
         found, hits = self._cascade.detectMultiScale2(
             even,
             scaleFactor=self._settings.scale_factor,
-            minNeighbors=self._settings.min_neighbors,
+            minNeighbors=round(_HINT * self._settings.min_neighbors),
             minSize=(low, low),
             maxSize=(high, high),
         )
-        clear = _CLEAR * max(1, self._settings.min_neighbors)
+        enough = max(1, self._settings.min_neighbors)
         # OpenCV's order depends on its threads.
         ordered = sorted(zip(_listed(found), hits, strict=True), key=lambda each: each[0])
-        boxes = [(_enlarged(place, (0, 0), enlarge, gray), count >= clear) for place, count in ordered]
-        return [Detection(box, clear=sure) for box, sure in boxes if box is not None]
+        boxes = [(_enlarged(place, (0, 0), enlarge, gray), int(count)) for place, count in ordered]
+        return [Detection(box, support=count / enough) for box, count in boxes if box is not None]
 
     def look(self, gray: Gray, box: Box) -> Detection | None:
         """The face at or near a box and about as large.
@@ -174,28 +170,32 @@ class HaarDetector:
             box: where it was; up to half of its size away it is found.
 
         Returns:
-            Of several the one nearest to the box; None where there is none.
+            Of several the one with the most hits, weighed with its overlap; None where there is none.
         """
         left, top = max(0, box.x - box.width // 2), max(0, box.y - box.height // 2)
         cut = gray[top : box.y + box.height * 3 // 2, left : box.x + box.width * 3 // 2]
         if min(cut.shape) < _WINDOW // 2:
             return None
         ratio = min(1.0, _NEAR / max(box.width, box.height))
-        reduced_wh = tuple(max(_WINDOW, round(side * ratio)) for side in cut.shape[::-1])
-        reduced = cv2.resize(cut, reduced_wh, interpolation=cv2.INTER_AREA)
+        height, width = cut.shape
+        reduced_wh = max(_WINDOW, round(width * ratio)), max(_WINDOW, round(height * ratio))
+        even = equalize(reduce(cut, reduced_wh))
         size = max(box.width, box.height) * ratio
         low, high = max(_WINDOW, int(size * _SMALLER)), max(_WINDOW + 1, int(size * _LARGER) + 1)
-        found = self._cascade.detectMultiScale(
-            self._contrast.apply(reduced),
+        found, hits = self._cascade.detectMultiScale2(
+            even,
             scaleFactor=_NEAR_FACTOR,
             minNeighbors=_NEAR_NEIGHBORS,
             minSize=(low, low),
             maxSize=(high, high),
         )
         enlarge = cut.shape[1] / reduced_wh[0], cut.shape[0] / reduced_wh[1]
-        boxes = [_enlarged(hit, (left, top), enlarge, gray) for hit in _listed(found)]
-        near = [each for each in boxes if each is not None and each.iou(box) > 0]
-        return Detection(max(near, key=box.iou)) if near else None
+        best, most = None, 0.0
+        for place, count in zip(_listed(found), hits, strict=True):
+            near = _enlarged(place, (left, top), enlarge, gray)
+            if near is not None and count * near.iou(box) > most:
+                best, most = Detection(near, support=count / _NEAR_ENOUGH), count * near.iou(box)
+        return best
 
     def _sizes(self, smallest: int, largest: int, part: int | None) -> tuple[int, int]:
         """Smallest and largest face of a part: what is searched falls with the square of the size."""

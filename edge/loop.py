@@ -80,10 +80,7 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
             break
         if frame is None:
             continue
-        faces = _see(frame, stages)
-        report = Report(frame.index, frame.captured_at, meter.tick(camera.captured, camera.dropped), faces)
-        for sink in stages.sinks:
-            sink.send(frame, report)
+        faces = process(frame, stages).faces
         frames += 1
         frames_with_face += bool(faces)
         people = max(people, *(face.id for face in faces), 0)
@@ -93,6 +90,16 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
             break
     seconds = meter.clock() - started_s
     return Summary(frames, seconds, camera.dropped, frames_with_face, people, emotions, genders)
+
+
+def process(frame: Frame, stages: Stages) -> Report:
+    """What is done with one frame, from its pixels to the sinks; gives what they were sent."""
+    faces = _see(frame, stages)
+    rates = stages.meter.tick(stages.camera.captured, stages.camera.dropped)
+    report = Report(frame.index, frame.captured_at, rates, faces)
+    for sink in stages.sinks:
+        sink.send(frame, report)
+    return report
 
 
 def _see(frame: Frame, stages: Stages) -> tuple[Face, ...]:

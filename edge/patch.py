@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from edge.reduce import reduce
 from edge.types import Box, Gray
 
 _SIDE = 32  # a face's side in pixels of the reduced copies that are compared
@@ -55,4 +56,4 @@ def _sample(gray: Gray, box: Box, reach: int) -> Gray:
     beyond = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
     if any(beyond):
         cut = np.asarray(cv2.copyMakeBorder(cut, *beyond, cv2.BORDER_REPLICATE), np.uint8)
-    return np.asarray(cv2.resize(cut, (_SIDE * reach, _SIDE * reach), interpolation=cv2.INTER_AREA), np.uint8)
+    return reduce(cut, (_SIDE * reach, _SIDE * reach))

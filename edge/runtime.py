@@ -74,6 +74,16 @@ def open_interpreter(content: bytes, threads: int = 1, runtime: str = "") -> Int
     return interpreter
 
 
+def chosen_runtime() -> str:
+    """The name of the runtime that `open_interpreter` takes here.
+
+    Raises:
+        ConfigError: EMOTINY_RUNTIME names no runtime.
+        MissingDependencyError: no runtime can be used here.
+    """
+    return _find_interpreter(os.environ.get(ENVIRONMENT_VARIABLE, ""))[1]
+
+
 def installed_runtimes() -> tuple[str, ...]:
     """The names of all runtimes that can be used here, the preferred one first."""
     found = []

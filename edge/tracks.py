@@ -47,11 +47,12 @@ class FollowSettings:
             raise ConfigError(f"{self}: alike must be 0 to 1, looks at least 1")
 
 
-# How often the cascade must find a face, in different frames or at different scales, before it counts where
-# it is not clear at once: false alarms die young.
-_CONFIRMED = 3
+# Support, of one hit of the cascade or of several together, from which on a face is reported: false alarms
+# die young, while most faces have as much at once.
+_SURE = 2.5
 _YOUNG_S = 0.6
-_SAME = 0.3  # IoU
+_SAME = 0.3  # IoU of two boxes that are of one face
+_TOUCHED = 0.1
 
 
 @dataclass
@@ -62,21 +63,23 @@ class Track:
         id: from 1, never given twice; 0 until it is confirmed.
         box: where it is, inside the picture it was seen in.
         patch: what it looked like when the cascade last found it.
-        hits: how often the cascade found it.
+        support: what all hits of the cascade came to.
         began_s: when it was found first.
         found_s: when the cascade last found it.
         looked_s: when the cascade was last asked.
+        doubted: whether it did not find the face then.
         seen_s: when it was last found or recognised.
     """
 
     id: int
     box: Box
     patch: Patch
-    hits: int
+    support: float
     began_s: float
     found_s: float
     looked_s: float
     seen_s: float
+    doubted: bool = False
 
 
 class Follower:
@@ -102,9 +105,11 @@ class Follower:
         """The faces of a picture that has nothing to do with the ones before and after, left to right."""
         found = []
         for detection in self._detector.detect(gray):
+            if detection.support < 1:
+                continue
             self._last_id += 1
             box = detection.box
-            found.append(Track(self._last_id, box, Patch(gray, box), _CONFIRMED, at_s, at_s, at_s, at_s))
+            found.append(Track(self._last_id, box, Patch(gray, box), _SURE, at_s, at_s, at_s, at_s))
         return found
 
     def follow(self, gray: Gray, at_s: float) -> list[Track]:
@@ -156,6 +161,8 @@ class Follower:
             found = self._detector.look(gray, track.box)
             others = [each for each in self._tracks if each is not track and each.seen_s == at_s]
             if found is None or any(found.box.iou(other.box) > found.box.iou(track.box) for other in others):
+                track.looked_s -= self._settings.look_s / 2  # it may have turned away for a moment
+                track.doubted = True
                 continue
             self._find(track, gray, found, at_s)
         return looks - len(chosen)
@@ -163,8 +170,9 @@ class Follower:
     def _find(self, track: Track, gray: Gray, found: Detection, at_s: float) -> None:
         track.box, track.patch = found.box, Patch(gray, found.box)
         track.found_s = track.seen_s = track.looked_s = at_s
-        track.hits += 1
-        if not track.id and (found.clear or track.hits >= _CONFIRMED):
+        track.support += found.support
+        track.doubted = False
+        if not track.id and track.support >= _SURE:
             self._last_id += 1
             track.id = self._last_id
 
@@ -177,7 +185,7 @@ class Follower:
             self._motion.settle(gray)
             # Where there is nothing else to do, all sizes at once.
             self._part = 0 if self._tracks else None
-        known = [track.box for track in self._tracks if track.seen_s == at_s]
+        known = [track.box for track in self._tracks if track.seen_s == at_s and not track.doubted]
         found = self._detector.detect(gray, known, self._part)
         if self._part is not None:
             self._part = self._part + 1 if self._part + 1 < self._detector.parts else None
@@ -195,9 +203,9 @@ class Follower:
         return settings.idle_s
 
     def _meet(self, gray: Gray, found: Sequence[Detection], at_s: float) -> None:
-        """Gives what was found to those who were missed, the nearest overall; the rest are newcomers."""
-        missed = [*(track for track in self._tracks if track.seen_s < at_s), *self._lost]
-        pairs = assign([[_distance(track.box, each.box) for each in found] for track in missed])
+        """Gives what was found to those who are missed, the nearest overall; the rest are newcomers."""
+        missed = [*(track for track in self._tracks if track.seen_s < at_s or track.doubted), *self._lost]
+        pairs = assign([[_distance(track, each.box, at_s) for each in found] for track in missed])
         for row, column in pairs:
             track = missed[row]
             if track in self._lost:
@@ -207,10 +215,10 @@ class Follower:
         met = {column for _, column in pairs}
         for place, each in enumerate(found):
             if place not in met:
-                track = Track(0, each.box, Patch(gray, each.box), 0, at_s, at_s, at_s, at_s)
+                track = Track(0, each.box, Patch(gray, each.box), 0.0, at_s, at_s, at_s, at_s)
                 self._find(track, gray, each, at_s)
-                # It was not looked at yet.
-                track.looked_s = -float("inf")
+                if not track.id:
+                    track.looked_s = -float("inf")
                 self._tracks.append(track)
 
     def _drop(self, at_s: float) -> None:
@@ -228,8 +236,11 @@ class Follower:
         self._tracks = kept
 
 
-def _distance(one: Box, other: Box) -> float:
+def _distance(track: Track, other: Box, at_s: float) -> float:
     """Between centres, in sizes, and how the sizes differ; infinity for what cannot be the same face."""
+    one = track.box
+    if track.seen_s == at_s and one.iou(other) < _TOUCHED:
+        return float("inf")  # it is recognised, only not as a face
     size = (one.width + other.width) / 2
     x = one.x + one.width / 2 - other.x - other.width / 2
     y = one.y + one.height / 2 - other.y - other.height / 2

@@ -65,12 +65,12 @@ class Detection:
     Attributes:
         box: clipped to the frame.
         confidence: 0 to 1, or None where the detector gives none.
-        clear: whether this alone is enough to take it for a face.
+        support: how much speaks for it: from 1 on it is a face, below 1 a hint of one.
     """
 
     box: Box
     confidence: float | None = None
-    clear: bool = False
+    support: float = 1.0
 
 
 @dataclass(frozen=True)

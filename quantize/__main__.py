@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from edge.errors import ConfigError, EdgeError, ModelError, OutputError
@@ -46,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="trained runs (%(default)s)")
     run.add_argument("--models", default="models", type=Path, metavar="FOLDER", help="(%(default)s)")
     run.add_argument("--overwrite", action="store_true", help="replace networks of the same name")
+
+    classic = commands.add_parser("classic", help="the float networks that `edge bench` compares with")
+    classic.set_defaults(run=_classic)
+    classic.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where they are written")
 
     prune = commands.add_parser("prune", help="a trained network to fewer parameters, in steps that resume")
     prune.set_defaults(run=_prune)
@@ -111,6 +116,20 @@ def _run(options: argparse.Namespace) -> None:
     for task in [task for task in TASKS if task in options.tasks or not options.tasks]:
         data = load_located(DATASETS[task], options.data, options.runs / "cache")
         quantize_runs(candidates(task, data, options.runs), data, options.models, options.overwrite)
+
+
+def _classic(options: argparse.Namespace) -> None:
+    from quantize.classic import classic_network
+    from train.journal import save
+
+    for classes in (7, 2):
+        path = options.out / f"mini_xception_{classes}.tflite.gz"
+        save(partial(_write, classic_network(classes)), path)
+        print(path)
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _prune(options: argparse.Namespace) -> None:

@@ -103,17 +103,18 @@ def test_a_face_that_is_hidden_is_held_for_a_moment(detector):
 
 
 class Doubtful:
-    """The real detector, which is never clear about what it finds."""
+    """The real detector, which is never sure of what it finds."""
 
     def __init__(self, detector):
         self.name, self.parts = detector.name, detector.parts
         self._detector = detector
 
     def detect(self, gray, known=(), part=None):
-        return [replace(found, clear=False) for found in self._detector.detect(gray, known, part)]
+        return [replace(found, support=1.0) for found in self._detector.detect(gray, known, part)]
 
     def look(self, gray, box):
-        return self._detector.look(gray, box)
+        found = self._detector.look(gray, box)
+        return found and replace(found, support=1.0)
 
 
 def test_what_is_no_face_dies_young(detector):

@@ -1,0 +1,105 @@
+"""`bench` on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from edge.bench.clip import Clip, cut_faces, demo_faces, read_clip
+from edge.bench.long import run_long
+from edge.bench.measure import measure
+from edge.bench.memory import footprints
+from edge.bench.scenes import measure_scenes
+from edge.bench.show import Results, compared, lines, read_earlier, to_json
+from edge.bench.truth import thorough
+from edge.camera import PictureSettings
+from edge.config import Settings
+from edge.errors import ConfigError, OutputError
+from edge.runtime import chosen_runtime
+from edge.sinks import write_now
+
+_Item = TypeVar("_Item")
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Measures what is asked for and says it on standard output; progress goes to standard error.
+
+    Raises:
+        EdgeError: a clip, a file or an option cannot be.
+    """
+    _refuse(options)
+    earlier = read_earlier(options.against) if options.against else None
+    cv2.setNumThreads(options.threads)
+    settings = Settings(threads=options.threads, detect_threads=options.threads)
+    picture = PictureSettings(options.size_wh)
+    sources = options.clips or ["demo"]
+    clips = [read_clip(source, picture, options.frames) for source in sources]
+    outcomes = {clip.name: measure(clip, settings, options.runs) for clip in _progress(clips, "clips")}
+    results = Results(_machine(options.threads), outcomes)
+    if options.footprint:
+        results = replace(results, footprints=footprints(sources[0], len(clips[0].frames)))
+    if options.scenes:
+        results = replace(results, scenes=measure_scenes(settings, _faces(clips[0]), _progress))
+    if options.long:
+        results = replace(results, long=run_long(clips[0], settings, options.long, _progress))
+    for line in lines(results):
+        write_now(sys.stdout, line + "\n")
+    for line in compared(results, earlier) if earlier else ():
+        write_now(sys.stdout, line + "\n")
+    if options.json:
+        try:
+            options.json.write_text(to_json(results))
+        except OSError as error:
+            raise OutputError(f"cannot write {options.json}: {error.strerror}") from error
+    if options.plot:
+        from edge.bench.plots import save_scenes_png
+
+        save_scenes_png(results.scenes, options.plot)
+
+
+def _refuse(options: argparse.Namespace) -> None:
+    """Refuses before minutes of work what could not be done with its results."""
+    for name in ("frames", "runs", "threads"):
+        if getattr(options, name) < 1:
+            raise ConfigError(f"--{name} {getattr(options, name)}: must be at least 1")
+    if options.plot and not options.scenes:
+        raise ConfigError("--plot draws what --scenes measures: give both")
+    for path in (options.json, options.plot):
+        if path is not None and not path.parent.is_dir():
+            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def _faces(clip: Clip) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], ...]:
+    """The clip's own faces, or the demo's where it is the demo or its first frame has none."""
+    boxes = [] if clip.name == "demo" else thorough(clip.frames[0])
+    return cut_faces(clip, boxes) if boxes else demo_faces()
+
+
+def _machine(threads: int) -> dict[str, str]:
+    return {
+        "machine": platform.machine(),
+        "cores": str(os.cpu_count()),
+        "threads": str(threads),
+        "Python": platform.python_version(),
+        "OpenCV": cv2.__version__,
+        "numpy": np.__version__,
+        "runtime": chosen_runtime(),
+    }
+
+
+def _progress(items: Sequence[_Item], name: str) -> Iterator[_Item]:
+    """A line on standard error that counts; none where nobody looks."""
+    for number, item in enumerate(items):
+        if sys.stderr.isatty() and number % max(1, len(items) // 200) == 0:
+            write_now(sys.stderr, f"\r{name}: {number}/{len(items)}\x1b[K")
+        yield item
+    if sys.stderr.isatty():
+        write_now(sys.stderr, "\r\x1b[K")

@@ -1,0 +1,107 @@
+"""What a process of its own takes: memory, and the time to its first report."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import EdgeError
+
+# Not getrusage: its peak is inherited from the process that started this one.
+_TELL = """
+import json, re, time
+status = open("/proc/self/status").read()
+megabytes = [int(re.search(name + r":\\s+(\\d+)", status)[1]) / 1024 for name in ("VmRSS", "VmHWM")]
+print(json.dumps([*megabytes, time.process_time()]))
+"""
+_PARTS = "import numpy, cv2; from edge.runtime import _find_interpreter; _find_interpreter('')\n"
+_OPEN = "from edge.bench.memory import first_frame; first_frame({source!r})\n"
+_RUN = "from edge.__main__ import main; main({arguments!r})\n"
+_PLAY = "from edge.bench.memory import play_loop; play_loop({name!r}, {arguments!r})\n"
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Of a fresh process: resident and peak megabytes at its end, processor seconds."""
+
+    resident_mb: float
+    peak_mb: float
+    cpu_s: float
+
+
+def resident_mb() -> float:
+    """Megabytes of this process that are in memory now."""
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def footprints(source: str, frames: int) -> dict[str, Footprint]:
+    """What fresh processes take: the bare parts, the source opened too, one report, and whole runs.
+
+    Args:
+        source: as `open_source` takes it.
+        frames: of the whole runs.
+
+    Raises:
+        EdgeError: one of the processes failed.
+    """
+    told = [
+        "--log-level",
+        "error",
+        "--output",
+        "jsonl",
+        "--detect-threads",
+        "1",
+        "--source",
+        source,
+        "--fast",
+    ]
+    run = ["run", *told, "--max-frames"]
+    return {
+        "parts": _measured(_PARTS),
+        "parts and source": _measured(_PARTS + _OPEN.format(source=source)),
+        "first report": _measured(_RUN.format(arguments=[*run, "1"])),
+        "a": _measured(_PLAY.format(name="a", arguments=["run", *told]) if frames else _PARTS),
+        "b": _measured(_PLAY.format(name="b", arguments=["run", *told]) if frames else _PARTS),
+        "c": _measured(_RUN.format(arguments=[*run, str(frames)])),
+    }
+
+
+def first_frame(source: str) -> None:
+    """Opens a source and reads one frame."""
+    from edge.camera import PictureSettings
+    from edge.source import open_source
+
+    with open_source(source, PictureSettings(), fast=True) as camera:
+        next(frame for frame in camera if frame is not None)
+
+
+def play_loop(name: str, arguments: list[str], frames: int = 30) -> None:
+    """Lets one of the compared loops work on a source as it comes."""
+    import cv2
+
+    from edge.bench.loops import LOOPS
+    from edge.config import parser, settings_of
+    from edge.source import open_source
+
+    settings = settings_of(parser().parse_args(arguments))
+    cv2.setNumThreads(settings.detect_threads)
+    loop = LOOPS[name](settings)
+    with open_source(settings.source, settings.picture, fast=True) as camera:
+        for frame in camera:
+            if frame is not None:
+                loop.step(frame)
+                if frame.index + 1 >= frames:
+                    break
+
+
+def _measured(code: str) -> Footprint:
+    done = subprocess.run([sys.executable, "-c", code + _TELL], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EdgeError(f"a process of the bench failed: {done.stderr.strip().splitlines()[-1:]}")
+    return Footprint(*json.loads(done.stdout.splitlines()[-1]))
