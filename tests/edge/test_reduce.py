@@ -28,7 +28,13 @@ def test_evened_as_opencv_does_it_with_one_tile(shape, kind):
 
 @pytest.mark.parametrize(
     ("shape", "size_wh"),
-    [((480, 640), (400, 300)), ((1080, 1920), (400, 225)), ((6, 8), (8, 6)), ((721, 1283), (64, 64)), ((1, 640), (400, 1))],
+    [
+        ((480, 640), (400, 300)),
+        ((1080, 1920), (400, 225)),
+        ((6, 8), (8, 6)),
+        ((721, 1283), (64, 64)),
+        ((1, 640), (400, 1)),
+    ],
 )
 def test_a_reduced_picture_is_like_its_averages(shape, size_wh):
     smooth = cv2.GaussianBlur(RANDOM.integers(0, 256, shape, dtype=np.uint8), (31, 31), 9)
