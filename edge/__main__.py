@@ -83,6 +83,8 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
 def _open(settings: Settings, stack: ExitStack) -> Stages:
     """Opens all that a run needs, the source last; the stack closes it in reverse."""
     from edge.annotate import open_annotation
+    from edge.board import Board
+    from edge.budget import Budget
     from edge.classifier import Classifier, FaceReader
     from edge.contract import MODELS_FOLDER, find_model
     from edge.faces import HaarDetector
@@ -106,7 +108,7 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
     for sink in sinks:
         stack.callback(sink.close)
     camera = stack.enter_context(open_source(settings.source, settings.picture, fast=settings.fast))
-    return Stages(camera, follower, readings, Meter(), sinks)
+    return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks)
 
 
 def _check(stages: Stages, stop: Event) -> None:

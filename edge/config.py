@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 import edge
+from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
@@ -35,6 +36,7 @@ class Settings:
         follow: how they are followed.
         read: how often they are read.
         steady: how readings become labels.
+        budget: how much the loop may work.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
         output: what standard output shows.
@@ -53,6 +55,7 @@ class Settings:
     follow: FollowSettings = field(default_factory=FollowSettings)
     read: ReadSettings = field(default_factory=ReadSettings)
     steady: SteadySettings = field(default_factory=SteadySettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
     fast: bool = False
     max_frames: int | None = None
     output: Literal["console", "jsonl"] = "console"
@@ -111,7 +114,12 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     detector = DetectorSettings(
         *(given.pop(name) for name in ("side", "scale_factor", "min_neighbors", "min_face"))
     )
-    groups = {"follow": FollowSettings, "read": ReadSettings, "steady": SteadySettings}
+    groups = {
+        "follow": FollowSettings,
+        "read": ReadSettings,
+        "steady": SteadySettings,
+        "budget": BudgetSettings,
+    }
     values = {
         name: kind(**{each.name: given.pop(each.name) for each in fields(kind)})
         for name, kind in groups.items()
@@ -197,16 +205,22 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="(the processor's cores, 4 at most)",
     )
     following = command.add_argument_group("following and steady labels; seconds unless said otherwise")
-    for settings in (defaults.follow, defaults.read, defaults.steady):
+    budget = command.add_argument_group("how much the loop may work")
+    for settings, group in (
+        (defaults.follow, following),
+        (defaults.read, following),
+        (defaults.steady, following),
+        (defaults.budget, budget),
+    ):
         for each in fields(settings):
             value = getattr(settings, each.name)
-            following.add_argument(
-                f"--{each.name.removesuffix('_s').replace('_', '-')}",
+            group.add_argument(
+                f"--{each.name.removesuffix('_s').removesuffix('_c').replace('_', '-')}",
                 dest=each.name,
                 type=type(value),
                 default=value,
                 metavar="N",
-                help=f"{_FOLLOWING[each.name]} (%(default)s)",
+                help=f"{_NUMBERS[each.name]} (%(default)s)",
             )
     command.add_argument(
         "--log-level",
@@ -216,7 +230,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-_FOLLOWING = {
+_NUMBERS = {
     "search_s": "between searches of the whole picture while faces are followed",
     "idle_s": "the same while nobody is there and nothing moves",
     "alert_s": "the same while nobody is there and something moves, or a face was lost",
@@ -233,6 +247,9 @@ _FOLLOWING = {
     "sure_emotion": "least score of an emotion that is said, 0 to 1",
     "sure_gender": "least score of an apparent gender that is said, 0 to 1",
     "memory": "readings of apparent gender that count",
+    "max_fps": "frames processed a second at most, 0 for no limit",
+    "cpu_share": "cores' worth of processor time at most, such as 0.5; 0 for no limit",
+    "hot_c": "degrees Celsius from which on the loop works less",
 }
 
 

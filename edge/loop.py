@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
+from edge.budget import Budget
 from edge.camera import Camera
 from edge.meter import Meter
 from edge.readings import Readings
@@ -23,6 +24,7 @@ class Stages:
     follower: Follower
     readings: Readings
     meter: Meter
+    budget: Budget
     sinks: Sequence[Sink]
 
 
@@ -88,6 +90,8 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
         genders.update(face.gender.label for face in faces)
         if frames == max_frames:
             break
+        if (wait_s := stages.budget.wait_s()) > 0:
+            stop.wait(wait_s)
     seconds = meter.clock() - started_s
     return Summary(frames, seconds, camera.dropped, frames_with_face, people, emotions, genders)
 
@@ -96,7 +100,7 @@ def process(frame: Frame, stages: Stages) -> Report:
     """What is done with one frame, from its pixels to the sinks; gives what they were sent."""
     faces = _see(frame, stages)
     rates = stages.meter.tick(stages.camera.captured, stages.camera.dropped)
-    report = Report(frame.index, frame.captured_at, rates, faces)
+    report = Report(frame.index, frame.captured_at, rates, faces, stages.budget.state)
     for sink in stages.sinks:
         sink.send(frame, report)
     return report

@@ -128,6 +128,9 @@ class ConsoleSink:
             f"{report.captured_at:8.2f} s  {rates.processed_fps:5.1f} FPS processed, "
             f"{rates.capture_fps:.1f} captured, {rates.dropped} dropped"
         )
+        if report.board.temperature_c is not None:
+            head += f", {report.board.temperature_c:.0f} °C"
+        head += "".join(f", {why}" for why in report.board.throttled)
         faces = [_describe(face) for face in report.faces] or ["no face"]
         if not self._redraws:
             write_now(self._stream, "  |  ".join([head, *faces]) + "\n")
@@ -172,8 +175,7 @@ def write_now(stream: TextIO, text: str) -> None:
         raise OutputError(f"cannot write to {stream.name}: {error.strerror}") from error
 
 
-def _text(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, allow_nan=False)
+_text = json.JSONEncoder(allow_nan=False).encode
 
 
 def _head_fields(report: Report) -> dict[str, Any]:
@@ -182,6 +184,8 @@ def _head_fields(report: Report) -> dict[str, Any]:
         "time": round(report.captured_at, 3),
         "fps": round(report.rates.processed_fps, 2),
         "dropped": report.rates.dropped,
+        "temperature": report.board.temperature_c,
+        "throttled": list(report.board.throttled),
     }
 
 

@@ -141,6 +141,19 @@ class Rates:
 
 
 @dataclass(frozen=True)
+class BoardState:
+    """What the board says of itself.
+
+    Attributes:
+        temperature_c: of the processor, degrees Celsius; None where nothing tells.
+        throttled: why its firmware or kernel holds it back now; empty where it does not, or nothing tells.
+    """
+
+    temperature_c: float | None = None
+    throttled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """All that is said about one processed frame."""
 
@@ -148,3 +161,4 @@ class Report:
     captured_at: float
     rates: Rates
     faces: tuple[Face, ...]
+    board: BoardState = BoardState()

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen
+from edge.board import Board
+from edge.budget import Budget
 from edge.classifier import Classifier, FaceReader
 from edge.config import Settings
 from edge.contract import MODELS_FOLDER, find_model
@@ -119,6 +121,7 @@ class OwnLoop:
             watch.watch(Follower(detector, settings.follow), follow="follower"),
             watch.watch(Readings(reader, settings.read, settings.steady), read="readings"),
             Meter(lambda: self._now_s),
+            Budget(settings.budget, Board()),
             [JsonLinesSink(_Nowhere())],
         )
 

@@ -3,6 +3,8 @@ from threading import Event
 import numpy as np
 import pytest
 
+from edge.board import Board
+from edge.budget import Budget, BudgetSettings
 from edge.errors import CameraError
 from edge.faces import HaarDetector
 from edge.loop import Stages, run
@@ -35,7 +37,14 @@ def stages(detector, reader):
     def make(pictures, *more_sinks, times=None, stills=False):
         sinks = (MemorySink(), *more_sinks)
         camera = ReplayCamera(pictures, times, stills=stills)
-        return Stages(camera, Follower(detector), Readings(reader), Meter(Clock()), sinks)
+        return Stages(
+            camera,
+            Follower(detector),
+            Readings(reader),
+            Meter(Clock()),
+            Budget(BudgetSettings(), Board()),
+            sinks,
+        )
 
     return make
 

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from edge.annotate import PictureSink, VideoSink
 from edge.errors import OutputError
 from edge.labels import EMOTIONS, GENDERS
-from edge.sinks import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink
-from edge.types import Box
+from edge.sinks import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink, report_fields
+from edge.types import BoardState, Box, Scores
 
 SCHEMA = json.loads(SCHEMA_PATH.read_text())
 BOX, OTHER = Box(10, 20, 60, 60), Box(200, 100, 80, 80)
@@ -104,6 +105,8 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
         "time": 0.583,
         "fps": 14.12,
         "dropped": 3,
+        "temperature": None,
+        "throttled": [],
         "faces": [
             {
                 "id": 1,
@@ -114,8 +117,33 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
             }
         ],
     }
-    assert list(found) == ["frame", "time", "fps", "dropped", "faces"]
+    assert list(found) == ["frame", "time", "fps", "dropped", "temperature", "throttled", "faces"]
     jsonschema.validate(found, SCHEMA, jsonschema.Draft202012Validator)
+
+
+def test_what_the_board_says_is_written_and_shown(frame_and_report):
+    frame, report = frame_and_report(7, BOX)
+    report = replace(report, board=BoardState(81.25, ("under-voltage", "throttled")))
+    lines, console = io.StringIO(), io.StringIO()
+    JsonLinesSink(lines).send(frame, report)
+    ConsoleSink(console).send(frame, report)
+    found = json.loads(lines.getvalue())
+    assert (found["temperature"], found["throttled"]) == (81.25, ["under-voltage", "throttled"])
+    jsonschema.validate(found, SCHEMA, jsonschema.Draft202012Validator)
+    assert "3 dropped, 81 °C, under-voltage, throttled  |  #1 happy" in console.getvalue()
+
+
+def test_a_face_that_is_read_anew_is_written_anew(frame_and_report):
+    stream = io.StringIO()
+    sink = JsonLinesSink(stream)
+    frame, report = frame_and_report(7, BOX)
+    (face,) = report.faces
+    surer = replace(face.emotion, raw=Scores(EMOTIONS, (0, 0, 0, 1, 0, 0, 0)))
+    again = replace(report, faces=(replace(face, emotion=surer),))
+    for sent in (report, report, again, report):
+        sink.send(frame, sent)
+    written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert written == [report_fields(sent) for sent in (report, report, again, report)]
 
 
 def test_the_schema_is_one_and_knows_the_labels():

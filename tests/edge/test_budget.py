@@ -1,0 +1,95 @@
+"""How much the loop may work, on a clock, a processor and a board that are played."""
+
+import logging
+
+import pytest
+
+from edge.budget import Budget, BudgetSettings
+from edge.errors import ConfigError
+from edge.types import BoardState
+
+
+class Machine:
+    """A clock, a processor and a board: frames take what they are said to take."""
+
+    def __init__(self, settings, state=None):
+        self.now_s = self.cpu_s = 0.0
+        self.shown = state or BoardState()
+        self.budget = Budget(settings, self, lambda: self.now_s, lambda: self.cpu_s)
+
+    def state(self):
+        return self.shown
+
+    def run(self, seconds, frame_s=0.02, threads=1.0):
+        """Frames one after the other; gives frames a second and cores in use."""
+        begun_s, begun_cpu_s, frames = self.now_s, self.cpu_s, 0
+        while self.now_s - begun_s < seconds:
+            self.now_s += frame_s
+            self.cpu_s += frame_s * threads
+            frames += 1
+            self.now_s += self.budget.wait_s()
+        return frames / (self.now_s - begun_s), (self.cpu_s - begun_cpu_s) / (self.now_s - begun_s)
+
+
+HOT = BoardState(82.0)
+WARM = BoardState(72.0)
+COOL = BoardState(60.0)
+
+
+def test_without_limits_nothing_waits():
+    assert Machine(BudgetSettings()).run(10) == (pytest.approx(50, rel=0.01), pytest.approx(1))
+
+
+@pytest.mark.parametrize(("max_fps", "fps"), [(10, 10), (30, 30), (80, 50)])
+def test_frames_a_second_are_held(max_fps, fps):
+    assert Machine(BudgetSettings(max_fps=max_fps)).run(20)[0] == pytest.approx(fps, rel=0.03)
+
+
+@pytest.mark.parametrize(("share", "threads", "used"), [(0.25, 1, 0.25), (0.5, 4, 0.5), (2, 4, 2), (2, 1, 1)])
+def test_a_share_of_the_processor_is_held(share, threads, used):
+    machine = Machine(BudgetSettings(cpu_share=share))
+    assert machine.run(20, threads=threads)[1] == pytest.approx(used, rel=0.03)
+
+
+def test_rest_is_not_saved_up():
+    machine = Machine(BudgetSettings(cpu_share=0.5))
+    machine.now_s += 60  # nobody came
+    machine.budget.wait_s()
+    assert machine.run(2)[1] < 0.6
+
+
+def test_a_hot_board_is_given_less_work_until_it_has_cooled_down(caplog):
+    caplog.set_level(logging.INFO)
+    machine = Machine(BudgetSettings(), COOL)
+    machine.run(20)
+    assert machine.budget.state == COOL
+    machine.shown = HOT
+    machine.run(5)
+    used = [machine.run(5)[1] for _ in range(20)]
+    assert used[0] < 0.85
+    assert used[1] == pytest.approx(0.8 * used[0], rel=0.05)
+    assert used[-1] == pytest.approx(0.05, rel=0.3)  # but it does not stop
+    machine.shown = WARM
+    assert [machine.run(5)[1] for _ in range(4)][-1] < 0.08
+    machine.shown = COOL
+    assert [machine.run(5)[1] for _ in range(30)][-1] == pytest.approx(1, rel=0.03)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert said[0].startswith("82 degrees Celsius: working less, 0.80 cores")
+    assert "working as before" in said[1]
+
+
+def test_under_voltage_is_answered_too_and_a_set_share_comes_back():
+    machine = Machine(BudgetSettings(cpu_share=0.5), BoardState(50.0, ("under-voltage",)))
+    assert [machine.run(5)[1] for _ in range(6)][-1] < 0.3
+    machine.shown = COOL
+    assert [machine.run(5)[1] for _ in range(30)][-1] == pytest.approx(0.5, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_fps", -1), ("cpu_share", 0.01), ("cpu_share", 65), ("hot_c", 0), ("hot_c", float("nan"))],
+)
+def test_impossible_limits(name, value):
+    with pytest.raises(ConfigError, match=name):
+        BudgetSettings(**{name: value})
