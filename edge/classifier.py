@@ -113,6 +113,7 @@ class FaceReader:
     def __init__(self, emotion: Classifier, gender: Classifier) -> None:
         self.emotion = emotion
         self.gender = gender
+        self._one_crop = _views(emotion.contract) == _views(gender.contract)
 
     def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
         """Emotion and gender of each face, in the order of the boxes.
@@ -126,7 +127,7 @@ class FaceReader:
     def _read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
         crop = _crop(gray, box, self.emotion.contract)
         emotion = self.emotion.classify(crop)
-        if _views(self.gender.contract) != _views(self.emotion.contract):
+        if not self._one_crop:
             crop = _crop(gray, box, self.gender.contract)
         return emotion, self.gender.classify(crop)
 

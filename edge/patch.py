@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -41,7 +43,7 @@ class Patch:
         middle = _SIDE * (_REACH - 1) / 2
         x = box.x + round((left - middle) * box.width / _SIDE)
         y = box.y + round((top - middle) * box.height / _SIDE)
-        return Box(x, y, box.width, box.height), float(score) if np.isfinite(score) else 0.0
+        return Box(x, y, box.width, box.height), score if math.isfinite(score) else 0.0
 
 
 def _sample(gray: Gray, box: Box, reach: int) -> Gray:

@@ -13,7 +13,7 @@ from edge.types import Box, Gray
 _DEVIATION = 54.0
 # Beyond it there is more noise than face.
 _LARGEST_GAIN = 4.0
-_LEVELS = np.arange(256)
+_LEVELS = np.arange(256, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,6 @@ def even_contrast(crop: Gray) -> Gray:
     """
     mean, deviation = cv2.meanStdDev(crop)
     gain = min(_DEVIATION / max(float(deviation[0, 0]), 1.0), _LARGEST_GAIN)
-    table = np.clip(np.rint((_LEVELS - float(mean[0, 0])) * gain + 128), 0, 255).astype(np.uint8)
+    # (level - mean) * gain + 128, rounded and clipped to 0 to 255.
+    table = cv2.addWeighted(_LEVELS, gain, _LEVELS, 0, 128 - float(mean[0, 0]) * gain)
     return np.asarray(cv2.LUT(crop, table), dtype=np.uint8)

@@ -8,6 +8,9 @@ import numpy as np
 from edge.types import Gray
 
 _MOST = 2.0  # of the mean: beyond it a gray has no more say
+# From so many pixels on OpenCV's own, which interpolates between tiles even where there is one, is slow.
+_MANY = 10_000
+_CLAHE = cv2.createCLAHE(_MOST, (1, 1))
 
 
 def reduce(gray: Gray, size_wh: tuple[int, int]) -> Gray:
@@ -38,6 +41,8 @@ def equalize(gray: Gray) -> Gray:
     Args:
         gray: (H, W) uint8.
     """
+    if gray.size < _MANY:
+        return np.asarray(_CLAHE.apply(gray), np.uint8)
     counts = cv2.calcHist([gray], [0], None, [256], (0, 256))[:, 0]
     kept = np.minimum(counts, _MOST * gray.size / 256)
     kept += (gray.size - kept.sum()) / 256
