@@ -154,10 +154,10 @@ def _prune(options: argparse.Namespace) -> None:
 def _measure(options: argparse.Namespace) -> None:
     from quantize.measure import measure_run
     from train.recipes import find_recipes
-    from train.run import load_located, runs_of
+    from train.run import finished, load_located, runs_of
 
     for recipe in [recipe for name in options.recipes for recipe in find_recipes(name)]:
-        for run in runs_of(recipe, options.runs):
+        for run in finished(runs_of(recipe, options.runs)):
             data = load_located(recipe.dataset, options.data, options.runs / "cache")
             logger.info("%s: %s", run, measure_run(run, recipe, data))
 

@@ -13,7 +13,7 @@ from quantize.pruning_plot import save_pruning_png
 from train.data import Dataset
 from train.recipe import Recipe
 from train.recipes import find_recipe
-from train.run import load_checkpoint, report, runs_of, sources_of
+from train.run import finished, load_checkpoint, report, runs_of, sources_of
 from train.saliency_plot import save_labels_png
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
         runs: folder of all runs.
 
     Returns:
-        The runs of the recipe that bears the task's name, of whatever seed, and those of the parent pruned.
+        The finished runs of the recipe that bears the task's name, of whatever seed, and those of the
+        parent pruned; where the recipe has no finished run, its unfinished ones.
 
     Raises:
         DataError: there is none.
@@ -41,11 +42,12 @@ def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
         pruned_run(parent, PLANS[task], data, runs)
     pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "final.keras").exists()]
     try:
-        return [*runs_of(find_recipe(task), runs), *pruned]
+        trained = runs_of(find_recipe(task), runs)
     except DataError:
         if pruned:
             return pruned
         raise
+    return [*finished(trained), *pruned]
 
 
 def pruned_run(recipe: Recipe, plan: Plan, data: Dataset, runs: Path, folder: Path | None = None) -> Path:

@@ -21,7 +21,7 @@ from train.data import Dataset
 from train.recipe import Recipe
 from train.run import load_checkpoint
 
-_PER_LABEL = 30
+_PICTURES = 210  # to calibrate with, of all labels together
 _BOTH_ENDS = (0, 255)
 
 
@@ -65,7 +65,7 @@ def _calibration(data: Dataset, recipe: Recipe) -> Gray:
     training = data.part("train")
     random = np.random.default_rng(1)
     drawn = [
-        random.choice(rows, min(_PER_LABEL, len(rows)), replace=False)
+        random.choice(rows, min(_PICTURES // len(data.label_names), len(rows)), replace=False)
         for label in range(len(data.label_names))
         if len(rows := np.flatnonzero(training.labels == label))
     ]

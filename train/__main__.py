@@ -195,10 +195,10 @@ def _table(options: argparse.Namespace) -> None:
 def _archive(options: argparse.Namespace) -> None:
     from train.archive import archive
     from train.recipes import find_recipe
-    from train.run import runs_of
+    from train.run import finished, runs_of
 
     for recipe in map(find_recipe, options.recipes):
-        for run in runs_of(recipe, options.runs):
+        for run in finished(runs_of(recipe, options.runs)):
             archive(run, options.archives / f"{run.name}.zip")
             logger.info("%s", options.archives / f"{run.name}.zip")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ def runs_of(recipe: Recipe, runs: Path) -> list[Path]:
     if not found:
         raise DataError(f"no run of {recipe.name} in {runs}; train it with `make train RECIPE={recipe.name}`")
     return found
+
+
+def finished(runs: Sequence[Path]) -> list[Path]:
+    """Those of some runs whose last epoch is over, or all of them where there is no such run."""
+    return [run for run in runs if (run / "final.keras").exists()] or list(runs)
 
 
 def sources_of(recipe: Recipe, runs: Path) -> Sources:
