@@ -212,7 +212,8 @@ class HaarDetector:
 
 
 def _listed(found: object) -> list[list[int]]:
-    listed: list[list[int]] = np.asarray(found, dtype=int).reshape(-1, 4).tolist()
+    # Without a hit OpenCV gives an empty tuple.
+    listed: list[list[int]] = found.tolist() if isinstance(found, np.ndarray) else []
     return listed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,11 @@ Gray: TypeAlias = npt.NDArray[np.uint8]
 UNCERTAIN = "uncertain"
 
 
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in integer pixels of the full frame; `x`, `y` is its upper left corner."""
+class Box(NamedTuple):
+    """A rectangle in integer pixels of the full frame; `x`, `y` is its upper left corner.
+
+    A tuple, since some are made for every face of every frame, and it is made in a third of the time.
+    """
 
     x: int
     y: int

@@ -70,7 +70,7 @@ def detect_boxes(images: Gray) -> list[Box | None]:
         found = [detection.box for detection in detector.detect(np.asarray(wide, dtype=np.uint8))]
         boxes.append(
             min(
-                (replace(box, x=box.x - border, y=box.y - border) for box in found),
+                (box._replace(x=box.x - border, y=box.y - border) for box in found),
                 key=lambda box: abs(box.x + (box.width - side) / 2) + abs(box.y + (box.height - side) / 2),
                 default=None,
             )

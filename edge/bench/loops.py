@@ -27,7 +27,7 @@ from edge.preprocess import crop_face
 from edge.readings import Readings
 from edge.replay import ReplayCamera
 from edge.runtime import open_interpreter
-from edge.sinks import JsonLinesSink
+from edge.sinks import ConsoleSink, JsonLinesSink
 from edge.tracks import Follower
 from edge.types import Box, Frame, Gray
 
@@ -103,11 +103,12 @@ class ClassicLoop:
 
 
 class OwnLoop:
-    """What `run` does with a frame, down to its line of JSON."""
+    """What `run` does with a frame, down to what it says of it."""
 
     def __init__(self, settings: Settings) -> None:
         """Opens what `run` opens, but for the camera."""
         watch = self.stopwatch = Stopwatch()
+        nowhere = _Nowhere()
         self._now_s = 0.0
         detector = watch.watch(
             HaarDetector(settings.detector, settings.cascade), detect="search", look="look"
@@ -122,7 +123,7 @@ class OwnLoop:
             watch.watch(Readings(reader, settings.read, settings.steady), read="readings"),
             Meter(lambda: self._now_s),
             Budget(settings.budget, Board()),
-            [JsonLinesSink(_Nowhere())],
+            [JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)],
         )
 
     def step(self, frame: Frame) -> list[Seen]:
