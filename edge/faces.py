@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -158,8 +158,8 @@ class HaarDetector:
         )
         enough = max(1, self._settings.min_neighbors)
         # OpenCV's order depends on its threads.
-        ordered = sorted(zip(_listed(found), hits, strict=True), key=lambda each: each[0])
-        boxes = [(_enlarged(place, (0, 0), enlarge, gray), int(count)) for place, count in ordered]
+        ordered = sorted(zip(_listed(found), _listed(hits), strict=True))
+        boxes = [(_enlarged(place, (0, 0), enlarge, gray), count) for place, count in ordered]
         return [Detection(box, support=count / enough) for box, count in boxes if box is not None]
 
     def look(self, gray: Gray, box: Box) -> Detection | None:
@@ -190,12 +190,12 @@ class HaarDetector:
             maxSize=(high, high),
         )
         enlarge = cut.shape[1] / reduced_wh[0], cut.shape[0] / reduced_wh[1]
-        best, most = None, 0.0
-        for place, count in zip(_listed(found), hits, strict=True):
+        best, most, worth = None, 0, 0.0
+        for place, count in zip(_listed(found), _listed(hits), strict=True):
             near = _enlarged(place, (left, top), enlarge, gray)
-            if near is not None and count * near.iou(box) > most:
-                best, most = Detection(near, support=count / _NEAR_ENOUGH), count * near.iou(box)
-        return best
+            if near is not None and (weighed := count * near.iou(box)) > worth:
+                best, most, worth = near, count, weighed
+        return Detection(best, support=most / _NEAR_ENOUGH) if best is not None else None
 
     def _sizes(self, smallest: int, largest: int, part: int | None) -> tuple[int, int]:
         """Smallest and largest face of a part: what is searched falls with the square of the size."""
@@ -211,9 +211,9 @@ class HaarDetector:
         return min(low, largest), max(min(low, largest), edges[part + 1])
 
 
-def _listed(found: object) -> list[list[int]]:
+def _listed(found: object) -> list[Any]:
     # Without a hit OpenCV gives an empty tuple.
-    listed: list[list[int]] = found.tolist() if isinstance(found, np.ndarray) else []
+    listed: list[Any] = found.tolist() if isinstance(found, np.ndarray) else []
     return listed
 
 
