@@ -1,8 +1,9 @@
-"""The command line: `python -m edge run | check | bench | schema`."""
+"""The command line: `python -m edge run | check | config | bench | schema`."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,9 +11,10 @@ from contextlib import ExitStack, contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
-from edge.errors import EdgeError, MissingDependencyError
+from edge.errors import EdgeError, MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
+    import argparse
     from pathlib import Path
 
     from edge.config import Settings
@@ -65,6 +67,9 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
 
         bench(arguments)
         return 0
+    if arguments.command == "config":
+        _show_config(arguments)
+        return 0
     settings = settings_of(arguments)
     logging.basicConfig(
         stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
@@ -109,6 +114,25 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
         stack.callback(sink.close)
     camera = stack.enter_context(open_source(settings.source, settings.picture, fast=settings.fast))
     return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks)
+
+
+def _show_config(arguments: argparse.Namespace) -> None:
+    """Prints the settings that hold, as a file would give them, or writes such a file."""
+    from edge.config import Settings, build, gather, values_of
+    from edge.settings_file import file_text
+    from edge.sinks import write_now
+
+    if arguments.write is not None:
+        text = "\n".join([*file_text(values_of(Settings())), ""])
+        try:
+            with arguments.write.open("x", encoding="utf-8") as file:
+                file.write("# Settings of emotiny. What is commented holds anyway.\n" + text)
+        except OSError as error:
+            raise OutputError(f"cannot write {arguments.write}: {error.strerror}") from error
+        return
+    values, origins = gather(arguments, os.environ)
+    settings = build(values, origins)
+    write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
 
 
 def _check(stages: Stages, stop: Event) -> None:

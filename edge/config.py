@@ -1,19 +1,23 @@
-"""What a run is told: settings, checked when they are made, and the command line that gives them."""
+"""What a run is told: settings, checked when they are made, from flags, environment, a file and defaults."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import edge
+from edge.bench.options import add_options as add_bench_options
 from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
+from edge.options import OPTIONS, SECTIONS, Option, size_argument
 from edge.readings import ReadSettings
+from edge.settings_file import Given, find_file, read_environment, read_file
 from edge.steady import SteadySettings
 from edge.tracks import FollowSettings
 
@@ -87,177 +91,124 @@ def parser() -> argparse.ArgumentParser:
     """The command line. Parsing raises ConfigError for what it does not know."""
     top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="run|check|bench|schema")
+    commands = top.add_subparsers(dest="command", required=True, metavar="run|check|config|bench|schema")
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
         ("check", "open networks, cascade and source, say what was found, and exit"),
+        ("config", "print the settings that hold, and where each is from"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         _add_options(command)
-    from edge.bench.options import add_options
-
+        if name == "config":
+            command.add_argument(
+                "--write", type=Path, metavar="FILE", help="write a new file of all settings, as comments"
+            )
     text = "measure this loop against the ways others write it, on the same frames"
-    add_options(commands.add_parser("bench", help=text, description=text, allow_abbrev=False), size)
+    bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
+    add_bench_options(bench, size_argument)
     text = "print the JSON Schema of a line of --output jsonl"
     commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
     return top
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """The settings that a parsed `run` or `check` asks for.
+def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Given:
+    """All that is given, and where each is from: a flag before a variable before a file.
+
+    Args:
+        arguments: parsed, of `run`, `check` or `config`.
+        environment: {variable: value}.
 
     Raises:
-        ConfigError: a value cannot be.
+        ConfigError: something is given that is no setting, or no value of one.
     """
-    given = dict(vars(arguments))
-    del given["command"]
-    picture = PictureSettings(*(given.pop(name) for name in ("size_wh", "rotate", "mirror")))
-    detector = DetectorSettings(
-        *(given.pop(name) for name in ("side", "scale_factor", "min_neighbors", "min_face"))
-    )
-    groups = {
-        "follow": FollowSettings,
-        "read": ReadSettings,
-        "steady": SteadySettings,
-        "budget": BudgetSettings,
-    }
-    values = {
-        name: kind(**{each.name: given.pop(each.name) for each in fields(kind)})
-        for name, kind in groups.items()
-    }
-    return Settings(picture=picture, detector=detector, **values, **given)
+    path = find_file(arguments.config, environment)
+    flags = {option.key: vars(arguments).get(option.key) for option in OPTIONS}
+    given = {key: value for key, value in flags.items() if value is not None}
+    origins = {option.key: option.flag for option in OPTIONS if option.key in given}
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for layer in (read_file(path) if path else ({}, {}), read_environment(environment), (given, origins)):
+        values |= layer[0]
+        places |= layer[1]
+    return values, places
+
+
+def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that a parsed `run` or `check` asks for.
+
+    Args:
+        arguments: parsed.
+        environment: {variable: value}; None for that of this process.
+
+    Raises:
+        ConfigError: a value cannot be; the message says where it is from.
+    """
+    values, origins = gather(arguments, os.environ if environment is None else environment)
+    return build(values, origins)
+
+
+def build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    """Settings of values by key, the rest being defaults.
+
+    Raises:
+        ConfigError: a value cannot be; the message says where it is from unless that is the command line.
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    for option in OPTIONS:
+        if option.key in values:
+            group, _, name = option.attribute.rpartition(".")
+            groups.setdefault(group, {})[name] = values[option.key]
+    try:
+        made = {each.name: _made(each.name, groups) for each in fields(Settings) if each.name in groups}
+        return Settings(**made, **groups.get("", {}))
+    except ConfigError as error:
+        said = sorted({origin for origin in origins.values() if not origin.startswith("-")})
+        where = f" (settings are from {', '.join(said)})" if said else ""
+        raise ConfigError(f"{error}{where}") from error
+
+
+def values_of(settings: Settings) -> dict[str, Any]:
+    """{key: value} of settings."""
+    return {option.key: _value(settings, option) for option in OPTIONS}
+
+
+def _made(group: str, groups: Mapping[str, dict[str, Any]]) -> Any:
+    return type(getattr(Settings(), group))(**groups[group])
+
+
+def _value(settings: Settings, option: Option) -> Any:
+    value: Any = settings
+    for name in option.attribute.split("."):
+        value = getattr(value, name)
+    return value
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    defaults = Settings()
-    add = command.add_argument
-    add(
-        "--source",
-        default=defaults.source,
-        help="auto (a camera if one answers, else the demo), demo, 0 or /dev/video0, picamera2://0, csi://0, "
-        "gst://PIPELINE, rtsp://..., a video or a folder of pictures (%(default)s)",
-    )
-    add(
-        "--size",
-        dest="size_wh",
-        type=size,
-        metavar="WxH",
-        help="picture size before rotation (what the source has)",
-    )
-    add("--rotate", type=int, choices=(0, 90, 180, 270), default=0, help="degrees clockwise (%(default)s)")
-    add("--mirror", action="store_true", help="exchange left and right")
-    add("--fast", action="store_true", help="play a recording as fast as it goes, not as it was recorded")
-    add("--max-frames", type=int, metavar="N", help="stop after N processed frames")
-    add(
-        "--output",
-        choices=("console", "jsonl"),
-        default=defaults.output,
-        help="what standard output shows: a view for people or a line of JSON per frame (%(default)s)",
-    )
-    add(
-        "--annotate",
+    defaults = values_of(Settings())
+    command.add_argument(
+        "--config",
         type=Path,
         metavar="FILE",
-        help="draw on the frames into a new .mp4 or .avi, the last into a .png",
+        help="TOML file of settings (~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
     )
-    add("--emotion-model", type=Path, metavar="FILE", help=".tflite or .json (the one installed)")
-    add("--gender-model", type=Path, metavar="FILE", help=".tflite or .json (the one installed)")
-    add("--threads", type=int, default=defaults.threads, metavar="N", help="for the networks (%(default)s)")
-    detection = command.add_argument_group("detection")
-    add = detection.add_argument
-    detector = defaults.detector
-    add("--cascade", type=Path, metavar="FILE", help="Haar cascade (OpenCV's frontal face)")
-    add(
-        "--detect-side",
-        dest="side",
-        type=int,
-        default=detector.side,
-        metavar="PX",
-        help="longer side of the reduced copy that is searched (%(default)s)",
-    )
-    add(
-        "--detect-scale",
-        dest="scale_factor",
-        type=float,
-        default=detector.scale_factor,
-        metavar="F",
-        help="between two sizes of faces (%(default)s)",
-    )
-    add(
-        "--detect-neighbors",
-        dest="min_neighbors",
-        type=int,
-        default=detector.min_neighbors,
-        metavar="N",
-        help="hits that make a face (%(default)s)",
-    )
-    add(
-        "--min-face",
-        type=float,
-        default=detector.min_face,
-        metavar="SHARE",
-        help="smallest face, as a share of the picture's height (%(default)s)",
-    )
-    add(
-        "--detect-threads",
-        type=int,
-        default=defaults.detect_threads,
-        metavar="N",
-        help="(4 where there are as many cores, else 1)",
-    )
-    following = command.add_argument_group("following and steady labels; seconds unless said otherwise")
-    budget = command.add_argument_group("how much the loop may work")
-    for settings, group in (
-        (defaults.follow, following),
-        (defaults.read, following),
-        (defaults.steady, following),
-        (defaults.budget, budget),
-    ):
-        for each in fields(settings):
-            value = getattr(settings, each.name)
-            group.add_argument(
-                f"--{each.name.removesuffix('_s').removesuffix('_c').replace('_', '-')}",
-                dest=each.name,
-                type=type(value),
-                default=value,
-                metavar="N",
-                help=f"{_NUMBERS[each.name]} (%(default)s)",
-            )
-    command.add_argument(
-        "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default=defaults.log_level,
-        help="(%(default)s)",
-    )
+    for section, meaning in SECTIONS.items():
+        group = command.add_argument_group(meaning) if section else command
+        for option in (each for each in OPTIONS if each.section == section and each.flag):
+            default = defaults[option.key]
+            told = "" if default is None or option.kind == "switch" or "(" in option.text else f" ({default})"
+            more: dict[str, Any] = {"dest": option.key, "default": None, "help": option.text + told}
+            if option.kind == "switch":
+                group.add_argument(option.flag, action=argparse.BooleanOptionalAction, **more)
+                continue
+            more |= {"choices": [option.parse(each) for each in option.choices]} if option.choices else {}
+            more |= {} if option.choices else {"metavar": option.metavar}
+            group.add_argument(option.flag, type=_KINDS[option.kind], **more)
 
 
-_NUMBERS = {
-    "search_s": "between searches of the whole picture while faces are followed",
-    "idle_s": "the same while nobody is there and nothing moves",
-    "alert_s": "the same while nobody is there and something moves, or a face was lost",
-    "look_s": "between looks of the cascade at a face that is followed",
-    "looks": "such looks in a frame at most",
-    "alike": "least correlation with what a face looked like, 0 to 1",
-    "hold_s": "how long a face that is not seen is reported on",
-    "return_s": "within which a face that went comes back under its number",
-    "blind_s": "how long a face is followed without the cascade finding it",
-    "read_s": "between readings of a face by the networks",
-    "reads": "faces read in a frame at most",
-    "settle_s": "in which an old expression loses two thirds of its say",
-    "margin": "by which another label must lead before it is said, 0 to 1",
-    "sure_emotion": "least score of an emotion that is said, 0 to 1",
-    "sure_gender": "least score of an apparent gender that is said, 0 to 1",
-    "memory": "readings of apparent gender that count",
-    "max_fps": "frames processed a second at most, 0 for no limit",
-    "cpu_share": "cores' worth of processor time at most, such as 0.5; 0 for no limit",
-    "hot_c": "degrees Celsius from which on the loop works less",
+_KINDS: dict[str, Any] = {
+    "text": str,
+    "number": float,
+    "integer": int,
+    "file": Path,
+    "size": size_argument,
 }
-
-
-def size(text: str) -> tuple[int, int]:
-    """Width and height from text such as 640x480."""
-    width, _, height = text.partition("x")
-    try:
-        return int(width), int(height)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected WIDTHxHEIGHT, such as 640x480") from None

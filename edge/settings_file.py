@@ -1,0 +1,160 @@
+"""Settings from a TOML file and from the environment, and a file that says all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+from edge.options import FOREIGN, OPTIONS, PREFIX, SECTIONS, Option
+
+# {key: value}, {key: where it is from}
+Given = tuple[dict[str, Any], dict[str, str]]
+
+# A file of this size is no configuration; nobody should wait until one is parsed.
+_MOST_BYTES = 1 << 20
+
+
+def usual_places(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the file is looked for, the first that is there counts."""
+    own = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
+    return own / "emotiny" / "config.toml", Path("/etc/emotiny/config.toml")
+
+
+def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """The file to read.
+
+    Args:
+        named: what `--config` names; None where it does not.
+        environment: `EMOTINY_CONFIG` names one too; else the usual places.
+
+    Raises:
+        ConfigError: one is named and is not there.
+    """
+    variable = PREFIX + "CONFIG"
+    chosen = named or (Path(environment[variable]) if environment.get(variable) else None)
+    if chosen is None:
+        return next((path for path in usual_places(environment) if path.is_file()), None)
+    if not chosen.is_file():
+        raise ConfigError(f"configuration {chosen}: no such file; `emotiny config --write FILE` makes one")
+    return chosen
+
+
+def read_file(path: Path) -> Given:
+    """What a file gives.
+
+    Raises:
+        ConfigError: it cannot be read, is no TOML, or holds what is no setting.
+    """
+    # Here, since most runs have no file, and none should wait for what reads it.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"configuration {path}: cannot be read: {error.strerror}") from error
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(f"configuration {path}: larger than {_MOST_BYTES >> 20} MB")
+    try:
+        table = tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"configuration {path}: no UTF-8 text") from error
+    except (ValueError, RecursionError) as error:  # such as numbers of more digits than Python reads
+        raise ConfigError(f"configuration {path}: no TOML: {error}") from error
+    known = {option.key: option for option in OPTIONS}
+    values: dict[str, Any] = {}
+    for key, value in _flat(table):
+        if key not in known:
+            raise ConfigError(f"configuration {path}: no setting {key!r}{_meant(key, known)}")
+        values[key] = _accepted(known[key], value, f"configuration {path}: {key}")
+    return values, dict.fromkeys(values, str(path))
+
+
+def read_environment(environment: Mapping[str, str]) -> Given:
+    """What the variables give whose names begin with EMOTINY_.
+
+    Raises:
+        ConfigError: one of them is no setting, or its value cannot be.
+    """
+    known = {option.variable: option for option in OPTIONS}
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name in FOREIGN or name == PREFIX + "CONFIG":
+            continue
+        if name not in known:
+            raise ConfigError(f"environment: no setting {name}{_meant(name, known)}")
+        try:
+            values[known[name].key] = known[name].parse(text)
+        except ValueError as error:
+            raise ConfigError(f"environment: {name} {error}") from error
+        origins[known[name].key] = name
+    return values, origins
+
+
+def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Lines of a file that gives these values.
+
+    Args:
+        values: {key: value}; what is None stands as a comment.
+        origins: {key: where the value is from}, told behind it; what is from nowhere is a default. None
+            tells each setting's meaning instead, and comments all of them.
+    """
+    for section, meaning in SECTIONS.items():
+        if section:
+            yield ""
+            yield f"[{section}]  # {meaning}"
+        for option in (each for each in OPTIONS if each.section == section):
+            value = values[option.key]
+            line = f"{option.name} = {_toml(value)}" if value is not None else f"{option.name} ="
+            if origins is None:
+                yield f"# {option.text}" + (f": {', '.join(option.choices)}" if option.choices else "")
+                yield f"#{line}"
+            else:
+                yield (f"{line}  # " if value is not None else f"#{line} ") + origins.get(
+                    option.key, "default"
+                )
+
+
+def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and name in SECTIONS:
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value
+
+
+def _accepted(option: Option, value: Any, where: str) -> Any:
+    try:
+        return option.accept(value)
+    except ValueError as error:
+        raise ConfigError(f"{where} = {error}") from error
+
+
+def _meant(name: str, known: Mapping[str, Option]) -> str:
+    """Asks for the nearest name, with its section where that is what is missing."""
+    import difflib
+
+    last = name.rpartition(".")[2]
+    lasts = {key.rpartition(".")[2]: key for key in known}
+    near = [key for key in known if key.rpartition(".")[2] == last]
+    near += [lasts[each] for each in difflib.get_close_matches(last, lasts, n=1, cutoff=0.7)]
+    near += difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f'"{value[0]}x{value[1]}"'
+    if isinstance(value, int | float):
+        return repr(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'

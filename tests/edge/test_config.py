@@ -1,0 +1,268 @@
+"""Settings from flags, variables, a file and defaults."""
+
+import math
+import os
+
+import pytest
+import tomllib
+from hypothesis import HealthCheck, given
+from hypothesis import settings as fuzzing
+from hypothesis import strategies as st
+
+from edge.__main__ import main
+from edge.config import Settings, build, gather, parser, settings_of, values_of
+from edge.errors import ConfigError
+from edge.options import OPTIONS, SECTIONS
+from edge.settings_file import find_file, read_environment, read_file, usual_places
+
+
+@pytest.fixture(autouse=True)
+def nobody_s_files(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+def arguments(*words):
+    return parser().parse_args(["run", *map(str, words)])
+
+
+def write(folder, text, name="config.toml"):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_a_flag_goes_before_a_variable_before_the_file_before_the_default(tmp_path):
+    path = write(tmp_path, "[follow]\nsearch_s = 1\nidle_s = 2\nlook_s = 3.5\n")
+    environment = {"EMOTINY_FOLLOW_SEARCH_S": "11", "EMOTINY_FOLLOW_IDLE_S": "12"}
+    given = arguments("--config", path, "--search", 21)
+    follow = settings_of(given, environment).follow
+    assert (follow.search_s, follow.idle_s, follow.look_s) == (21, 12, 3.5)
+    assert follow.hold_s == Settings().follow.hold_s
+    _, origins = gather(given, environment)
+    assert origins == {
+        "follow.search_s": "--search",
+        "follow.idle_s": "EMOTINY_FOLLOW_IDLE_S",
+        "follow.look_s": str(path),
+    }
+
+
+def test_a_switch_can_be_put_back(tmp_path):
+    path = write(tmp_path, "fast = true\n[picture]\nmirror = true\n")
+    assert settings_of(arguments("--config", path), {}).fast
+    assert settings_of(arguments("--config", path), {}).picture.mirror
+    assert not settings_of(arguments("--config", path, "--no-mirror"), {}).picture.mirror
+    assert not settings_of(arguments("--config", path), {"EMOTINY_FAST": "no"}).fast
+
+
+def test_where_the_file_is_looked_for(tmp_path):
+    home = {"HOME": str(tmp_path)}
+    assert [str(path) for path in usual_places(home)] == [
+        f"{tmp_path}/.config/emotiny/config.toml",
+        "/etc/emotiny/config.toml",
+    ]
+    own = write(tmp_path / ".config" / "emotiny", "source = 'demo'\n")
+    assert find_file(None, home) == own
+    assert settings_of(arguments(), home).source == "demo"
+    other = write(tmp_path, "source = '7'\n")
+    assert settings_of(arguments(), home | {"EMOTINY_CONFIG": str(other)}).source == "7"
+    assert settings_of(arguments("--config", own), home | {"EMOTINY_CONFIG": str(other)}).source == "demo"
+    assert find_file(None, {"HOME": "/nobody", "XDG_CONFIG_HOME": str(tmp_path / ".config")}) == own
+
+
+EACH = {
+    "text": ("'x'", "x", "x"),
+    "number": ("0.5", "0.5", 0.5),
+    "integer": ("1", "1", 1),
+    "switch": ("true", "yes", True),
+    "file": ("'a b.json'", "a b.json", "a b.json"),
+    "size": ("'64x48'", "64x48", (64, 48)),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
+def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
+    in_file, in_variable, value = EACH[option.kind]
+    if option.choices:
+        value = option.parse(option.choices[-1])
+        in_file, in_variable = repr(value), str(value)
+    section = f"[{option.section}]\n" if option.section else ""
+    path = write(tmp_path, f"{section}{option.name} = {in_file}\n")
+    assert option.section in SECTIONS
+    for values, origins in (read_file(path), read_environment({option.variable: in_variable})):
+        assert str(values[option.key]) == str(value)
+        assert list(origins) == [option.key]
+        if option.key not in {"budget.hot_c", "detector.side", "detector.scale_factor"}:
+            assert str(values_of(build(values, origins))[option.key]) == str(value)
+
+
+def test_every_setting_is_an_option():
+    reached = {option.attribute for option in OPTIONS}
+    settings = Settings()
+    for name, value in vars(settings).items():
+        names = {f"{name}.{inner}" for inner in vars(value)} if hasattr(value, "__dict__") else {name}
+        if name in {"emotion_model", "gender_model", "cascade", "annotate"}:
+            names = {name}
+        assert names <= reached, names - reached
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("serch_s = 1", "no setting 'serch_s'; did you mean 'follow.search_s'?"),
+        ("[follow]\nserch_s = 1", "no setting 'follow.serch_s'; did you mean 'follow.search_s'?"),
+        ("search_s = 1", "no setting 'search_s'; did you mean 'follow.search_s'?"),
+        ("[folow]\nsearch_s = 1", "no setting 'folow'"),
+        ("zzz = 1", "no setting 'zzz'; known are source, output"),
+        ("[follow]\nsearch_s = '1'", "follow.search_s = '1': expected a number"),
+        ("[follow]\nlooks = 1.5", "follow.looks = 1.5: expected a whole number"),
+        ("[follow]\nlooks = true", "follow.looks = True: expected a whole number"),
+        ("[follow]\nlooks = [1]", "follow.looks = [1]: expected a whole number"),
+        ("[follow]\nsearch_s = -1", "search_s -1.0: must be 0 to 3600 seconds (settings are from"),
+        ("[follow]\nsearch_s = nan", "search_s nan: must be 0 to 3600 seconds"),
+        ("fast = 1", "fast = 1: expected true or false"),
+        ("output = 'xml'", "output = 'xml': expected one of console, jsonl"),
+        ("[picture]\nsize = '640'", "picture.size = '640': expected WIDTHxHEIGHT"),
+        ("[picture]\nsize = 640", 'picture.size = 640: expected a size in quotes, such as "640x480"'),
+        ("[picture]\nrotate = 45", "picture.rotate = '45': expected one of 0, 90, 180, 270"),
+        ("[models]\nemotion = ''", "models.emotion = an empty text: expected a file's name"),
+        ('source = "a\\u0000b"', "expected no NUL character"),
+        ("source = demo", "no TOML: "),
+        (f"[follow]\nlooks = {'9' * 5000}", "no TOML: "),
+    ],
+)
+def test_what_a_file_must_not_hold(tmp_path, text, said):
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        settings_of(arguments("--config", path), {})
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("EMOTINY_SEARCH_S", "1", "no setting EMOTINY_SEARCH_S; did you mean 'EMOTINY_FOLLOW_SEARCH_S'?"),
+        ("EMOTINY_FOLLOW_LOOKS", "many", "EMOTINY_FOLLOW_LOOKS 'many': expected a whole number"),
+        ("EMOTINY_FAST", "maybe", "EMOTINY_FAST 'maybe': expected true or false"),
+        ("EMOTINY_THREADS", "0", "no setting EMOTINY_THREADS"),
+        (
+            "EMOTINY_MODELS_THREADS",
+            "0",
+            "threads 0: must be 1 to 64 (settings are from EMOTINY_MODELS_THREADS)",
+        ),
+    ],
+)
+def test_what_a_variable_must_not_be(name, text, said):
+    with pytest.raises(ConfigError) as caught:
+        settings_of(arguments(), {name: text})
+    assert said in str(caught.value)
+
+
+def test_other_programs_variables_are_theirs():
+    environment = {"EMOTINY_RUNTIME": "litert", "EMOTINY_DATA": "x", "EMOTINYX": "y", "PATH": "/bin"}
+    assert settings_of(arguments(), environment) == Settings()
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"a = 1\n" * 200_000, None], ids=["latin", "large", "folder"])
+def test_a_file_that_is_none(tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.mkdir() if text is None else path.write_bytes(text)
+    with pytest.raises(ConfigError, match=r"config.toml: (no UTF-8|larger than 1 MB|no such file)"):
+        settings_of(arguments("--config", path), {})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path):
+    path = write(tmp_path, "")
+    path.chmod(0)
+    with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
+        settings_of(arguments("--config", path), {})
+
+
+def test_config_prints_what_holds_and_where_it_is_from(tmp_path, capsys):
+    path = write(tmp_path, "source = 'demo'\n")
+    assert main(["config", "--config", str(path), "--max-fps", "5"]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert f'source = "demo"  # {path}' in lines
+    assert "max_fps = 5.0  # --max-fps" in lines
+    assert "search_s = 0.65  # default" in lines
+    assert "#size = default" in lines
+    again = write(tmp_path, out, "again.toml")
+    assert settings_of(arguments("--config", again), {}) == settings_of(
+        arguments("--config", path, "--max-fps", "5"), {}
+    )
+
+
+def test_config_writes_a_file_that_changes_nothing_and_overwrites_none(tmp_path, capsys):
+    path = tmp_path / "new.toml"
+    assert main(["config", "--write", str(path)]) == 0
+    text = path.read_text()
+    assert settings_of(arguments("--config", path), {}) == Settings()
+    # Without the marks it says the defaults.
+    bare = "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") and not line.endswith("=") else line
+        for line in text.splitlines()
+    )
+    assert settings_of(arguments("--config", write(tmp_path, bare, "bare.toml")), {}) == Settings()
+    assert tomllib.loads(bare)["follow"]["search_s"] == pytest.approx(0.65)
+    assert main(["config", "--write", str(path)]) == 4
+    assert "cannot write" in capsys.readouterr().err
+    assert path.read_text() == text
+
+
+def test_a_path_with_strange_characters_survives(tmp_path, capsys):
+    strange = 'a "b" \\ c\té.json'
+    assert main(["config", "--emotion-model", strange]) == 0
+    path = write(tmp_path, capsys.readouterr().out)
+    assert str(settings_of(arguments("--config", path), {}).emotion_model) == strange
+
+
+@st.composite
+def nearly_a_file(draw):
+    """A file of settings with values of all kinds, and some damage."""
+    lines = []
+    for section in draw(st.lists(st.sampled_from([*SECTIONS, "mqtt"]), max_size=4)):
+        lines += [f"[{section}]"] if section else []
+        names = [option.name for option in OPTIONS if option.section == section] or ["x"]
+        for name in draw(st.lists(st.sampled_from(names), max_size=4)):
+            value = draw(
+                st.one_of(
+                    st.integers(),
+                    st.floats().map(str),
+                    st.text(max_size=8).map(repr),
+                    st.sampled_from(
+                        ["true", "'640x480'", "'1x1'", "[]", "{a = 1}", "1979-05-27", "'x' 1", ""]
+                    ),
+                )
+            )
+            lines.append(f"{name} = {value}")
+    text = "\n".join(lines)
+    for _ in range(draw(st.integers(0, 2))):
+        place = draw(st.integers(0, len(text)))
+        text = text[:place] + draw(st.text(max_size=3)) + text[place + draw(st.integers(0, 2)) :]
+    return text.encode("utf-8", "surrogatepass")
+
+
+@given(st.one_of(nearly_a_file(), st.binary(max_size=200)))
+@fuzzing(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_whatever_a_file_holds_it_is_settings_or_one_line(tmp_path, capsys, content):
+    path = tmp_path / "fuzzed.toml"
+    path.write_bytes(content)
+    code = main(["config", "--config", str(path)])
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "") or (code == 2 and err.count("\n") == 1 and out == ""), (code, err)
+
+
+def test_numbers_of_all_kinds(tmp_path):
+    path = write(tmp_path, "[budget]\nmax_fps = 7\n[detector]\nscale_factor = 1.1e0\n")
+    settings = settings_of(arguments("--config", path), {})
+    assert settings.budget.max_fps == 7
+    assert math.isclose(settings.detector.scale_factor, 1.1)
