@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edge.config import Settings
     from edge.labels import Task
     from edge.loop import Stages
+    from edge.mqtt.settings import MqttSettings
+    from edge.sinks import Sink
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +98,7 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
     from edge.loop import Stages
     from edge.meter import Meter
     from edge.readings import Readings
-    from edge.sinks import ConsoleSink, JsonLinesSink, Sink
+    from edge.sinks import ConsoleSink, JsonLinesSink
     from edge.source import open_source
     from edge.tracks import Follower
 
@@ -110,10 +112,22 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
     reader = FaceReader(network(settings.emotion_model, "emotion"), network(settings.gender_model, "gender"))
     follower = Follower(HaarDetector(settings.detector, settings.cascade), settings.follow)
     readings = Readings(reader, settings.read, settings.steady)
+    reading = Event()
+    reading.set()
+    if settings.mqtt.host:
+        sinks.append(_open_mqtt(settings.mqtt, reading))
     for sink in sinks:
         stack.callback(sink.close)
     camera = stack.enter_context(open_source(settings.source, settings.picture, fast=settings.fast))
-    return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks)
+    return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading)
+
+
+def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
+    try:
+        from edge.mqtt.sink import MqttSink
+    except ImportError as error:
+        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
+    return MqttSink(settings, lambda on: reading.set() if on else reading.clear())
 
 
 def _show_config(arguments: argparse.Namespace) -> None:

@@ -15,9 +15,10 @@ from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
+from edge.mqtt.settings import MqttSettings
 from edge.options import OPTIONS, SECTIONS, Option, size_argument
 from edge.readings import ReadSettings
-from edge.settings_file import Given, find_file, read_environment, read_file
+from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
 from edge.steady import SteadySettings
 from edge.tracks import FollowSettings
 
@@ -42,6 +43,7 @@ class Settings:
         read: how often they are read.
         steady: how readings become labels.
         budget: how much the loop may work.
+        mqtt: the broker that is told.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
         output: what standard output shows.
@@ -61,6 +63,7 @@ class Settings:
     read: ReadSettings = field(default_factory=ReadSettings)
     steady: SteadySettings = field(default_factory=SteadySettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
     fast: bool = False
     max_frames: int | None = None
     output: Literal["console", "jsonl"] = "console"
@@ -127,7 +130,13 @@ def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Giv
     origins = {option.key: option.flag for option in OPTIONS if option.key in given}
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
-    for layer in (read_file(path) if path else ({}, {}), read_environment(environment), (given, origins)):
+    layers = (
+        read_file(path) if path else ({}, {}),
+        read_credentials(environment),
+        read_environment(environment),
+        (given, origins),
+    )
+    for layer in layers:
         values |= layer[0]
         places |= layer[1]
     return values, places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 from edge.budget import Budget
@@ -14,6 +14,12 @@ from edge.readings import Readings
 from edge.sinks import Sink
 from edge.tracks import Follower
 from edge.types import Detection, Face, Frame, Report
+
+
+def _always() -> Event:
+    event = Event()
+    event.set()
+    return event
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Stages:
     meter: Meter
     budget: Budget
     sinks: Sequence[Sink]
+    # Set while faces are to be read; whoever is told from outside may clear it.
+    reading: Event = field(default_factory=_always)
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
     for frame in camera:
         if stop.is_set():
             break
-        if frame is None:
+        if frame is None or not stages.reading.is_set():
             continue
         faces = process(frame, stages).faces
         frames += 1

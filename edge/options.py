@@ -27,6 +27,7 @@ class Option:
         flag: on the command line; empty where it must not lie in a shell's history.
         choices: all values that it can have; empty for any.
         metavar: stands for the value in the help.
+        secret: is never printed.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Option:
     flag: str
     choices: tuple[str, ...] = ()
     metavar: str = "N"
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -377,6 +379,144 @@ OPTIONS: tuple[Option, ...] = (
         "degrees Celsius from which on the loop works less",
         "--hot",
     ),
+    Option(
+        "mqtt.host",
+        "mqtt.host",
+        "text",
+        "the broker's name or address; without one nothing is sent",
+        "--mqtt-host",
+        metavar="HOST",
+    ),
+    Option(
+        "mqtt.port",
+        "mqtt.port",
+        "integer",
+        "0 for 1883, or 8883 with TLS",
+        "--mqtt-port",
+    ),
+    Option(
+        "mqtt.device",
+        "mqtt.device",
+        "text",
+        "what this device is called, in topics too (the machine's name)",
+        "--mqtt-device",
+        metavar="NAME",
+    ),
+    Option(
+        "mqtt.base",
+        "mqtt.base",
+        "text",
+        "first part of all topics",
+        "--mqtt-base",
+        metavar="NAME",
+    ),
+    Option(
+        "mqtt.username",
+        "mqtt.username",
+        "text",
+        "for the broker",
+        "--mqtt-username",
+        metavar="NAME",
+    ),
+    Option(
+        "mqtt.password",
+        "mqtt.password",
+        "text",
+        "for the broker; better in password_file or as a systemd credential mqtt_password",
+        "",
+        secret=True,
+    ),
+    Option(
+        "mqtt.password_file",
+        "mqtt.password_file",
+        "file",
+        "a file whose first line is the password",
+        "--mqtt-password-file",
+        metavar="FILE",
+    ),
+    Option(
+        "mqtt.tls",
+        "mqtt.tls",
+        "switch",
+        "encrypt, and check the broker's certificate",
+        "--mqtt-tls",
+    ),
+    Option(
+        "mqtt.ca",
+        "mqtt.ca",
+        "file",
+        "PEM file of authorities to trust instead of the system's",
+        "--mqtt-ca",
+        metavar="FILE",
+    ),
+    Option(
+        "mqtt.certificate",
+        "mqtt.certificate",
+        "file",
+        "PEM file by which the broker knows this device",
+        "--mqtt-certificate",
+        metavar="FILE",
+    ),
+    Option(
+        "mqtt.key",
+        "mqtt.key",
+        "file",
+        "PEM file of its key",
+        "--mqtt-key",
+        metavar="FILE",
+    ),
+    Option(
+        "mqtt.version",
+        "mqtt.version",
+        "text",
+        "of the protocol",
+        "--mqtt-version",
+        ("5", "3.1.1"),
+    ),
+    Option(
+        "mqtt.transport",
+        "mqtt.transport",
+        "text",
+        "of the connection",
+        "--mqtt-transport",
+        ("tcp", "websockets"),
+    ),
+    Option(
+        "mqtt.discovery",
+        "mqtt.discovery",
+        "text",
+        "first part of Home Assistant's discovery topics; empty announces nothing",
+        "--mqtt-discovery",
+        metavar="NAME",
+    ),
+    Option(
+        "mqtt.keepalive_s",
+        "mqtt.keepalive_s",
+        "integer",
+        "seconds of silence after which the other side is taken for gone",
+        "--mqtt-keepalive",
+    ),
+    Option(
+        "mqtt.heartbeat_s",
+        "mqtt.heartbeat_s",
+        "number",
+        "seconds after which a state is repeated that does not change",
+        "--mqtt-heartbeat",
+    ),
+    Option(
+        "mqtt.interval_s",
+        "mqtt.interval_s",
+        "number",
+        "seconds between two messages of one kind at least",
+        "--mqtt-interval",
+    ),
+    Option(
+        "mqtt.queue",
+        "mqtt.queue",
+        "integer",
+        "messages that wait while the broker is away",
+        "--mqtt-queue",
+    ),
 )
 SECTIONS = {
     "": "",
@@ -387,4 +527,5 @@ SECTIONS = {
     "read": "how often they are read",
     "labels": "how readings become labels",
     "budget": "how much the loop may work",
+    "mqtt": "reports to a broker",
 }

@@ -98,6 +98,27 @@ def read_environment(environment: Mapping[str, str]) -> Given:
     return values, origins
 
 
+def read_credentials(environment: Mapping[str, str]) -> Given:
+    """What systemd hands over as credentials, in files that only this service can read.
+
+    Raises:
+        ConfigError: one is there and cannot be read.
+    """
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for option in (each for each in OPTIONS if each.secret and folder):
+        path = Path(folder or "") / option.key.replace(".", "_")
+        if not path.exists():
+            continue
+        try:
+            values[option.key] = option.parse(path.read_text(encoding="utf-8").rstrip("\n"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"credential {path}: cannot be read: {error}") from error
+        origins[option.key] = str(path)
+    return values, origins
+
+
 def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> Iterator[str]:
     """Lines of a file that gives these values.
 
@@ -111,7 +132,7 @@ def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = Non
             yield ""
             yield f"[{section}]  # {meaning}"
         for option in (each for each in OPTIONS if each.section == section):
-            value = values[option.key]
+            value = "********" if option.secret and values[option.key] else values[option.key]
             line = f"{option.name} = {_toml(value)}" if value is not None else f"{option.name} ="
             if origins is None:
                 yield f"# {option.text}" + (f": {', '.join(option.choices)}" if option.choices else "")

@@ -19,7 +19,7 @@ def requirements(extra=None):
 
 def test_the_base_install_is_what_a_device_needs_and_no_more():
     names = {line.split(">")[0].split("<")[0].split("=")[0].split(";")[0].strip() for line in requirements()}
-    assert names == {"numpy", "opencv-python-headless", "ai-edge-litert", "ml_dtypes", "tomli"}
+    assert names == {"numpy", "opencv-python-headless", "ai-edge-litert", "ml_dtypes", "paho-mqtt", "tomli"}
 
 
 @pytest.mark.network

@@ -1,0 +1,349 @@
+"""Reports on a real broker, heard by somebody who knows nothing of the package."""
+
+import json
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.mqtt.settings import MqttSettings
+from edge.mqtt.sink import MqttSink
+from edge.types import Box
+from tests.edge.broker import MOSQUITTO, Broker, Listener, free_port
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
+
+NEAR = Box(100, 60, 80, 80)
+
+
+@pytest.fixture
+def broker(tmp_path):
+    broker = Broker(tmp_path)
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def listener(broker):
+    listener = Listener(broker.port)
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def sink_on():
+    """Makes sinks, and closes them."""
+    made = []
+
+    def make(port, **more):
+        settings = {"host": "127.0.0.1", "port": port, "device": "kitchen", "interval_s": 0.0, **more}
+        switch = settings.pop("switch", lambda on: None)
+        made.append(MqttSink(MqttSettings(**settings), switch))
+        return made[-1]
+
+    yield make
+    for sink in made:
+        sink.close()
+
+
+def told(message):
+    return json.loads(message.payload)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_every_topic_with_its_retained_flag(broker, listener, sink_on, frame_and_report, version):
+    sink = sink_on(broker.port, version=version)
+    listener.topic("emotiny/kitchen/status", "online")
+    sink.send(*frame_and_report(1, NEAR))
+    state = listener.wait(lambda m: m.topic == "emotiny/kitchen/state" and told(m)["faces"] == 1)
+    assert told(state) == {"v": 1, "faces": 1, "presence": "ON", "emotion": "happy", "gender": "female"}
+    faces = told(listener.topic("emotiny/kitchen/faces"))
+    assert faces["v"] == 1
+    assert faces["faces"][0]["box"] == [100, 60, 80, 80]
+    event = told(listener.topic("emotiny/kitchen/event"))
+    assert event == {
+        "v": 1,
+        "event": "appeared",
+        "id": 1,
+        "for_s": 0.0,
+        "emotion": "happy",
+        "gender": "female",
+    }
+    stats = told(listener.topic("emotiny/kitchen/stats"))
+    assert {"fps", "dropped", "temperature", "throttled", "unsent", "lost"} <= stats.keys()
+    listener.topic("emotiny/kitchen/camera", "online")
+    listener.topic("emotiny/kitchen/enabled/state", "ON")
+    later = Listener(broker.port)
+    time.sleep(0.5)
+    kept = {message.topic: message for message in later.heard}
+    later.close()
+    assert kept.keys() == {
+        *(f"emotiny/kitchen/{name}" for name in ("status", "camera", "state", "enabled/state")),
+        "homeassistant/device/emotiny_kitchen/config",
+    }
+    assert all(message.retain and message.qos == 1 for message in kept.values())
+
+
+def test_closing_says_goodbye(broker, listener, sink_on, frame_and_report):
+    sink = sink_on(broker.port)
+    listener.topic("emotiny/kitchen/status", "online")
+    sink.send(*frame_and_report(1, NEAR))
+    sink.close()
+    listener.topic("emotiny/kitchen/status", "offline")
+    listener.topic("emotiny/kitchen/camera", "offline")
+    assert told(listener.wait(lambda m: m.topic.endswith("/event") and told(m)["event"] == "left"))["id"] == 1
+    assert (
+        told([m for m in listener.heard if m.topic.endswith("/state") and b"faces" in m.payload][-1])["faces"]
+        == 0
+    )
+
+
+def test_reading_is_switched_off_and_on_and_nonsense_is_refused(broker, listener, sink_on, caplog):
+    asked: list[bool] = []
+    sink_on(broker.port, switch=asked.append)
+    listener.topic("emotiny/kitchen/status", "online")
+    time.sleep(0.3)
+    for payload in (b"off", b"", b"OFF\n", b"ON" * 100_000, b"\xff\x00", b"OFF"):
+        listener.client.publish("emotiny/kitchen/enabled/set", payload, 1)
+    listener.topic("emotiny/kitchen/enabled/state", "OFF")
+    assert asked == [False]
+    assert sum("expected ON or OFF" in record.getMessage() for record in caplog.records) == 5
+    assert max(len(record.getMessage()) for record in caplog.records) < 200
+    listener.forget()
+    listener.client.publish("emotiny/kitchen/enabled/set", b"ON", 1)
+    listener.topic("emotiny/kitchen/enabled/state", "ON")
+    assert asked == [False, True]
+
+
+def test_home_assistant_s_birth_is_answered(broker, listener, sink_on):
+    sink_on(broker.port)
+    config = listener.topic("homeassistant/device/emotiny_kitchen/config")
+    payload = told(config)
+    assert payload["dev"]["ids"] == ["emotiny_kitchen"]
+    assert {part["p"] for part in payload["cmps"].values()} == {"sensor", "binary_sensor", "switch"}
+    listener.forget()
+    listener.client.publish("homeassistant/status", "online", 1)
+    listener.topic("homeassistant/device/emotiny_kitchen/config")
+
+
+def test_the_broker_is_killed_and_comes_back(broker, sink_on, frame_and_report, caplog):
+    sink = sink_on(broker.port, queue=50)
+    first = Listener(broker.port)
+    first.topic("emotiny/kitchen/status", "online")
+    first.close()
+    broker.kill()
+    begun_s = time.monotonic()
+    for number in range(400):
+        # Boxes come and go, so that there is something to say each time.
+        sink.send(*frame_and_report(number, *([NEAR] if number % 2 else [])))
+    assert time.monotonic() - begun_s < 5  # nobody waited for the broker
+    assert sink.dropped > 100
+    broker.start()
+    again = Listener(broker.port)
+    began_s = time.monotonic()
+    again.topic("emotiny/kitchen/status", "online")
+    for name in ("camera", "state", "enabled/state"):
+        again.topic(f"emotiny/kitchen/{name}")
+    again.topic("homeassistant/device/emotiny_kitchen/config")
+    took_s = time.monotonic() - began_s
+    print(f"back after {took_s:.1f} s, {sink.dropped} messages dropped")
+    again.close()
+    assert any("connection lost" in record.getMessage() for record in caplog.records)
+
+
+def test_a_broker_that_is_absent_at_start_is_found_later(tmp_path, sink_on, frame_and_report):
+    port = free_port()
+    sink = sink_on(port)
+    sink.send(*frame_and_report(1, NEAR))
+    broker = Broker(tmp_path, port=port)
+    listener = Listener(port)
+    listener.topic("emotiny/kitchen/status", "online")
+    listener.close()
+    sink.close()
+    broker.kill()
+
+
+def test_the_last_will_after_sigkill(broker, listener, models):
+    command = [
+        *(sys.executable, "-m", "edge", "run", "--source", "demo", "--mqtt-host", "127.0.0.1"),
+        *("--mqtt-port", str(broker.port), "--mqtt-device", "hall", "--log-level", "error"),
+        *("--emotion-model", str(models / "tiny_emotion.json")),
+        *("--gender-model", str(models / "tiny_gender.json")),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        listener.topic("emotiny/hall/status", "online")
+        listener.topic("emotiny/hall/camera", "online")
+        assert told(listener.wait(lambda m: m.topic == "emotiny/hall/state" and told(m)["faces"] > 0))
+        process.send_signal(signal.SIGKILL)
+        listener.topic("emotiny/hall/status", "offline")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """A broker with passwords and an access list: kitchen may say what is its own, and no more."""
+    passwords = tmp_path / "passwords"
+    passwords.touch()
+    tool = shutil.which("mosquitto_passwd") or "mosquitto_passwd"
+    for name in ("kitchen", "ear"):
+        subprocess.run([tool, "-b", str(passwords), name, f"secret of {name}"], check=True)
+    access = tmp_path / "access"
+    access.write_text(
+        "user ear\ntopic read #\n\n"
+        "user kitchen\ntopic readwrite emotiny/kitchen/#\ntopic write homeassistant/device/#\n"
+    )
+    broker = Broker(tmp_path, f"password_file {passwords}", f"acl_file {access}")
+    yield broker
+    broker.kill()
+
+
+def test_a_password_from_a_file_and_an_access_list(locked, tmp_path, sink_on, frame_and_report):
+    secret = tmp_path / "secret"
+    secret.write_text("secret of kitchen\n")
+    listener = Listener(locked.port, login=("ear", "secret of ear"))
+    sink = sink_on(locked.port, username="kitchen", password_file=secret)
+    listener.topic("emotiny/kitchen/status", "online")
+    sink.send(*frame_and_report(1, NEAR))
+    listener.wait(lambda m: m.topic == "emotiny/kitchen/state" and told(m)["faces"] == 1)
+    listener.close()
+
+
+def test_a_wrong_password_is_said_once_and_never_printed(locked, sink_on, caplog):
+    sink_on(locked.port, username="kitchen", password="wrong but private")
+    until_s = time.monotonic() + 10
+    while not caplog.records and time.monotonic() < until_s:
+        time.sleep(0.05)
+    time.sleep(3)
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(said) == 1
+    assert "refuses: Not authorized" in said[0]
+    assert "private" not in caplog.text
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """An authority, and keys that it signed for the broker and for a device."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl")
+    new = ("-newkey", "rsa:2048", "-nodes")
+    openssl(
+        "req",
+        "-x509",
+        *new,
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test authority",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+    )
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+    for name in ("server", "device"):
+        openssl("req", *new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+        openssl("x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.crt")
+    openssl(
+        "req", "-x509", *new, "-days", "2", "-subj", "/CN=nobody", "-keyout", "other.key", "-out", "other.crt"
+    )
+    return folder
+
+
+@pytest.fixture
+def encrypted(authority, tmp_path):
+    files = (
+        f"{name} {authority / file}"
+        for name, file in (("cafile", "ca.crt"), ("certfile", "server.crt"), ("keyfile", "server.key"))
+    )
+    broker = Broker(
+        tmp_path, *files, "require_certificate true", "use_identity_as_username true", "allow_anonymous true"
+    )
+    yield broker
+    broker.kill()
+
+
+def test_tls_with_a_certificate_of_the_device(encrypted, authority, sink_on, frame_and_report):
+    own = {
+        "ca_certs": str(authority / "ca.crt"),
+        "certfile": str(authority / "device.crt"),
+        "keyfile": str(authority / "device.key"),
+    }
+    listener = Listener(encrypted.port, tls=own)
+    sink = sink_on(
+        encrypted.port,
+        host="localhost",
+        tls=True,
+        ca=authority / "ca.crt",
+        certificate=authority / "device.crt",
+        key=authority / "device.key",
+    )
+    listener.topic("emotiny/kitchen/status", "online")
+    sink.send(*frame_and_report(1, NEAR))
+    listener.topic("emotiny/kitchen/event")
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"device": "a/b"}, "mqtt device 'a/b': expected letters, digits, _ and -"),
+        ({"device": "#"}, "mqtt device '#'"),
+        ({"device": "{{ states }}"}, "mqtt device"),
+        ({"base": ""}, "mqtt base ''"),
+        ({"host": "a b"}, "mqtt host 'a b'"),
+        ({"port": 70000}, "mqtt port 70000: must be 0 to 65535"),
+        ({"queue": 0}, "mqtt queue 0"),
+        ({"ca": __file__}, "of use with TLS only"),
+        ({"tls": True, "certificate": __file__}, "expected both or neither"),
+        ({"password": "x", "password_file": __file__}, "expected one of them"),
+    ],
+)
+def test_what_cannot_be(more, said):
+    from pathlib import Path
+
+    paths = {
+        name: Path(value) for name, value in more.items() if name in {"ca", "certificate", "password_file"}
+    }
+    with pytest.raises(ConfigError) as caught:
+        MqttSettings(**(more | paths))
+    assert said in str(caught.value)
+
+
+def test_a_certificate_that_is_none(tmp_path):
+    nonsense = tmp_path / "ca.pem"
+    nonsense.write_text("nothing")
+    with pytest.raises(ConfigError, match="mqtt certificates"):
+        MqttSink(MqttSettings(host="localhost", tls=True, ca=nonsense))
+
+
+def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys, monkeypatch):
+    from edge.__main__ import main
+    from edge.config import parser, settings_of
+
+    (tmp_path / "mqtt_password").write_text("only for us\n")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path), "HOME": str(tmp_path)}
+    assert settings_of(parser().parse_args(["run"]), environment).mqtt.secret() == "only for us"
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert 'password = "********"  # ' in out
+    assert "only for us" not in out
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    assert "--mqtt-password-file FILE" in (said := capsys.readouterr().out)
+    assert "--mqtt-password " not in said
