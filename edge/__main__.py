@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from edge.camera import Camera
     from edge.config import Settings
     from edge.labels import Task
     from edge.loop import Stages
@@ -78,7 +80,8 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
     )
     cv2.setNumThreads(settings.detect_threads)
     with ExitStack() as stack:
-        stages = _open(settings, stack)
+        # Whoever checks wants to hear what is wrong, not to wait until it is right.
+        stages = _open(replace(settings, patient=settings.patient and arguments.command == "run"), stack)
         if arguments.command == "check":
             _check(stages, stop)
             return 0
@@ -97,6 +100,8 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
     from edge.faces import HaarDetector
     from edge.loop import Stages
     from edge.meter import Meter
+    from edge.notify import open_notify
+    from edge.patience import PatientCamera
     from edge.readings import Readings
     from edge.sinks import ConsoleSink, JsonLinesSink
     from edge.source import open_source
@@ -118,7 +123,17 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
         sinks.append(_open_mqtt(settings.mqtt, reading))
     for sink in sinks:
         stack.callback(sink.close)
-    camera = stack.enter_context(open_source(settings.source, settings.picture, fast=settings.fast))
+    notify = open_notify(os.environ)
+    if notify is not None:
+        sinks.append(notify)
+        stack.callback(notify.close)
+
+    def open_camera() -> Camera:
+        return open_source(settings.source, settings.picture, fast=settings.fast)
+
+    camera = stack.enter_context(
+        PatientCamera(settings.source, open_camera) if settings.patient else open_camera()
+    )
     return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading)
 
 

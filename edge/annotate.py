@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, OutputError
-from edge.sinks import Sink, refuse_closed
+from edge.sinks import Patient, Sink, refuse_closed
 from edge.types import Box, Face, Frame, Gray, Report
 
 _FOURCC = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -102,7 +102,7 @@ def _place(box: Box, label_wh: tuple[int, int], taken: list[Box], frame_hw: tupl
     return min(places, key=lambda place: sum(place.iou(other) for other in taken))
 
 
-class PictureSink:
+class PictureSink(Patient):
     """Writes the last processed frame as a .png."""
 
     def __init__(self, path: Path) -> None:
@@ -136,7 +136,7 @@ class PictureSink:
         _publish(part, self._path)
 
 
-class VideoSink:
+class VideoSink(Patient):
     """Writes all processed frames as a video at the pace of the first ones, in the size of the first one."""
 
     def __init__(self, path: Path) -> None:

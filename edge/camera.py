@@ -26,10 +26,12 @@ class Camera(Protocol):
     Attributes:
         name: what a person calls it, for messages.
         stills: whether its pictures have nothing to do with one another.
+        gone: whether it delivers nothing for now and is tried again.
     """
 
     name: str
     stills: bool
+    gone: bool
 
     @property
     def captured(self) -> int:

@@ -44,6 +44,7 @@ class Settings:
         steady: how readings become labels.
         budget: how much the loop may work.
         mqtt: the broker that is told.
+        patient: whether a camera that is absent or goes is tried again for ever instead of ending the run.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
         output: what standard output shows.
@@ -64,6 +65,7 @@ class Settings:
     steady: SteadySettings = field(default_factory=SteadySettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
+    patient: bool = False
     fast: bool = False
     max_frames: int | None = None
     output: Literal["console", "jsonl"] = "console"

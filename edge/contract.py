@@ -18,8 +18,9 @@ from edge.labels import LABELS, TASKS, Task
 from edge.preprocess import Framing
 
 FORMAT = 1
-# Beside the package, in a source tree as in an installed wheel.
-MODELS_FOLDER = Path(__file__).resolve().parent.parent / "models"
+_HERE = Path(__file__).resolve().parent
+# In an installed wheel it lies within the package, in a source tree beside it.
+MODELS_FOLDER = _HERE / "models" if (_HERE / "models").is_dir() else _HERE.parent / "models"
 
 Integer8 = Literal["uint8", "int8"]
 OutputKind = Literal["logits", "scores"]

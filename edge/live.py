@@ -66,6 +66,7 @@ class LiveCamera:
         """
         self.name = name
         self.stills = False
+        self.gone = False
         self._open_grabber = open_grabber
         self._settings = settings
         self._first_s = first_s

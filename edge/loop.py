@@ -11,7 +11,7 @@ from edge.budget import Budget
 from edge.camera import Camera
 from edge.meter import Meter
 from edge.readings import Readings
-from edge.sinks import Sink
+from edge.sinks import Sink, Waiting
 from edge.tracks import Follower
 from edge.types import Detection, Face, Frame, Report
 
@@ -89,6 +89,9 @@ def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
         if stop.is_set():
             break
         if frame is None or not stages.reading.is_set():
+            why: Waiting = "gone" if camera.gone else "tick" if frame is None else "off"
+            for sink in stages.sinks:
+                sink.wait(why)
             continue
         faces = process(frame, stages).faces
         frames += 1

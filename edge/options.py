@@ -178,6 +178,13 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
     ),
     Option("max_frames", "max_frames", "integer", "stop after N processed frames", "--max-frames"),
+    Option(
+        "patient",
+        "patient",
+        "switch",
+        "try a camera that is absent, or goes, again for ever; for services",
+        "--patient",
+    ),
     Option("fast", "fast", "switch", "play a recording as fast as it goes, not as it was recorded", "--fast"),
     Option(
         "log_level",

@@ -34,6 +34,7 @@ class Recording:
         """
         self.name = name
         self.stills = stills
+        self.gone = False
         self._pictures = pictures
         self._settings = settings
         self._fast = fast

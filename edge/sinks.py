@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 from edge.errors import OutputError
 from edge.types import Face, Frame, Reading, Report, Scores
@@ -18,6 +18,10 @@ SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
 
 _REDRAW_S = 0.2
 _LINE_S = 1.0
+
+
+# No picture yet; the camera is gone and tried again; nobody is to be read for now.
+Waiting = Literal["tick", "gone", "off"]
 
 
 class Sink(Protocol):
@@ -35,11 +39,21 @@ class Sink(Protocol):
             BrokenPipeError: nobody reads what is written.
         """
 
+    def wait(self, why: Waiting) -> None:
+        """Is told, at least every tick, why there is nothing to send."""
+
     def close(self) -> None:
         """Finishes what was written; may be called again."""
 
 
-class MemorySink:
+class Patient:
+    """What sinks have that say nothing while there is nothing to say."""
+
+    def wait(self, why: Waiting) -> None:
+        """Does nothing."""
+
+
+class MemorySink(Patient):
     """Keeps the reports, in `reports`."""
 
     def __init__(self) -> None:
@@ -56,7 +70,7 @@ class MemorySink:
         self._closed = True
 
 
-class JsonLinesSink:
+class JsonLinesSink(Patient):
     """Writes one line of JSON per processed frame, at once; `python -m edge schema` describes it."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -91,7 +105,7 @@ class JsonLinesSink:
         self._closed = True
 
 
-class ConsoleSink:
+class ConsoleSink(Patient):
     """A view that a person can read: a block that is redrawn on a terminal, else a line about once a second.
 
     Args:

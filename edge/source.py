@@ -73,6 +73,7 @@ class AutoCamera:
         """
         self.name = "auto"
         self.stills = False
+        self.gone = False
         self._candidates = candidates
         self._open_fallback = open_fallback
         self._camera: Camera | None = None

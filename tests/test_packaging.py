@@ -1,8 +1,11 @@
-"""What a device installs, asked of the resolver itself for the boards' Pythons and processors."""
+"""What a device installs: the wheel, and what the resolver says for the boards' Pythons and processors."""
 
 import configparser
+import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,54 @@ def requirements(extra=None):
 def test_the_base_install_is_what_a_device_needs_and_no_more():
     names = {line.split(">")[0].split("<")[0].split("=")[0].split(";")[0].strip() for line in requirements()}
     assert names == {"numpy", "opencv-python-headless", "ai-edge-litert", "ml_dtypes", "paho-mqtt", "tomli"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The package's wheel, built from a copy: a build leaves folders behind."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tree = folder / "tree"
+    tree.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(SETUP.with_name(name), tree)
+    for name in ("edge", "models", "quantize", "train"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(SETUP.with_name(name), tree / name, ignore=ignored)
+    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", str(tree))
+    command = (sys.executable, "-m", "pip", *build)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    (built,) = folder.glob("emotiny-*.whl")
+    return built
+
+
+def test_the_wheel_holds_all_that_runs_and_nothing_of_the_tests(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tree = SETUP.parent
+    code = {
+        str(path.relative_to(tree))
+        for package in ("edge", "train", "quantize")
+        for path in (tree / package).rglob("*")
+        if path.is_file() and path.suffix not in {".pyc", ".so"}
+    }
+    models = {f"edge/models/{path.name}" for path in (tree / "models").glob("*.*") if path.is_file()}
+    assert len(models) >= 6
+    assert {name for name in names if ".dist-info/" not in name} == code | models
+
+
+def test_what_is_installed_reads_faces(wheel, tmp_path):
+    installed = tmp_path / "installed"
+    zipfile.ZipFile(wheel).extractall(installed)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "run", "--source", "demo", "--fast", "--max-frames", "3"],
+        cwd=installed,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 frames in" in done.stderr
 
 
 @pytest.mark.network

@@ -18,7 +18,7 @@ from edge.errors import ConfigError
 from edge.mqtt import messages
 from edge.mqtt.messages import Message, Reporter
 from edge.mqtt.settings import MqttSettings
-from edge.sinks import refuse_closed
+from edge.sinks import Waiting, refuse_closed
 from edge.types import Frame, Report
 
 logger = logging.getLogger(__name__)
@@ -82,10 +82,17 @@ class MqttSink:
             self._reporter.messages(report, now_s, {"unsent": len(self._waiting), "lost": self.dropped})
         )
 
-    def camera_gone(self) -> None:
+    def wait(self, why: Waiting) -> None:
+        """Says that the camera is gone, once."""
+        if why == "gone":
+            self._camera_gone()
+
+    def _camera_gone(self) -> None:
         """Says that there are no pictures, and so nobody."""
-        self._queue(self._reporter.goodbye(self._clock()))
-        self._queue([messages.camera(self._settings, messages.OFFLINE)], only_new=True)
+        offline = messages.camera(self._settings, messages.OFFLINE)
+        if self._kept.get(offline.topic) != offline:
+            self._queue(self._reporter.goodbye(self._clock()))
+            self._queue([offline])
 
     def switched(self, *, on: bool) -> None:
         """Says whether faces are read, and that nobody is seen where they are not."""
@@ -98,7 +105,7 @@ class MqttSink:
         if self._closed:
             return
         until_s = time.monotonic() + _CLOSE_S
-        self.camera_gone()
+        self._camera_gone()
         self._queue([messages.status(self._settings, messages.OFFLINE)])
         with self._changed:
             self._changed.wait_for(

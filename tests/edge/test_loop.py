@@ -118,3 +118,29 @@ def test_the_summary_reads_as_a_line(stages, happy):
     )
     assert "; apparent gender: " in line
     assert line.endswith(" 1")
+
+
+class Waiter(MemorySink):
+    """Remembers why it was told to wait, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.why = []
+
+    def wait(self, why):
+        self.why.append(why)
+
+
+def test_sinks_are_told_why_there_is_nothing(stages, happy):
+    waiter = Waiter()
+    parts = stages([happy, None, happy, happy], waiter)
+    run(parts, Event())
+    assert waiter.why == ["tick"]
+
+
+def test_nobody_is_read_while_reading_is_switched_off(stages, happy):
+    waiter = Waiter()
+    parts = stages([happy, happy], waiter)
+    parts.reading.clear()
+    assert run(parts, Event()).frames == 0
+    assert waiter.why == ["off", "off"]

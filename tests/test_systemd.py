@@ -1,0 +1,49 @@
+"""The units, as systemd's own tools see them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "systemd"
+UNITS = ("emotiny.service", "emotiny@.service")
+TOOL = shutil.which("systemd-analyze")
+
+pytestmark = pytest.mark.skipif(TOOL is None, reason="no systemd-analyze: apt-get install systemd")
+
+
+def analyze(*words):
+    return subprocess.run(
+        [str(TOOL), *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_clean(name, tmp_path):
+    # The command must be there; it is where the installation puts it, which is not here.
+    text = (FOLDER / name).read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true")
+    unit = tmp_path / name
+    unit.write_text(text)
+    done = analyze("verify", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_leaves_little_open(name, tmp_path):
+    unit = shutil.copy(FOLDER / name, tmp_path)
+    done = analyze("security", "--offline=true", "--threshold=20", unit)
+    assert done.returncode == 0, done.stdout
+    (level,) = re.findall(r"exposure level for .*: ([\d.]+)", done.stdout)
+    assert float(level) <= 2.0
+
+
+def test_the_template_is_the_unit_of_one_of_several():
+    lines = [
+        [line for line in (FOLDER / name).read_text().splitlines() if line and not line.startswith("#")]
+        for name in UNITS
+    ]
+    different = [(one, other) for one, other in zip(*lines, strict=True) if one != other]
+    assert [one.partition("=")[0] for one, _ in different] == ["Description", "ExecStart"]
+    assert all("%i" in other for _, other in different)
