@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -79,13 +78,10 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
         stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
     cv2.setNumThreads(settings.detect_threads)
+    if arguments.command == "check":
+        return _check(settings, stop)
     with ExitStack() as stack:
-        # Whoever checks wants to hear what is wrong, not to wait until it is right.
-        stages = _open(replace(settings, patient=settings.patient and arguments.command == "run"), stack)
-        if arguments.command == "check":
-            _check(stages, stop)
-            return 0
-        summary = run(stages, stop, settings.max_frames)
+        summary = run(_open(settings, stack), stop, settings.max_frames)
     print(f"emotiny: {summary}", file=sys.stderr)
     return 0
 
@@ -164,19 +160,16 @@ def _show_config(arguments: argparse.Namespace) -> None:
     write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
 
 
-def _check(stages: Stages, stop: Event) -> None:
-    """Says what was opened, one line each; the source is opened by its first picture."""
+def _check(settings: Settings, stop: Event) -> int:
+    """Says what was found, one line each; gives the exit code of the first thing that is wrong."""
+    from edge.doctor import examine
     from edge.sinks import write_now
 
-    for contract in stages.readings.contracts:
-        write_now(sys.stdout, f"{contract.task} model: {contract.name}, {contract.parameters} parameters\n")
-    write_now(sys.stdout, f"cascade: {stages.follower.name}\n")
-    for frame in stages.camera:
-        if frame is not None:
-            width, height = frame.gray.shape[::-1]
-            write_now(sys.stdout, f"source: {stages.camera.name}, {width}x{height}\n")
-        if frame is not None or stop.is_set():
-            break
+    code = 0
+    for finding in examine(settings, stop):
+        write_now(sys.stdout, f"{'wrong' if finding.error else 'ok':5}  {finding.name}: {finding.text}\n")
+        code = code or (finding.error.exit_code if finding.error else 0)
+    return code
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="run|check|config|bench|schema")
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
-        ("check", "open networks, cascade and source, say what was found, and exit"),
+        ("check", "look at all that a run needs, and say how to mend what is wrong"),
         ("config", "print the settings that hold, and where each is from"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import ssl
 import threading
 import time
 from collections import deque
@@ -12,10 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.errors import ConfigError
 from edge.mqtt import messages
+from edge.mqtt.client import make_client
 from edge.mqtt.messages import Message, Reporter
 from edge.mqtt.settings import MqttSettings
 from edge.sinks import Waiting, refuse_closed
@@ -118,27 +116,8 @@ class MqttSink:
         self._client.loop_stop()
 
     def _made(self) -> paho.Client:
-        settings = self._settings
-        five = settings.version == "5"
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"emotiny_{settings.device}",
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            transport=settings.transport,
-            **({} if five else {"clean_session": True}),
-        )
-        if settings.username:
-            client.username_pw_set(settings.username, settings.secret() or None)
-        if settings.tls:
-            try:
-                client.tls_set(
-                    ca_certs=str(settings.ca) if settings.ca else None,
-                    certfile=str(settings.certificate) if settings.certificate else None,
-                    keyfile=str(settings.key) if settings.key else None,
-                )
-            except (ssl.SSLError, OSError) as error:
-                raise ConfigError(f"mqtt certificates: {error}") from error
-        will = messages.status(settings, messages.OFFLINE)
+        client = make_client(self._settings)
+        will = messages.status(self._settings, messages.OFFLINE)
         client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.max_inflight_messages_set(_UNDERWAY)
         client.max_queued_messages_set(2 * _UNDERWAY)

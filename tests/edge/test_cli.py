@@ -124,10 +124,34 @@ def test_a_full_disk_is_exit_4(clip, options, command):
 def test_check_says_what_was_found(options, capsys):
     assert main(["check", "--source", "demo", *options]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "emotion model: tiny_emotion, 263 parameters"
-    assert lines[1] == "gender model: tiny_gender, 178 parameters"
-    assert lines[2].startswith("cascade: /")
-    assert re.fullmatch(r"source: .*demo.*, \d+x\d+", lines[3])
+    assert lines[0].startswith("ok     system: Python 3.")
+    assert lines[1].startswith("ok     numpy: numpy ")
+    assert "ok     emotion model: tiny_emotion, 263 parameters" in lines
+    assert "ok     gender model: tiny_gender, 178 parameters" in lines
+    assert any(line.startswith("ok     cascade: /") for line in lines)
+    assert any(
+        re.fullmatch(r"ok     source: demo, 640x480, 1\d\.\d pictures a second", line) for line in lines
+    )
+    assert "ok     broker: none is set; nothing is sent" in lines
+
+
+def test_check_goes_on_after_what_is_wrong(options, capsys):
+    arguments = [
+        "--source",
+        "/dev/video99",
+        "--cascade",
+        "none.xml",
+        "--mqtt-host",
+        "127.0.0.1",
+        "--mqtt-port",
+        "9",
+    ]
+    assert main(["check", *arguments, *options]) == 2  # of the first
+    lines = capsys.readouterr().out.splitlines()
+    wrong = {line.split()[1].rstrip(":"): line for line in lines if line.startswith("wrong")}
+    assert set(wrong) == {"cascade", "source", "broker"}
+    assert "127.0.0.1:9: does not answer" in wrong["broker"]
+    assert lines[-1].startswith("ok     board: ")
 
 
 def test_schema_is_printed(capsys):

@@ -347,3 +347,47 @@ def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys,
         main(["run", "--help"])
     assert "--mqtt-password-file FILE" in (said := capsys.readouterr().out)
     assert "--mqtt-password " not in said
+
+
+def found_by_check(settings):
+    from edge.config import Settings
+    from edge.doctor import _broker
+
+    return _broker(Settings(mqtt=settings))
+
+
+def test_check_knows_a_broker_that_takes_messages(broker):
+    found = found_by_check(MqttSettings(host="127.0.0.1", port=broker.port))
+    assert found == f"127.0.0.1:{broker.port}, MQTT 5: connects, and takes messages"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"username": "kitchen", "password": "wrong"}, "refuses: Not authorized; are mqtt.username"),
+        ({}, "refuses: Not authorized"),
+        (
+            {"username": "kitchen", "password": "secret of kitchen", "device": "hall"},
+            "Not authorized on emotiny/hall/check; let this user write emotiny/hall/#",
+        ),
+    ],
+)
+def test_check_says_what_a_broker_refuses(locked, more, said):
+    with pytest.raises(ConfigError) as caught:
+        found_by_check(
+            MqttSettings(**({"host": "127.0.0.1", "port": locked.port, "device": "kitchen"} | more))
+        )
+    assert said in str(caught.value)
+
+
+# Where the handshake fails paho leaves its socket to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_check_says_that_a_certificate_is_not_trusted(encrypted, authority):
+    other = MqttSettings(host="localhost", port=encrypted.port, tls=True, ca=authority / "other.crt")
+    with pytest.raises(ConfigError, match="certificate verify failed"):
+        found_by_check(other)
+
+
+def test_check_says_that_a_name_is_not_known():
+    with pytest.raises(ConfigError, match="its name is not known"):
+        found_by_check(MqttSettings(host="no-such-host.invalid"))
