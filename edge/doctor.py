@@ -84,7 +84,8 @@ def _numpy() -> str:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise MissingDependencyError(
             f"{found}: picamera2 cannot be imported ({last}); on Bookworm: "
-            "pip install 'numpy<2'; on Trixie: make the environment anew with python3 -m venv --system-site-packages"
+            "pip install 'numpy<2'; on Trixie: make the environment anew with python3 -m venv "
+            "--system-site-packages"
         )
     return found + (", picamera2" if done.returncode == 0 else "")
 

@@ -60,4 +60,5 @@ def probe(settings: MqttSettings, limit_s: float) -> str:
     finally:
         client.disconnect()
         client.loop_stop()
-    return f"{address}, MQTT {settings.version}{' with TLS' if settings.tls else ''}: connects, and takes messages"
+    encrypted = " with TLS" if settings.tls else ""
+    return f"{address}, MQTT {settings.version}{encrypted}: connects, and takes messages"
