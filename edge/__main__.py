@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from threading import Event
 from typing import TYPE_CHECKING
 
+from edge.control import Control
 from edge.errors import EdgeError, MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.camera import Camera
+    from edge.classifier import FaceReader
     from edge.config import Settings
+    from edge.faces import HaarDetector
     from edge.labels import Task
     from edge.loop import Stages
     from edge.mqtt.settings import MqttSettings
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code; errors are one line on standard error."""
     try:
-        with _stopped_by_signals() as stop:
-            return _command(argv, stop)
+        control: Control[Settings] = Control()
+        with control:
+            return _command(argv, control)
     except BrokenPipeError:
         return 0  # whoever read the output has seen enough
     except EdgeError as error:
@@ -37,20 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set; they do nothing else while the block runs."""
-    stop = Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in signals]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _command(argv: Sequence[str] | None, stop: Event) -> int:
+def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     try:
         import cv2  # the commonest mishap is that it, or a library of the system it needs, is absent
     except ImportError as error:
@@ -58,7 +48,6 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
             f"{error}: pip install 'opencv-python-headless>=4.10,<5' (opencv-python needs a desktop)"
         ) from error
     from edge.config import parser, settings_of
-    from edge.loop import run
     from edge.sinks import SCHEMA_PATH, write_now
 
     arguments = parser().parse_args(argv)
@@ -79,24 +68,64 @@ def _command(argv: Sequence[str] | None, stop: Event) -> int:
     )
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
-        return _check(settings, stop)
-    with ExitStack() as stack:
-        summary = run(_open(settings, stack), stop, settings.max_frames)
-    print(f"emotiny: {summary}", file=sys.stderr)
+        return _check(settings, control)
+    _run(settings, control, lambda: _tried(settings_of(arguments)))
     return 0
 
 
-def _open(settings: Settings, stack: ExitStack) -> Stages:
-    """Opens all that a run needs, the source last; the stack closes it in reverse."""
-    from edge.annotate import open_annotation
-    from edge.board import Board
-    from edge.budget import Budget
+def _run(settings: Settings | None, control: Control[Settings], renew: Callable[[], Settings]) -> None:
+    """Runs, and again as often as the settings are renewed."""
+    from edge.loop import run
+    from edge.notify import open_notify
+
+    with ExitStack() as whole:
+        notify = open_notify(os.environ)
+        if notify is not None:
+            whole.callback(notify.close)
+        while settings is not None:
+            control.begin(renew)
+            with ExitStack() as stack:
+                stages = _open(settings, stack, [notify] if notify is not None else [])
+                summary = run(stages, control, settings.max_frames)
+            print(f"emotiny: {summary}", file=sys.stderr)
+            settings = control.renewed
+
+
+def _tried(settings: Settings) -> Settings:
+    """The settings, if networks and cascade can be opened with them.
+
+    Raises:
+        EdgeError: they cannot.
+    """
+    _open_reader(settings)
+    return settings
+
+
+def _open_reader(settings: Settings) -> tuple[FaceReader, HaarDetector]:
     from edge.classifier import Classifier, FaceReader
     from edge.contract import MODELS_FOLDER, find_model
     from edge.faces import HaarDetector
+
+    def network(path: Path | None, task: Task) -> Classifier:
+        return Classifier(path or find_model(MODELS_FOLDER, task), task, settings.threads)
+
+    reader = FaceReader(network(settings.emotion_model, "emotion"), network(settings.gender_model, "gender"))
+    return reader, HaarDetector(settings.detector, settings.cascade)
+
+
+def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> Stages:
+    """Opens all that a run needs, the source last; the stack closes it in reverse.
+
+    Args:
+        settings: of the run.
+        stack: closes it.
+        more_sinks: outlive the run.
+    """
+    from edge.annotate import open_annotation
+    from edge.board import Board
+    from edge.budget import Budget
     from edge.loop import Stages
     from edge.meter import Meter
-    from edge.notify import open_notify
     from edge.patience import PatientCamera
     from edge.readings import Readings
     from edge.sinks import ConsoleSink, JsonLinesSink
@@ -107,11 +136,8 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
     if settings.annotate is not None:
         sinks.append(open_annotation(settings.annotate))
 
-    def network(path: Path | None, task: Task) -> Classifier:
-        return Classifier(path or find_model(MODELS_FOLDER, task), task, settings.threads)
-
-    reader = FaceReader(network(settings.emotion_model, "emotion"), network(settings.gender_model, "gender"))
-    follower = Follower(HaarDetector(settings.detector, settings.cascade), settings.follow)
+    reader, detector = _open_reader(settings)
+    follower = Follower(detector, settings.follow)
     readings = Readings(reader, settings.read, settings.steady)
     reading = Event()
     reading.set()
@@ -119,10 +145,7 @@ def _open(settings: Settings, stack: ExitStack) -> Stages:
         sinks.append(_open_mqtt(settings.mqtt, reading))
     for sink in sinks:
         stack.callback(sink.close)
-    notify = open_notify(os.environ)
-    if notify is not None:
-        sinks.append(notify)
-        stack.callback(notify.close)
+    sinks += more_sinks
 
     def open_camera() -> Camera:
         return open_source(settings.source, settings.picture, fast=settings.fast)
@@ -160,13 +183,13 @@ def _show_config(arguments: argparse.Namespace) -> None:
     write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
 
 
-def _check(settings: Settings, stop: Event) -> int:
+def _check(settings: Settings, control: Control[Settings]) -> int:
     """Says what was found, one line each; gives the exit code of the first thing that is wrong."""
     from edge.doctor import examine
     from edge.sinks import write_now
 
     code = 0
-    for finding in examine(settings, stop):
+    for finding in examine(settings, control):
         write_now(sys.stdout, f"{'wrong' if finding.error else 'ok':5}  {finding.name}: {finding.text}\n")
         code = code or (finding.error.exit_code if finding.error else 0)
     return code

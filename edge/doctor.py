@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from edge.contract import MODELS_FOLDER, find_model
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError, OutputError
 from edge.faces import HaarDetector
 from edge.labels import Task
+from edge.loop import Stop
 from edge.runtime import chosen_runtime
 from edge.source import open_source
 
@@ -44,7 +44,7 @@ class Finding:
     error: EdgeError | None = None
 
 
-def examine(settings: Settings, stop: Event) -> Iterator[Finding]:
+def examine(settings: Settings, stop: Stop) -> Iterator[Finding]:
     """Looks at one thing after the other; one that is wrong does not keep the next from being looked at.
 
     Args:
@@ -95,7 +95,7 @@ def _model(path: Path | None, task: Task) -> str:
     return f"{contract.name}, {contract.parameters} parameters"
 
 
-def _source(settings: Settings, stop: Event) -> str:
+def _source(settings: Settings, stop: Stop) -> str:
     """Opens the source, and measures its rate for two seconds where it has one of its own."""
     with open_source(settings.source, settings.picture, fast=settings.fast) as camera:
         first_s, first, count, size = 0.0, 0, 0, ""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Protocol
 
 from edge.budget import Budget
 from edge.camera import Camera
@@ -14,6 +15,16 @@ from edge.readings import Readings
 from edge.sinks import Sink, Waiting
 from edge.tracks import Follower
 from edge.types import Detection, Face, Frame, Report
+
+
+class Stop(Protocol):
+    """Says when a run is to end; an `Event`, or what stands in for one."""
+
+    def is_set(self) -> bool:
+        """Whether it is to end."""
+
+    def wait(self, timeout: float) -> bool:
+        """The same, after so many seconds at most."""
 
 
 def _always() -> Event:
@@ -67,7 +78,7 @@ class Summary:
         )
 
 
-def run(stages: Stages, stop: Event, max_frames: int | None = None) -> Summary:
+def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
     """Reads frames until the source ends, enough were processed or `stop` is set.
 
     Args:

@@ -93,6 +93,30 @@ def test_a_signal_ends_it_in_order(options, number):
     assert re.search(r"^emotiny: \d+ frames in ", err, re.M)
 
 
+def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[budget]\nmax_fps = 10\n")
+    process = start("run", "--source", "demo", "--config", path, "--output", "jsonl", *options)
+    assert json.loads(process.stdout.readline())["frame"] == 0
+    for number, text in enumerate(("[budget]\nmax_fps = -1\n", "[models]\nthreads = 2\n"), 1):
+        path.write_text(text)
+        process.send_signal(signal.SIGHUP)
+        until_s = time.monotonic() + LIMIT_S
+        frames: list[int] = []
+        # The second one begins anew, with its first frame.
+        while (number == 1 and len(frames) < 15) or (number == 2 and 0 not in frames):
+            frames.append(json.loads(process.stdout.readline())["frame"])
+            assert time.monotonic() < until_s
+        assert (0 in frames) == (number == 2)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = finish(process)
+    assert code == 0
+    assert "SIGHUP: max_fps -1.0: must be 0 (no limit) to 1000" in err
+    assert "going on as before" in err
+    assert "SIGHUP: beginning again with new settings" in err
+    assert len(re.findall(r"^emotiny: \d+ frames in ", err, re.M)) == 2
+
+
 @pytest.mark.parametrize("output", ["jsonl", "console"])
 def test_a_reader_that_leaves_ends_it_quietly(options, output):
     process = start("run", "--source", "demo", "--fast", "--output", output, *options)
