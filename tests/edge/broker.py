@@ -56,6 +56,10 @@ class Broker:
                 assert time.monotonic() < until_s, "the broker does not start"
                 time.sleep(0.05)
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
