@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import platform
 import sys
@@ -22,7 +23,7 @@ from edge.bench.show import Results, compared, lines, read_earlier, to_json
 from edge.bench.truth import thorough
 from edge.camera import PictureSettings
 from edge.config import Settings
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.runtime import chosen_runtime
 from edge.sinks import write_now
 
@@ -72,6 +73,8 @@ def _refuse(options: argparse.Namespace) -> None:
             raise ConfigError(f"--{name} {getattr(options, name)}: must be at least 1")
     if options.plot and not options.scenes:
         raise ConfigError("--plot draws what --scenes measures: give both")
+    if options.plot and importlib.util.find_spec("matplotlib") is None:
+        raise MissingDependencyError("no matplotlib: pip install matplotlib, or leave out --plot")
     for path in (options.json, options.plot):
         if path is not None and not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: there is no folder {path.parent}")

@@ -177,5 +177,18 @@ def test_what_cannot_be_is_one_line(tmp_path, happy, arguments, error, said):
         bench(options(*(str(each).replace("{}", str(tmp_path)) for each in arguments)))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"version": 2}', '{"version": 1}', '{"version": 1, "clips": {"demo": {}}, "footprints": {}}'],
+)
+def test_damaged_earlier_results_are_refused_before_anything_is_measured(tmp_path, text):
+    from edge.bench.command import bench
+
+    path = tmp_path / "earlier.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"earlier\.json: (no results|of version 2)"):
+        bench(options("--against", path))
+
+
 def test_its_options_are_the_command_s():
     assert isinstance(options("--scenes"), argparse.Namespace)
