@@ -43,7 +43,7 @@ def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
     """
     key = {
         "data": training.fingerprint(),
-        "boxes": None if training.boxes is None else [list(vars(box).values()) for box in training.boxes],
+        "boxes": None if training.boxes is None else [list(box) for box in training.boxes],
         **{name: recipe.to_dict()[name] for name in ("framing", "augmentation", "views")},
         "size": recipe.spec.size,
     }
