@@ -19,6 +19,16 @@ def _hostname() -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", os.uname().nodename)[:64] or "emotiny"
 
 
+def _is_host(text: str) -> bool:
+    if not _HOST.fullmatch(text):
+        return False
+    try:
+        text.encode("idna")  # what the resolver does first: no part is empty, or longer than 63
+    except UnicodeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class MqttSettings:
     """A connection.
@@ -65,7 +75,7 @@ class MqttSettings:
     queue: int = 200
 
     def __post_init__(self) -> None:
-        if self.host and not _HOST.fullmatch(self.host):
+        if self.host and not _is_host(self.host):
             raise ConfigError(f"mqtt host {self.host!r}: expected a name or an address")
         for name, value in (("device", self.device), ("base", self.base), ("discovery", self.discovery)):
             if not _NAME.fullmatch(value) and (value or name != "discovery"):
@@ -101,6 +111,11 @@ class MqttSettings:
     def address(self) -> tuple[str, int]:
         """Host and port."""
         return self.host, self.port or (8883 if self.tls else 1883)
+
+    @property
+    def client_id(self) -> str:
+        """What the broker knows this device by."""
+        return f"emotiny_{self.device}"
 
     def secret(self) -> str:
         """The password; empty for none.
