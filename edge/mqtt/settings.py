@@ -10,6 +10,8 @@ from typing import Literal
 
 from edge.errors import ConfigError
 
+# Where Home Assistant looks for devices unless it is told otherwise.
+HOME_ASSISTANT = "homeassistant"
 # No wildcard, no separator, nothing that a template could read: topics and discovery are made of it.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
@@ -68,7 +70,7 @@ class MqttSettings:
     key: Path | None = None
     version: Literal["5", "3.1.1"] = "5"
     transport: Literal["tcp", "websockets"] = "tcp"
-    discovery: str = "homeassistant"
+    discovery: str = HOME_ASSISTANT
     keepalive_s: int = 30
     heartbeat_s: float = 60.0
     interval_s: float = 0.5
@@ -114,7 +116,7 @@ class MqttSettings:
 
     @property
     def client_id(self) -> str:
-        """What the broker knows this device by."""
+        """What the broker and Home Assistant know this device by."""
         return f"emotiny_{self.device}"
 
     def secret(self) -> str:
