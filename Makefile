@@ -43,9 +43,12 @@ install-service: ## as root: install under /opt/emotiny and start at boot; setti
 	@$(SYSTEMCTL) daemon-reload && $(SYSTEMCTL) enable emotiny && $(SYSTEMCTL) restart emotiny
 	@echo "emotiny runs: systemctl status emotiny; journalctl -fu emotiny; its settings: /etc/emotiny/config.toml"
 
-uninstall-service: ## as root: stop it and remove it; /etc/emotiny stays
+uninstall-service: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
 	@test "$$(id -u)" = 0 || { echo "error: needs root: sudo make uninstall-service"; exit 2; }
 	@$(SYSTEMCTL) disable --now emotiny || true
+	@# A broker that is away, or wants a password that only the unit had, is no reason to stay.
+	@timeout 30 $(PREFIX)/bin/emotiny forget --config /etc/emotiny/config.toml || \
+	    echo "the broker may still know of this device: emotiny forget --mqtt-host ... takes that back from anywhere"
 	@rm -rf $(PREFIX) /etc/systemd/system/emotiny.service /etc/systemd/system/emotiny@.service
 	@$(SYSTEMCTL) daemon-reload
 	@echo "gone; your settings are still in /etc/emotiny"

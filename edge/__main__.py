@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | config | bench | schema`."""
+"""The command line: `python -m edge run | check | config | forget | bench | schema`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from edge.loop import Stages
     from edge.mqtt.settings import MqttSettings
     from edge.sinks import Sink
+
+_BROKER_S = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,6 +68,9 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    if arguments.command == "forget":
+        _forget(settings.mqtt)
+        return 0
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
@@ -162,6 +167,21 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
     except ImportError as error:
         raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
     return MqttSink(settings, lambda on: reading.set() if on else reading.clear())
+
+
+def _forget(settings: MqttSettings) -> None:
+    """Has the broker forget the device, and says what it no longer keeps."""
+    from edge.sinks import write_now
+
+    if not settings.host:
+        write_now(sys.stdout, "no broker is set (mqtt.host); there is nothing to forget\n")
+        return
+    try:
+        from edge.mqtt.forget import forget
+    except ImportError as error:
+        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
+    for line in forget(settings, _BROKER_S):
+        write_now(sys.stdout, f"{line}\n")
 
 
 def _show_config(arguments: argparse.Namespace) -> None:
