@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -205,6 +206,33 @@ def test_a_topic_that_the_access_list_forbids_is_said_once(locked_with, sink_on,
     )
     assert len(said) == 4
     assert sink.dropped > 0
+
+
+def test_who_may_not_listen_cannot_be_switched_and_is_told(tmp_path, sink_on, log):
+    found = list(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
+    if not found:
+        pytest.skip("Mosquitto's plugin is not where Debian puts it")
+    # An access list of its own forbids no subscription, and delivers nothing instead.
+    allowed = {
+        "publishClientSend": True,
+        "publishClientReceive": True,
+        "unsubscribe": True,
+        "subscribe": False,
+    }
+    rules = {"defaultACLAccess": allowed, "clients": [], "groups": [], "roles": []}
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
+    broker = Broker(tmp_path, f"plugin {found[0]}", f"plugin_opt_config_file {tmp_path / 'rules.json'}")
+    sink = sink_on(broker.port)
+    log.wait(
+        "Not authorized to listen to homeassistant/status; let this user read it in the broker's access list"
+    )
+    log.wait("Not authorized to listen to emotiny/kitchen/enabled/set")
+    broker.kill()
+    broker.start()
+    log.wait("connected again")
+    assert sum("to listen to" in line for line in log.lines()) == 2
+    sink.close()
+    broker.kill()
 
 
 def test_two_devices_of_one_name_throw_each_other_out_ever_more_rarely(broker, sink_on, log, monkeypatch):
