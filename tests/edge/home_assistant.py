@@ -14,8 +14,8 @@ And from what core's source (components/mqtt, 2024.11 to 2026.5) was seen to do:
 (May 2026); a template that renders "None" sets a sensor to unknown before its options are looked at.
 
 Core 2024.11.3's own schemas refuse, or leave out, all that is called wrong here, but for: a text that is a
-number, no component at all, a unique id that is there twice, an enum without options, a unit that is none of its
-class, and a sensor's category `config`; the documentation, or a later step, wants these otherwise.
+number, no component at all, a unique id that is there twice, an enum without options, a unit that is none of
+its class, and a sensor's category `config`; the documentation, or a later step, wants these otherwise.
 """
 
 from __future__ import annotations

@@ -236,7 +236,7 @@ def test_who_may_not_listen_cannot_be_switched_and_is_told(tmp_path, sink_on, lo
 
 
 def test_two_devices_of_one_name_throw_each_other_out_ever_more_rarely(broker, sink_on, log, monkeypatch):
-    monkeypatch.setattr("edge.mqtt.connection._SPREAD", (0.1, 0.1))
+    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.1, 0.1))
     sinks = [sink_on(broker.port)]
     log.wait("connected")
     sinks.append(sink_on(broker.port))
@@ -518,7 +518,7 @@ def test_a_server_that_speaks_something_else(server, sink_on, log, talk, said, v
 
 @pytest.mark.parametrize("talk", [accepts, accepts_and_babbles])
 def test_a_broker_that_accepts_and_leaves_is_told_of_three_times(server, sink_on, log, talk, monkeypatch):
-    monkeypatch.setattr("edge.mqtt.connection._SPREAD", (0.02, 0.02))
+    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.02, 0.02))
     port, came = server(talk)
     sink_on(port)
     until(lambda: len(came) > 6)

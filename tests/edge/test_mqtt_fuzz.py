@@ -179,7 +179,7 @@ def nonsense(source):
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("accepted", [True, False])
 def test_a_server_may_say_what_it_likes(version, accepted, caplog, monkeypatch):
-    monkeypatch.setattr("edge.mqtt.connection._SPREAD", (0.0, 0.0))
+    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.0, 0.0))
     caplog.set_level(logging.INFO, "edge.mqtt")
     source = random.Random(20)
     came: list[float] = []

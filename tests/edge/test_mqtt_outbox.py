@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mqtt.connection import Trouble
 from edge.mqtt.faults import Fault
 from edge.mqtt.messages import Message
 from edge.mqtt.outbox import Outbox
 from edge.mqtt.seldom import Seldom
+from edge.mqtt.trouble import Trouble
 
 
 class Clock:
