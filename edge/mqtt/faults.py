@@ -83,7 +83,7 @@ def unanswered(heard: str, settings: MqttSettings) -> Fault:
         said = heard.partition(": ")[2]
         return Fault(f"refuses: {said}; are mqtt.certificate and mqtt.key what it wants?", refused=True)
     hint = "does it want mqtt.certificate and mqtt.key" if settings.tls else "does it want mqtt.tls"
-    return Fault(f"closes the connection before it says anything; is it an MQTT broker, and {hint}?")
+    return Fault(f"closes the connection before it answers; is it an MQTT broker, and {hint}?")
 
 
 def unpublished(reason: ReasonCode, topic: str, settings: MqttSettings) -> str:
