@@ -64,6 +64,8 @@ def test_closing_says_goodbye(broker, listener, sink_on, frame_and_report):
     sink.close()
     listener.topic("emotiny/kitchen/status", "offline")
     listener.topic("emotiny/kitchen/camera", "offline")
+    time.sleep(0.5)  # the will is not published besides
+    assert sum(m.topic == "emotiny/kitchen/status" and m.payload == b"offline" for m in listener.heard) == 1
     assert told(listener.wait(lambda m: m.topic.endswith("/event") and told(m)["event"] == "left"))["id"] == 1
     assert (
         told([m for m in listener.heard if m.topic.endswith("/state") and b"faces" in m.payload][-1])["faces"]

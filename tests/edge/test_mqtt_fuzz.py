@@ -123,7 +123,7 @@ def test_a_thousand_bad_commands_a_second_are_two_lines(broker, caplog):
     sink = MqttSink(
         MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), asked.append, lambda: now_s[0]
     )
-    listener = Listener(broker.port, "emotiny/kitchen/#")
+    listener = Listener(broker.port, "emotiny/kitchen/#", "homeassistant/device/#")
     listener.topic("emotiny/kitchen/status", "online")
     for number in range(1000):
         listener.client.publish("emotiny/kitchen/enabled/set", b"nonsense %d" % number, 1)
@@ -140,6 +140,8 @@ def test_a_thousand_bad_commands_a_second_are_two_lines(broker, caplog):
         "MQTT: emotiny/kitchen/enabled/set b'nonsense': expected ON or OFF (999 more like it)",
     ]
     assert asked == [False]
+    # Nor is the device announced a thousand times to one that says so often that it was started.
+    assert sum(message.topic.startswith("homeassistant/device/") for message in listener.heard) <= 2
     listener.close()
     sink.close()
 

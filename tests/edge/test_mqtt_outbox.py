@@ -176,11 +176,11 @@ def test_another_reason_is_said_too(lines):
 def test_what_comes_and_goes_is_said_three_times_and_again_once_it_holds(lines):
     clock = Clock()
     trouble = Trouble("b", clock)
-    for _ in range(20):
+    for number in range(20):
         trouble.connected()
         clock.now_s += 5
         trouble.holds()
-        trouble.ended(Fault("lost", again="is there another?"))
+        trouble.ended(Fault("lost" if number < 3 else f"lost {number}", again="is there another?"))
     three = [
         "connected",
         "lost; trying again",
