@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OutputError
 from edge.mqtt.settings import MqttSettings
 from edge.types import Box
 from tests.edge.broker import LIMIT_S, MOSQUITTO, Broker, Listener, free_port
@@ -358,6 +358,22 @@ def test_a_slow_path_carries_what_is_new(broker, proxy, sink_on, frame_and_repor
         time.sleep(0.001)  # for the thread to take each
     # With the system's own buffer all 2000 would lie there, and come minutes late.
     assert sink.dropped > 1500
+    listener.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_ours_ends_the_run_instead_of_being_silent_for_ever(broker, sink_on, frame_and_report):
+    def fail(on):
+        raise ZeroDivisionError
+
+    sink = sink_on(broker.port, switch=fail)
+    listener = Listener(broker.port, "emotiny/kitchen/#")
+    listener.topic("emotiny/kitchen/status", "online")
+    sink.send(*frame_and_report(1, NEAR))
+    listener.client.publish("emotiny/kitchen/enabled/set", b"OFF", 1)
+    until(lambda: not sink._connection.alive)
+    with pytest.raises(OutputError, match="its thread died; the traceback above says why"):
+        sink.send(*frame_and_report(2, NEAR))
     listener.close()
 
 
