@@ -103,7 +103,7 @@ class Connection:
         until_s = float("inf")
         while session.fault is None:
             before = session.accepted
-            session.step(self._wake, self._heard)
+            session.step(self._wake, self._hear)
             if session.accepted and not before:
                 trouble.connected()
                 self._outbox.connected(messages.status(self._settings, messages.ONLINE))
@@ -116,9 +116,6 @@ class Connection:
         session.close()
         self._outbox.lost(session.underway.values())
         return session.fault or Fault("closed")
-
-    def _heard(self, topic: str, payload: bytes) -> None:
-        self._hear(topic, payload)
 
     def _unwanted(self, topic: str, text: str) -> None:
         if topic not in self._refused:

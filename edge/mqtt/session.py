@@ -152,7 +152,9 @@ class Session:
         self._client.loop_misc()
 
     def _send(self) -> None:
-        while self.accepted and len(self.underway) < self._most and not self._client.want_write():
+        while self.accepted and self.fault is None:
+            if len(self.underway) >= self._most or self._client.want_write():
+                return
             message = self._outbox.next()
             if message is None:
                 return
