@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from edge.faces import HaarDetector
     from edge.labels import Task
     from edge.loop import Stages
+    from edge.metrics.sink import MetricsSink
     from edge.mqtt.settings import MqttSettings
     from edge.sinks import Sink
 
@@ -69,12 +72,18 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
-    _run(settings, control, lambda: _tried(settings_of(arguments)))
+    _run(settings, control, lambda: settings_of(arguments))
     return 0
 
 
 def _run(settings: Settings | None, control: Control[Settings], renew: Callable[[], Settings]) -> None:
-    """Runs, and again as often as the settings are renewed."""
+    """Runs, and again as often as there are new settings that can be had.
+
+    Args:
+        settings: of the first run.
+        control: ends a run.
+        renew: reads new settings.
+    """
     from edge.loop import run
     from edge.notify import open_notify
 
@@ -83,7 +92,7 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
         if notify is not None:
             whole.callback(notify.close)
         while settings is not None:
-            control.begin(renew)
+            control.begin(partial(_tried, renew, settings))
             with ExitStack() as stack:
                 stages = _open(settings, stack, [notify] if notify is not None else [])
                 summary = run(stages, control, settings.max_frames)
@@ -91,13 +100,25 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
             settings = control.renewed
 
 
-def _tried(settings: Settings) -> Settings:
-    """The settings, if networks and cascade can be opened with them.
+def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
+    """New settings, if networks and cascade can be opened with them, and there is a port for the metrics.
+
+    Args:
+        renew: reads them.
+        now: those that hold, whose port is open.
 
     Raises:
-        EdgeError: they cannot.
+        EdgeError: they cannot, or there is none.
     """
+    from edge.metrics.server import refuse_taken
+
+    settings = renew()
     _open_reader(settings)
+    wanted, has = settings.metrics, now.metrics
+    if wanted.port:
+        _metrics_sink()
+        # The port that this process has cannot be tried, but another address can.
+        refuse_taken(replace(wanted, port=0) if wanted.port == has.port else wanted)
     return settings
 
 
@@ -132,19 +153,25 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> S
     from edge.source import open_source
     from edge.tracks import Follower
 
-    sinks: list[Sink] = [JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout)]
+    sinks: list[Sink] = []
+
+    def add(sink: Sink) -> None:
+        stack.callback(sink.close)
+        sinks.append(sink)
+
+    add(JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout))
     if settings.annotate is not None:
-        sinks.append(open_annotation(settings.annotate))
+        add(open_annotation(settings.annotate))
 
     reader, detector = _open_reader(settings)
     follower = Follower(detector, settings.follow)
     readings = Readings(reader, settings.read, settings.steady)
     reading = Event()
     reading.set()
+    if settings.metrics.port:
+        add(_metrics_sink()(settings.metrics))
     if settings.mqtt.host:
-        sinks.append(_open_mqtt(settings.mqtt, reading))
-    for sink in sinks:
-        stack.callback(sink.close)
+        add(_open_mqtt(settings.mqtt, reading))
     sinks += more_sinks
 
     def open_camera() -> Camera:
@@ -162,6 +189,14 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
     except ImportError as error:
         raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
     return MqttSink(settings, lambda on: reading.set() if on else reading.clear())
+
+
+def _metrics_sink() -> type[MetricsSink]:
+    try:
+        from edge.metrics.sink import MetricsSink
+    except ImportError as error:
+        raise MissingDependencyError(f"metrics.port: {error}: pip install 'emotiny[prometheus]'") from error
+    return MetricsSink
 
 
 def _show_config(arguments: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
+from edge.metrics.settings import MetricsSettings
 from edge.mqtt.settings import MqttSettings
 from edge.options import OPTIONS, SECTIONS, Option, size_argument
 from edge.readings import ReadSettings
@@ -45,6 +46,7 @@ class Settings:
         steady: how readings become labels.
         budget: how much the loop may work.
         mqtt: the broker that is told.
+        metrics: where Prometheus may ask.
         patient: whether a camera that is absent or goes is tried again for ever instead of ending the run.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
@@ -66,6 +68,7 @@ class Settings:
     steady: SteadySettings = field(default_factory=SteadySettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     patient: bool = False
     fast: bool = False
     max_frames: int | None = None
