@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | config | bench | schema`."""
+"""The command line: `python -m edge run | check | cameras | config | bench | schema`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from edge.control import Control
-from edge.errors import EdgeError, MissingDependencyError, OutputError
+from edge.errors import CameraError, EdgeError, MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
     import argparse
@@ -65,15 +65,21 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     if arguments.command == "config":
         _show_config(arguments)
         return 0
+    if arguments.command == "cameras":
+        _log(arguments.log_level)
+        _show_cameras()
+        return 0
     settings = settings_of(arguments)
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    _log(settings.log_level)
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
     _run(settings, control, lambda: settings_of(arguments))
     return 0
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
 
 
 def _run(settings: Settings | None, control: Control[Settings], renew: Callable[[], Settings]) -> None:
@@ -216,6 +222,31 @@ def _show_config(arguments: argparse.Namespace) -> None:
     values, origins = gather(arguments, os.environ)
     settings = build(values, origins)
     write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
+
+
+def _show_cameras() -> None:
+    """Prints a line for each camera.
+
+    Raises:
+        CameraError: there is none, or none that can be used.
+    """
+    from edge.inventory import find_cameras, nothing_found
+    from edge.sinks import write_now
+    from edge.system import this_system
+
+    system = this_system()
+    usable = 0
+    unusable = []
+    for found in find_cameras(system):
+        usable += found.error is None
+        if found.error is None:
+            write_now(sys.stdout, f"--source {found.source}  {found.text}\n")
+        else:
+            unusable.append(f"{found.source}: {found.text}")
+    for line in unusable:
+        write_now(sys.stdout, f"cannot be used: {line}\n")
+    if not usable:
+        raise CameraError("no camera can be used; see above") if unusable else nothing_found(system)
 
 
 def _check(settings: Settings, control: Control[Settings]) -> int:

@@ -24,6 +24,11 @@ _SLOW_FIRST_S = 10.0
 _APPSINK = "appsink drop=true max-buffers=1 sync=false"
 
 
+NO_GSTREAMER = (
+    "this OpenCV is built without GStreamer, as all of pip's wheels are; use the system's: `sudo apt install "
+    "python3-opencv` (a JetPack has it), `python3 -m venv --system-site-packages`"
+)
+
 Pixels: TypeAlias = npt.NDArray[np.integer[Any] | np.floating[Any]]
 
 
@@ -148,10 +153,7 @@ def mask(source: str) -> str:
 def _open_pipeline(name: str, pipeline: str, settings: PictureSettings) -> LiveCamera:
     # getCameraBackends() lists GStreamer even where it is missing; hasBackend() tells the truth.
     if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-        raise MissingDependencyError(
-            f"{name}: this OpenCV is built without GStreamer, as all of pip's wheels are; use the system's: "
-            "`sudo apt install python3-opencv` (a JetPack has it), `python3 -m venv --system-site-packages`"
-        )
+        raise MissingDependencyError(f"{name}: {NO_GSTREAMER}")
 
     def open_grabber() -> CaptureGrabber:
         hush()

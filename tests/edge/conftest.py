@@ -76,7 +76,7 @@ def frame_and_report() -> Callable[..., tuple[Frame, Report]]:
 
 @pytest.fixture
 def without_rights() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command in a process that may do what files' modes let it do and no more, as root, too."""
+    """Runs Python in a process that may do what files' modes let it do and no more, as root, too."""
     prefix = []
     if os.geteuid() == 0:
         if not shutil.which("setpriv"):
@@ -85,7 +85,7 @@ def without_rights() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*prefix, sys.executable, "-m", "edge", *arguments],
+            [*prefix, sys.executable, *arguments],
             env=os.environ | variables,
             capture_output=True,
             text=True,
