@@ -151,9 +151,13 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> S
         return open_source(settings.source, settings.picture, fast=settings.fast)
 
     camera = stack.enter_context(
-        PatientCamera(settings.source, open_camera) if settings.patient else open_camera()
+        PatientCamera(settings.source, open_camera, settings.picture.frozen_s)
+        if settings.patient
+        else open_camera()
     )
-    return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading)
+    return Stages(
+        camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading=reading
+    )
 
 
 def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:

@@ -212,6 +212,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("picture.mirror", "picture.mirror", "switch", "exchange left and right", "--mirror"),
     Option(
+        "picture.frozen_s",
+        "picture.frozen_s",
+        "number",
+        "seconds of one and the same picture after which a patient run opens its camera anew, 0 for never",
+        "--frozen",
+    ),
+    Option(
         "models.emotion",
         "emotion_model",
         "file",
