@@ -148,7 +148,7 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> S
     sinks += more_sinks
 
     def open_camera() -> Camera:
-        return open_source(settings.source, settings.picture, fast=settings.fast)
+        return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.patient)
 
     camera = stack.enter_context(
         PatientCamera(settings.source, open_camera, settings.picture.frozen_s)

@@ -156,8 +156,8 @@ OPTIONS: tuple[Option, ...] = (
         "source",
         "source",
         "text",
-        "auto (a camera if one answers, else the demo), demo, 0 or /dev/video0, picamera2://0, csi://0, "
-        "gst://PIPELINE, rtsp://..., a video or a folder of pictures",
+        "auto (a camera if one answers, else the demo, which --patient never plays), demo, 0 or "
+        "/dev/video0, picamera2://0, csi://0, gst://PIPELINE, rtsp://..., a video or a folder of pictures",
         "--source",
         metavar="SOURCE",
     ),
