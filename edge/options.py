@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 PREFIX = "EMOTINY_"
 # Read by others than the settings.
-FOREIGN = {"EMOTINY_RUNTIME", "EMOTINY_DATA"}
+FOREIGN = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE"}
 
 Kind = Literal["text", "number", "integer", "switch", "file", "size"]
 
