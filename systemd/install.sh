@@ -82,6 +82,7 @@ add_package() {
     say "installing $SOURCE and what it needs, about 330 MB the first time"
     { pip_install --force-reinstall --no-deps "$SOURCE" && pip_install "$SOURCE"; } ||
         fail "the packages above could not be installed: is the package index reachable? --wheels FOLDER takes them from there"
+    [ ! -d "$SOURCE" ] || rm -rf "$SOURCE/build"  # which pip leaves behind
     # pip's OpenCV has no GStreamer, which a Jetson's own camera needs, and would hide the system's, which has.
     if [ "$(board)" = jetson ] && "$PYTHON" -c 'import cv2, sys
 sys.exit(not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER))' 2>/dev/null
