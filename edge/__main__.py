@@ -181,12 +181,16 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> S
     sinks += more_sinks
 
     def open_camera() -> Camera:
-        return open_source(settings.source, settings.picture, fast=settings.fast)
+        return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.patient)
 
     camera = stack.enter_context(
-        PatientCamera(settings.source, open_camera) if settings.patient else open_camera()
+        PatientCamera(settings.source, open_camera, settings.picture.frozen_s)
+        if settings.patient
+        else open_camera()
     )
-    return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading)
+    return Stages(
+        camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading=reading
+    )
 
 
 def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:

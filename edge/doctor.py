@@ -97,7 +97,9 @@ def _model(path: Path | None, task: Task) -> str:
 
 def _source(settings: Settings, stop: Stop) -> str:
     """Opens the source, and measures its rate for two seconds where it has one of its own."""
-    with open_source(settings.source, settings.picture, fast=settings.fast) as camera:
+    with open_source(
+        settings.source, settings.picture, fast=settings.fast, demo=not settings.patient
+    ) as camera:
         first_s, first, count, size = 0.0, 0, 0, ""
         for frame in camera:
             if stop.is_set():

@@ -93,6 +93,20 @@ def test_a_signal_ends_it_in_order(options, number):
     assert re.search(r"^emotiny: \d+ frames in ", err, re.M)
 
 
+@pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="this machine has a camera")
+def test_a_service_without_a_camera_waits_and_reports_nobody(options):
+    """The demo's faces are nobody's, and Home Assistant would take them for somebody."""
+    process = start("run", "--patient", "--output", "jsonl", *options)
+    for line in process.stderr:
+        if "no camera answers" in line:
+            break
+    assert line.endswith("auto: no camera answers; is one connected?; it is tried again\n")
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert (code, out) == (0, "")
+    assert "emotiny: 0 frames" in err
+
+
 def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("[budget]\nmax_fps = 10\n")

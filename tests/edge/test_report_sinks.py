@@ -110,6 +110,7 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
         "dropped": 3,
         "temperature": None,
         "throttled": [],
+        "light": 0.4,
         "faces": [
             {
                 "id": 1,
@@ -120,7 +121,7 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
             }
         ],
     }
-    assert list(found) == ["frame", "time", "fps", "dropped", "temperature", "throttled", "faces"]
+    assert list(found) == ["frame", "time", "fps", "dropped", "temperature", "throttled", "light", "faces"]
     jsonschema.validate(found, SCHEMA, jsonschema.Draft202012Validator)
 
 
