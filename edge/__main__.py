@@ -12,8 +12,10 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
+from edge import mend
 from edge.control import Control
 from edge.errors import CameraError, EdgeError, MissingDependencyError, OutputError
+from edge.system import this_system
 
 if TYPE_CHECKING:
     import argparse
@@ -44,12 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
+    if sys.version_info < (3, 10):  # noqa: UP036 (of what follows it could not even import all)
+        raise MissingDependencyError(mend.python(this_system()))
     try:
         import cv2  # the commonest mishap is that it, or a library of the system it needs, is absent
     except ImportError as error:
-        raise MissingDependencyError(
-            f"{error}: pip install 'opencv-python-headless>=4.10,<5' (opencv-python needs a desktop)"
-        ) from error
+        said = " ".join(str(error).split())
+        raise MissingDependencyError(f"OpenCV: {said}; mend: {mend.opencv(error, this_system())}") from error
     from edge.config import parser, settings_of
     from edge.sinks import SCHEMA_PATH, write_now
 
@@ -205,7 +208,7 @@ def _metrics_sink() -> type[MetricsSink]:
     try:
         from edge.metrics.sink import MetricsSink
     except ImportError as error:
-        raise MissingDependencyError(f"metrics.port: {error}: pip install 'emotiny[prometheus]'") from error
+        raise MissingDependencyError(f"metrics.port: {error}; mend: {mend.prometheus()}") from error
     return MetricsSink
 
 
@@ -236,7 +239,6 @@ def _show_cameras() -> None:
     """
     from edge.inventory import find_cameras, nothing_found
     from edge.sinks import write_now
-    from edge.system import this_system
 
     system = this_system()
     usable = 0

@@ -9,18 +9,14 @@ from pathlib import Path
 
 import cv2
 
-from edge.capture import NO_GSTREAMER
+from edge import mend
+from edge.capture import no_gstreamer
 from edge.errors import CameraError, EdgeError, MissingDependencyError
 from edge.nodes import DEV, Node, formats, paths, query, stable_link
 from edge.picamera import list_cameras
 from edge.system import System
 
 logger = logging.getLogger(__name__)
-
-_PICAMERA2 = (
-    "`sudo apt install -y python3-picamera2`, and make the environment with `python3 -m venv "
-    "--system-site-packages`"
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,9 @@ def _of_libcamera(nodes: list[Node]) -> Iterator[Found]:
         yield Found("picamera2", f"{error}; `emotiny check` says how to mend it", error)
         return
     if listed is None and any(node.of_pi for node in nodes):
-        missing = MissingDependencyError(f"the board's own camera needs picamera2: {_PICAMERA2}")
+        missing = MissingDependencyError(
+            f"the board's own camera needs picamera2; mend: {mend.apt('python3-picamera2')}"
+        )
         yield Found("picamera2://0", str(missing), missing)
     for camera in listed or ():
         if camera.usb:
@@ -101,7 +99,7 @@ def _of_nvargus(nodes: list[Node]) -> Iterator[Found]:
         if cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             yield Found(f"csi://{number}", f"{node.card}, through GStreamer")
         else:
-            missing = MissingDependencyError(NO_GSTREAMER)
+            missing = MissingDependencyError(no_gstreamer())
             yield Found(f"csi://{number}", f"{node.card}: {missing}", missing)
 
 

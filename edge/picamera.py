@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from edge import mend
 from edge.camera import PictureSettings
 from edge.capture import DEFAULT_WH
 from edge.errors import CameraError, MissingDependencyError
 from edge.live import LiveCamera
+from edge.system import this_system
 from edge.types import Gray
 
 # Bytes from one luma sample to the next, by libcamera's name of the format. All of them begin with luma.
@@ -48,8 +50,8 @@ class PicameraGrabber:
             from picamera2 import Picamera2
         except ImportError as error:
             raise MissingDependencyError(
-                f"picamera2://{number}: picamera2 is not installed ({error}); `sudo apt install -y "
-                "python3-picamera2`, and make the environment with `python3 -m venv --system-site-packages`"
+                f"picamera2://{number}: picamera2 cannot be imported ({error}); mend: "
+                f"{mend.picamera2(str(error), this_system())}"
             ) from error
         self._name = f"picamera2://{number}"
         found = len(Picamera2.global_camera_info())

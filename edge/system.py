@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import struct
-import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,19 +53,6 @@ def this_system(root: Path = Path("/")) -> System:
         release.get("VERSION_CODENAME", ""),
         "tegra" in _read(tree / "compatible"),
     )
-
-
-def pip_install(what: str) -> str:
-    """The command that installs packages for this very Python.
-
-    Args:
-        what: as it stands on pip's command line.
-    """
-    managed = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
-    if managed and sys.prefix == sys.base_prefix:
-        # Debian's own Python refuses.
-        return f"python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip install emotiny {what}"
-    return f"{shlex.quote(sys.executable)} -m pip install {what}"
 
 
 def _read(path: Path) -> str:

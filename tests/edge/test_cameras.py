@@ -189,7 +189,7 @@ def test_a_board_s_own_camera_without_picamera2(drivers):
         pytest.skip("this machine has picamera2")
     (line,) = lines(PI, drivers)
     assert line.startswith(
-        "wrong picamera2://0: the board's own camera needs picamera2: `sudo apt install -y"
+        "wrong picamera2://0: the board's own camera needs picamera2; mend: `sudo apt install -y"
     )
 
 
@@ -259,7 +259,7 @@ def test_a_jetson_s_cameras_are_counted_by_their_nodes(drivers, monkeypatch, gst
         assert found[1].startswith(
             "wrong csi://1: vi-output, imx219 10-0010: this OpenCV is built without GSt"
         )
-        assert "sudo apt install python3-opencv" in found[1]
+        assert "mend: `sudo apt install -y python3-opencv opencv-data`" in found[1]
 
 
 def test_a_node_that_goes_while_it_is_asked(drivers, monkeypatch):
