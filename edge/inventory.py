@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,13 @@ import cv2
 from edge import mend
 from edge.capture import no_gstreamer
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.nodes import DEV, Node, formats, paths, query, stable_link
+from edge.nodes import DEV, Format, Node, formats, paths, query, stable_link
 from edge.picamera import list_cameras
 from edge.system import System
 
 logger = logging.getLogger(__name__)
+
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ def find_cameras(system: System, dev: Path = DEV) -> Iterator[Found]:
         dev: where device nodes lie.
     """
     nodes: list[Node] = []
-    locked: list[Found] = []
+    locked: dict[str, list[tuple[str, CameraError]]] = {}
     for path in paths(dev):
         try:
             nodes.append(query(path))
         except CameraError as error:
-            locked.append(Found(path, str(error).removeprefix(f"{path}: "), error))
+            locked.setdefault(str(error).replace(path, ""), []).append((path, error))
     yield from _of_libcamera(nodes)
     if system.jetson:
         yield from _of_nvargus(nodes)
@@ -56,7 +58,10 @@ def find_cameras(system: System, dev: Path = DEV) -> Iterator[Found]:
             logger.debug("%s: left out: %s (%s, %s)", node.path, node.why_not, node.card, node.driver)
         else:
             yield _of_v4l2(node, dev)
-    yield from locked
+    # One camera has several nodes, and all of them the same reason.
+    for (first, why), *others in locked.values():
+        more = f" and {len(others)} more" if others else ""
+        yield Found(first + more, str(why).removeprefix(f"{first}: "), why)
 
 
 def nothing_found(system: System) -> CameraError:
@@ -103,11 +108,19 @@ def _of_nvargus(nodes: list[Node]) -> Iterator[Found]:
             yield Found(f"csi://{number}", f"{node.card}: {missing}", missing)
 
 
+def _told(all_of_them: Sequence[Format]) -> str:
+    """Those that are read without a conversion, else the first ones: some drivers know eighty."""
+    first = [each for each in all_of_them if each.name in ("YUYV", "MJPG")]
+    first = first or list(all_of_them[:_TOLD])
+    more = len(all_of_them) - len(first)
+    return ", ".join(map(str, first)) + (f", and {more} more" if more else "")
+
+
 def _of_v4l2(node: Node, dev: Path) -> Found:
     link = stable_link(node.path, dev)
     what = f"{node.card} ({node.driver})"
     try:
-        has = ", ".join(map(str, formats(node)))
+        has = _told(formats(node))
     except CameraError as error:  # unplugged in between, or the last one that may open it
         return Found(node.path, str(error).removeprefix(f"{node.path}: "), error)
     return Found(

@@ -145,7 +145,9 @@ def formats(node: Node) -> tuple[Format, ...]:
                 else:
                     sizes, between = [(sides[0], sides[3]), (sides[1], sides[4])], True
                     break
-            found.append(Format(_text(fourcc), tuple(sorted(sizes)), between))
+            # The last byte's highest bit tells the order of bytes, and is no letter's.
+            name = _text(bytes(byte & 0x7F for byte in fourcc))
+            found.append(Format(name, tuple(sorted(sizes)), between))
         return tuple(found)
 
 

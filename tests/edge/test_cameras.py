@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import shutil
 import struct
 import sys
 from dataclasses import replace
@@ -88,11 +89,11 @@ class Drivers:
             if planes != expected or index >= len(has):
                 raise OSError(22, "Invalid argument")
             return struct.pack(
-                "3I32s4s4I", index, planes, 0, b"what it is", list(has)[index].encode(), *[0] * 4
+                "3I32s4s4I", index, planes, 0, b"what it is", list(has)[index].encode("latin-1"), *[0] * 4
             )
         assert number == 74
         index, fourcc = struct.unpack_from("I4s", asked)
-        sizes = has[fourcc.decode()]
+        sizes = has[fourcc.decode("latin-1")]
         if not sizes:
             raise OSError(25, "Inappropriate ioctl for device")
         if len(sizes) == 3:
@@ -148,6 +149,22 @@ def test_a_driver_that_never_comes_to_an_end(drivers, monkeypatch):
     monkeypatch.setattr("edge.nodes.fcntl.ioctl", endless)
     found = formats(query(str(drivers.dev / "video0")))
     assert len(found) == len(found[0].sizes_wh) == 100
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["NV12", "MJPG", "YUYV", "H264"], "MJPG 64x48, YUYV 64x48, and 2 more"),
+        (["NV12", "RGB3", "BGR3"], "NV12 64x48, RGB3 64x48, BGR3 64x48"),
+        (["NV12", "RGB3", "BGR3", "Y16\xa0"], "NV12 64x48, RGB3 64x48, BGR3 64x48, and 1 more"),
+    ],
+)
+def test_of_many_formats_those_that_count_are_told(drivers, names, said):
+    drivers.add("video0", "uvcvideo", CAPTURE, {name: [(64, 48)] for name in names})
+    assert lines(System(), drivers) == [f"video0: HD Webcam (uvcvideo): {said}"]
+    assert [each.name for each in formats(query(str(drivers.dev / "video0")))] == [
+        name.replace("\xa0", " ").strip() for name in names
+    ]
 
 
 @pytest.mark.parametrize("folders", [["by-id", "by-path"], ["by-path"], []])
@@ -324,6 +341,11 @@ def test_a_node_of_others_says_how_to_get_it(tmp_path, without_rights, group, mo
     node = node_of(tmp_path, group, mode)
     done = without_rights("-c", ASK, str(tmp_path))
     assert done.stdout.startswith(f"CameraError {node} {said}"), done.stderr
+    shutil.copy2(node, tmp_path / "video1")
+    os.chown(tmp_path / "video1", 1, group)
+    assert without_rights("-c", ASK, str(tmp_path)).stdout == done.stdout.replace(
+        f"{node} ", f"{node} and 1 more ", 1
+    )
     assert done.stdout.count("\n") == 1
 
 

@@ -272,7 +272,10 @@ def test_debian_s_own_python_is_left_alone(monkeypatch, tmp_path):
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
     assert mend.pip("list").endswith(f"{PIP} list")
     (tmp_path / "EXTERNALLY-MANAGED").touch()
-    assert mend.pip("list") == ("python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip list")
+    assert mend.pip("list") == "python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip list"
+    # An environment made with it may have what it wants.
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert mend.pip("list") == f"{PIP} list"
 
 
 @pytest.mark.parametrize(
