@@ -96,6 +96,10 @@ add_service() {
     $PREFIX/bin/emotiny config --config $SETTINGS/config.toml >/dev/null ||
         fail "the service was left as it is, since its settings are wrong: sudoedit $SETTINGS/config.toml"
     cp "$HERE/emotiny.service" "$HERE/emotiny@.service" $UNITS/
+    if [ "$(board)" = jetson ]; then
+        mkdir -p $UNITS/emotiny.service.d
+        [ -e $UNITS/emotiny.service.d/jetson.conf ] || cp "$HERE/jetson.conf" $UNITS/emotiny.service.d/
+    fi
     $SYSTEMCTL daemon-reload
     # A camera may be opened once only, so it is looked at while the service does not run.
     $SYSTEMCTL stop emotiny 2>/dev/null || true
@@ -113,7 +117,7 @@ uninstall() {
     if $PREFIX/bin/emotiny forget --help >/dev/null 2>&1; then
         $PREFIX/bin/emotiny forget --config $SETTINGS/config.toml || true
     fi
-    rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service
+    rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny.service.d/jetson.conf
     $SYSTEMCTL daemon-reload || true
     say "gone; your settings are still in $SETTINGS"
 }
