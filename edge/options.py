@@ -531,6 +531,21 @@ OPTIONS: tuple[Option, ...] = (
         "messages that wait while the broker is away",
         "--mqtt-queue",
     ),
+    Option(
+        "metrics.port",
+        "metrics.port",
+        "integer",
+        "where Prometheus may ask, at /metrics; 0 opens no port",
+        "--metrics-port",
+    ),
+    Option(
+        "metrics.address",
+        "metrics.address",
+        "text",
+        "of this device, to listen on; 0.0.0.0 for whoever can reach it",
+        "--metrics-address",
+        metavar="ADDRESS",
+    ),
 )
 SECTIONS = {
     "": "",
@@ -542,4 +557,5 @@ SECTIONS = {
     "labels": "how readings become labels",
     "budget": "how much the loop may work",
     "mqtt": "reports to a broker",
+    "metrics": "figures for Prometheus",
 }

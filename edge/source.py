@@ -14,10 +14,12 @@ from edge.camera import Camera, PictureSettings
 from edge.capture import mask, open_csi, open_gst, open_stream
 from edge.demo import open_demo
 from edge.errors import CameraError, ConfigError, MissingDependencyError
+from edge.nodes import cameras
 from edge.picamera import open_picamera
 from edge.recordings import open_recording
+from edge.system import this_system
 from edge.types import Frame
-from edge.v4l2 import cameras, open_v4l2
+from edge.v4l2 import open_v4l2
 
 logger = logging.getLogger(__name__)
 
@@ -154,17 +156,10 @@ def _candidates(settings: PictureSettings) -> Iterator[Opener]:
     """Openers of the cameras that may be there, the best first."""
     if importlib.util.find_spec("picamera2"):
         yield lambda: open_picamera(0, settings)
-    if _is_tegra() and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+    if this_system().jetson and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         yield lambda: open_csi(0, settings)
     for node in cameras():
         yield partial(open_v4l2, node, settings)
-
-
-def _is_tegra() -> bool:
-    try:
-        return b"tegra" in Path("/proc/device-tree/compatible").read_bytes()
-    except OSError:  # a machine without a device tree
-        return False
 
 
 def _open_scheme(scheme: str, rest: str, settings: PictureSettings) -> Camera:

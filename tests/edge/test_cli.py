@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import edge
+from edge import mend
 from edge.__main__ import main
 from edge.sinks import SCHEMA_PATH
 
@@ -207,7 +208,7 @@ def test_version_is_printed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "the following arguments are required: run|check|config|bench|schema"),
+        ([], 2, "the following arguments are required: run|check|cameras|config|bench|schema"),
         (["fly"], 2, "invalid choice: 'fly'"),
         (["run", "--colour"], 2, "unrecognized arguments: --colour"),
         (["run", "--max", "3"], 2, "unrecognized arguments: --max 3"),
@@ -250,7 +251,7 @@ def test_a_wrong_annotation_is_refused_before_anything_starts(clip, options, tmp
 def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert main(["run"]) == 2
-    assert "pip install 'opencv-python-headless>=4.10,<5'" in capsys.readouterr().err
+    assert mend.OPENCV in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("runtime", ["", "tflite"])

@@ -8,6 +8,8 @@ import pytest
 from edge.annotate import PictureSink, VideoSink
 from edge.errors import OutputError
 from edge.labels import EMOTIONS, GENDERS
+from edge.metrics.settings import MetricsSettings
+from edge.metrics.sink import MetricsSink
 from edge.sinks import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink, report_fields
 from edge.types import BoardState, Box, Scores
 
@@ -48,7 +50,7 @@ class Broken(io.StringIO):
         super().close()
 
 
-@pytest.fixture(params=["memory", "jsonl", "console", "terminal", "png", "mp4", "avi"])
+@pytest.fixture(params=["memory", "jsonl", "console", "terminal", "png", "mp4", "avi", "metrics"])
 def sink(request, tmp_path):
     makers = {
         "memory": MemorySink,
@@ -58,6 +60,7 @@ def sink(request, tmp_path):
         "png": lambda: PictureSink(tmp_path / "seen.png"),
         "mp4": lambda: VideoSink(tmp_path / "seen.mp4"),
         "avi": lambda: VideoSink(tmp_path / "seen.avi"),
+        "metrics": lambda: MetricsSink(MetricsSettings()),
     }
     return makers[request.param]()
 
