@@ -15,6 +15,7 @@ from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
+from edge.metrics.settings import MetricsSettings
 from edge.mqtt.settings import MqttSettings
 from edge.options import OPTIONS, SECTIONS, Option, size_argument
 from edge.readings import ReadSettings
@@ -45,6 +46,7 @@ class Settings:
         steady: how readings become labels.
         budget: how much the loop may work.
         mqtt: the broker that is told.
+        metrics: where Prometheus may ask.
         patient: whether a camera that is absent or goes is tried again for ever instead of ending the run.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
@@ -66,6 +68,7 @@ class Settings:
     steady: SteadySettings = field(default_factory=SteadySettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     patient: bool = False
     fast: bool = False
     max_frames: int | None = None
@@ -98,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="run|check|config|forget|bench|schema"
+        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
     )
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
@@ -112,6 +115,14 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--write", type=Path, metavar="FILE", help="write a new file of all settings, as comments"
             )
+    text = "list the cameras that are connected, and the --source of each"
+    cameras = commands.add_parser("cameras", help=text, description=text, allow_abbrev=False)
+    cameras.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="debug says what was left out, and why (info)",
+    )
     text = "measure this loop against the ways others write it, on the same frames"
     bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
     add_bench_options(bench, size_argument)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from edge.errors import ConfigError
+from edge.mqtt.identity import default_device
 
 # Where Home Assistant looks for devices unless it is told otherwise.
 HOME_ASSISTANT = "homeassistant"
 # No wildcard, no separator, nothing that a template could read: topics and discovery are made of it.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
-
-
-def _hostname() -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", os.uname().nodename)[:64] or "emotiny"
 
 
 def _is_host(text: str) -> bool:
@@ -38,8 +34,8 @@ class MqttSettings:
     Attributes:
         host: of the broker; empty for none.
         port: 1 to 65535; 0 for 1883, or 8883 with TLS.
-        device: in topics and as Home Assistant's identifier: letters, digits, _ and -, 64 at most; the name
-            of the machine, unless said otherwise.
+        device: in topics and as Home Assistant's identifier: letters, digits, _ and -, 64 at most; what
+            `default_device` gives, unless said otherwise.
         base: first part of all topics, of the same characters.
         username: empty for none.
         password: empty for none; never printed.
@@ -59,7 +55,7 @@ class MqttSettings:
 
     host: str = ""
     port: int = 0
-    device: str = field(default_factory=_hostname)
+    device: str = field(default_factory=default_device)
     base: str = "emotiny"
     username: str = ""
     password: str = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,9 +73,31 @@ def frame_and_report() -> Callable[..., tuple[Frame, Report]]:
         faces = tuple(Face(id_, Detection(box), *readings) for id_, box in enumerate(boxes, start=1))
         at_s = number / 12 if time_s is None else time_s
         frame = Frame(number, at_s, np.full((size_wh[1], size_wh[0]), 90, np.uint8))
-        return frame, Report(number, at_s, Rates(29.97, 14.123456, 3), faces)
+        return frame, Report(number, at_s, Rates(29.97, 14.123456, 3), faces, light=0.4)
 
     return make
+
+
+@pytest.fixture
+def without_rights() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs Python in a process that may do what files' modes let it do and no more, as root, too."""
+    prefix = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root without setpriv (util-linux) may do everything")
+        prefix = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*prefix, sys.executable, *arguments],
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.fixture

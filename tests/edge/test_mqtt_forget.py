@@ -1,7 +1,6 @@
 """A device that goes for good leaves nothing behind on the broker."""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -98,12 +97,3 @@ def test_without_a_broker_there_is_nothing_to_forget(capsys, monkeypatch, tmp_pa
     empty.touch()
     assert main(["forget", "--config", str(empty)]) == 0
     assert "no broker is set (mqtt.host)" in capsys.readouterr().out
-
-
-def test_uninstalling_goes_on_where_the_broker_is_away():
-    lines = (Path(__file__).parents[2] / "Makefile").read_text().splitlines()
-    at = next(number for number, line in enumerate(lines) if "emotiny forget --config" in line)
-    assert lines[at].lstrip("\t").startswith("@timeout 30 ")
-    assert lines[at].endswith(" || \\")
-    assert "disable --now" in lines[at - 2]
-    assert "rm -rf $(PREFIX)" in lines[at + 2]
