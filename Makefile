@@ -28,7 +28,7 @@ install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite
 install-service: ## as root: install under /opt/emotiny and start at boot; settings in /etc/emotiny/config.toml stay
 	@PYTHON='$(PYTHON)' SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh $(ARGS)
 
-uninstall-service: ## as root: stop it and remove it; /etc/emotiny stays
+uninstall-service: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
 	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
 
 train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)

@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | cameras | config | bench | schema`."""
+"""The command line: `python -m edge run | check | cameras | config | forget | bench | schema`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from edge.metrics.sink import MetricsSink
     from edge.mqtt.settings import MqttSettings
     from edge.sinks import Sink
+
+_BROKER_S = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +79,10 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
-    _run(settings, control, lambda: settings_of(arguments))
+    if arguments.command == "forget":
+        _forget(settings.mqtt)
+    else:
+        _run(settings, control, lambda: settings_of(arguments))
     return 0
 
 
@@ -202,6 +207,21 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
     except ImportError as error:
         raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
     return MqttSink(settings, lambda on: reading.set() if on else reading.clear())
+
+
+def _forget(settings: MqttSettings) -> None:
+    """Has the broker forget the device, and says what it no longer keeps."""
+    from edge.sinks import write_now
+
+    if not settings.host:
+        write_now(sys.stdout, "no broker is set (mqtt.host); there is nothing to forget\n")
+        return
+    try:
+        from edge.mqtt.forget import forget
+    except ImportError as error:
+        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
+    for line in forget(settings, _BROKER_S):
+        write_now(sys.stdout, f"{line}\n")
 
 
 def _metrics_sink() -> type[MetricsSink]:

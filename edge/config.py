@@ -101,12 +101,13 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="run|check|cameras|config|bench|schema"
+        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
     )
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
         ("check", "look at all that a run needs, and say how to mend what is wrong"),
         ("config", "print the settings that hold, and where each is from"),
+        ("forget", "have the broker and Home Assistant forget this device; stop it first"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         _add_options(command)
@@ -134,7 +135,7 @@ def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Giv
     """All that is given, and where each is from: a flag before a variable before a file.
 
     Args:
-        arguments: parsed, of `run`, `check` or `config`.
+        arguments: parsed, of `run`, `check`, `config` or `forget`.
         environment: {variable: value}.
 
     Raises:
@@ -159,7 +160,7 @@ def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Giv
 
 
 def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that a parsed `run` or `check` asks for.
+    """The settings that a parsed `run`, `check` or `forget` asks for.
 
     Args:
         arguments: parsed.

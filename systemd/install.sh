@@ -115,7 +115,13 @@ uninstall() {
     $SYSTEMCTL stop 'emotiny@*' || true
     # Home Assistant would keep it for ever; a broker that is away keeps nothing from being removed.
     if $PREFIX/bin/emotiny forget --help >/dev/null 2>&1; then
-        $PREFIX/bin/emotiny forget --config $SETTINGS/config.toml || true
+        local file instance
+        for file in "$SETTINGS"/*.toml; do
+            instance=$(basename "$file" .toml)
+            [ "$instance" != config ] || instance=
+            EMOTINY_INSTANCE=$instance timeout 30 $PREFIX/bin/emotiny forget --config "$file" ||
+                say "the broker of $file may still know this device: emotiny forget takes that back from anywhere"
+        done
     fi
     rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny.service.d/jetson.conf
     $SYSTEMCTL daemon-reload || true

@@ -10,9 +10,21 @@ from typing import Literal
 from edge.errors import ConfigError
 from edge.mqtt.identity import default_device
 
+# Where Home Assistant looks for devices unless it is told otherwise.
+HOME_ASSISTANT = "homeassistant"
 # No wildcard, no separator, nothing that a template could read: topics and discovery are made of it.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
+
+
+def _is_host(text: str) -> bool:
+    if not _HOST.fullmatch(text):
+        return False
+    try:
+        text.encode("idna")  # what the resolver does first: no part is empty, or longer than 63
+    except UnicodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -54,14 +66,14 @@ class MqttSettings:
     key: Path | None = None
     version: Literal["5", "3.1.1"] = "5"
     transport: Literal["tcp", "websockets"] = "tcp"
-    discovery: str = "homeassistant"
+    discovery: str = HOME_ASSISTANT
     keepalive_s: int = 30
     heartbeat_s: float = 60.0
     interval_s: float = 0.5
     queue: int = 200
 
     def __post_init__(self) -> None:
-        if self.host and not _HOST.fullmatch(self.host):
+        if self.host and not _is_host(self.host):
             raise ConfigError(f"mqtt host {self.host!r}: expected a name or an address")
         for name, value in (("device", self.device), ("base", self.base), ("discovery", self.discovery)):
             if not _NAME.fullmatch(value) and (value or name != "discovery"):
@@ -97,6 +109,11 @@ class MqttSettings:
     def address(self) -> tuple[str, int]:
         """Host and port."""
         return self.host, self.port or (8883 if self.tls else 1883)
+
+    @property
+    def client_id(self) -> str:
+        """What the broker and Home Assistant know this device by."""
+        return f"emotiny_{self.device}"
 
     def secret(self) -> str:
         """The password; empty for none.
