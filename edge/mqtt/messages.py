@@ -184,6 +184,10 @@ def discovery(settings: MqttSettings) -> Message:
             unit_of_measurement="°C",
             **diagnostic,
         ),
+        "light": {
+            **sensor("Picture brightness", "light", stats, unit_of_measurement="%", **diagnostic),
+            "val_tpl": "{{ (100 * value_json.light) | round }}",
+        },
         "enabled": {
             "p": "switch",
             "name": "Reading",
@@ -218,7 +222,9 @@ def _labels(face: Face) -> dict[str, str]:
 
 def _stats(report: Report, extra: Mapping[str, int]) -> dict[str, Any]:
     fields = report_fields(report)
-    return {name: fields[name] for name in ("fps", "dropped", "temperature", "throttled")} | dict(extra)
+    return {name: fields[name] for name in ("fps", "dropped", "temperature", "throttled", "light")} | dict(
+        extra
+    )
 
 
 def _text(fields: Mapping[str, Any]) -> str:
