@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge.control import Control
 from edge.errors import EdgeError, MissingDependencyError, OutputError
+from edge.journal import print_error, start_logging
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0  # whoever read the output has seen enough
     except EdgeError as error:
-        print("emotiny: error:", " ".join(str(error).split()), file=sys.stderr)
+        print_error(" ".join(str(error).split()))
         return error.exit_code
 
 
@@ -63,9 +63,7 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
         _show_config(arguments)
         return 0
     settings = settings_of(arguments)
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    start_logging(settings.log_level)
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
