@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.control import Control
 from edge.errors import EdgeError, MissingDependencyError, OutputError
-from edge.journal import print_error, start_logging
+from edge.journal import say, start_logging
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0  # whoever read the output has seen enough
     except EdgeError as error:
-        print_error(" ".join(str(error).split()))
+        say(f"error: {' '.join(str(error).split())}", logging.ERROR)
         return error.exit_code
 
 
@@ -85,7 +86,7 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
             with ExitStack() as stack:
                 stages = _open(settings, stack, [notify] if notify is not None else [])
                 summary = run(stages, control, settings.max_frames)
-            print(f"emotiny: {summary}", file=sys.stderr)
+            say(str(summary))
             settings = control.renewed
 
 

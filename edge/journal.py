@@ -22,10 +22,19 @@ def start_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def print_error(text: str) -> None:
-    """The line with which a command fails, on standard error."""
-    mark = _mark(logging.ERROR) if is_journal(os.environ) else ""
-    print(f"{mark}emotiny: error: {text}", file=sys.stderr)  # noqa: T201
+def say(text: str, level: int = logging.INFO) -> None:
+    """A line of the command itself, on standard error.
+
+    Where that cannot be written, as on a full disk, nobody is told: the exit code still says what happened.
+    """
+    mark = _mark(level) if is_journal(os.environ) else ""
+    try:
+        print(f"{mark}emotiny: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        # What is still held goes nowhere, or Python's own flush at exit would fail and change the exit code.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, _STDERR)
+        os.close(nowhere)
 
 
 def is_journal(environment: Mapping[str, str]) -> bool:

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+FULL = Path("/dev/full")
 
 LOGS = """
 import logging
@@ -51,6 +54,38 @@ def test_what_goes_to_a_person_or_a_file_has_none(tmp_path, stream):
     assert ran(tmp_path / "log", "-c", LOGS, stream=stream)[0] == "DEBUG root: level 10"
     (line,) = ran(tmp_path / "log", *WRONG, stream=stream)
     assert line.startswith("emotiny: error: ")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (WRONG, 2),
+        (("-m", "edge", "run", "--source", "demo", "--output", "jsonl"), 4),
+        (
+            (
+                "-m",
+                "edge",
+                "run",
+                "--source",
+                "demo",
+                "--fast",
+                "--max-frames",
+                "2",
+                "--annotate",
+                "{}/a.png",
+            ),
+            0,
+        ),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_where_nobody_can_be_told_the_exit_code_stays(tmp_path, arguments, code, unbuffered):
+    command = [sys.executable, *(word.format(tmp_path) for word in arguments)]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with FULL.open("wb") as full, Path(os.devnull if code == 0 else FULL).open("wb") as out:
+        done = subprocess.run(command, stdout=out, stderr=full, check=False, timeout=60, env=environment)
+    assert done.returncode == code
 
 
 def test_a_closed_standard_error_is_no_journal():
