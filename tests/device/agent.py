@@ -4,7 +4,9 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
+from typing import Any
 
 
 def main() -> None:
@@ -22,20 +24,23 @@ def main() -> None:
                 port.write(json.dumps(answer(json.loads(line))).encode() + b"\n")
 
 
-def answer(request: dict) -> dict:
+def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What came of a command: its exit code, 124 where it took too long, and all that it wrote."""
-    try:
-        done = subprocess.run(
-            ["/bin/bash", "-c", request["command"]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=request["limit_s"],
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        return {"code": 124, "out": (error.stdout or b"").decode(errors="replace")}
-    return {"code": done.returncode, "out": done.stdout.decode(errors="replace")}
+    # Not a pipe: what a command leaves running would keep that open.
+    with tempfile.TemporaryFile() as file:
+        try:
+            code = subprocess.run(
+                ["/bin/bash", "-c", request["command"]],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                timeout=request["limit_s"],
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = 124
+        file.seek(0)
+        return {"code": code, "out": file.read().decode(errors="replace")}
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ class Service:
             file: of its settings, in /etc/emotiny, without suffix.
         """
         self.guest = guest
-        self._unit = unit
+        self.unit = unit
         self._file = f"/etc/emotiny/{file}.toml"
         self._drop_ins = f"/etc/systemd/system/{unit}.service.d"
         run(guest, f"systemctl stop {unit}; rm -rf {self._drop_ins}; systemctl daemon-reload")
@@ -211,23 +211,23 @@ class Service:
     def start(self, *, code: int | None = 0) -> float:
         """Starts it, and gives the seconds until it is ready."""
         began_s = time.monotonic()
-        run(self.guest, f"systemctl start {self._unit}", code=code)
+        run(self.guest, f"systemctl start {self.unit}", code=code)
         return time.monotonic() - began_s
 
     def do(self, command: str) -> float:
         """Has systemctl do something with it, and gives the seconds that takes."""
         began_s = time.monotonic()
-        run(self.guest, f"systemctl {command} {self._unit}")
+        run(self.guest, f"systemctl {command} {self.unit}")
         return time.monotonic() - began_s
 
     def show(self, name: str) -> str:
         """One of its properties."""
-        return run(self.guest, f"systemctl show --property={name} --value {self._unit}")
+        return run(self.guest, f"systemctl show --property={name} --value {self.unit}")
 
     def wait(self, limit_s: float = 60, **properties: str) -> float:
         """Seconds until its properties match these patterns."""
         tests = [
-            f"systemctl show --property={name} --value {self._unit} | grep -qE '{pattern}'"
+            f"systemctl show --property={name} --value {self.unit} | grep -qE '{pattern}'"
             for name, pattern in properties.items()
         ]
         try:
@@ -247,7 +247,7 @@ class Service:
 
     def journal(self, *filters: str, of_unit: bool = True) -> str:
         """What it, and systemd about it, logged since it was cleaned."""
-        unit = f"--unit={self._unit}" if of_unit else ""
+        unit = f"--unit={self.unit}" if of_unit else ""
         words = f"--output=cat --quiet --no-pager {unit} --cursor={shlex.quote(self._cursor)}"
         return run(self.guest, f"journalctl --sync; journalctl {words} {' '.join(filters)}")
 

@@ -1,15 +1,13 @@
 """The real unit under a real systemd, in a container that `make install-service` was typed in."""
 
-import json
 import re
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.device.guest import Service, put, run, wait
+from tests.device.inside import HEARD, PASSWORD, broker, intrude, may_do_nothing, with_broker
 
-HERE = Path(__file__).parent
 ABSENT = 'source = "/dev/video7"'
 DEMO = 'source = "demo"'
 # So that a test takes seconds; what is tested is that it happens, and after what.
@@ -158,94 +156,64 @@ def test_a_killed_process_is_started_again(service, note):
 
 
 def test_an_intruder_in_its_place_can_do_nothing(service):
-    put(service.guest, "/usr/local/lib/probe.py", (HERE / "probe.py").read_text())
-    service.drop_in("ExecStart=\nExecStart=/opt/emotiny/bin/python /usr/local/lib/probe.py")
-    service.start(code=None)
-    (line,) = re.findall(r"^probe (.*)$", service.journal(), re.MULTILINE)
-    found = json.loads(line)
-    assert found.pop("uid") >= 61184  # of the range that DynamicUser= takes from
-    zeros = "0" * 16
-    assert found.pop("status") == {"CapEff": zeros, "CapBnd": zeros, "NoNewPrivs": "1", "Seccomp": "2"}
-    harmless = {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx")}
-    assert set(found.pop("devices")) <= harmless | {"/dev/pts/ptmx"}
-    assert not {what: result for what, result in found.items() if result}
+    may_do_nothing(intrude(service))
 
 
 @pytest.fixture
-def broker(installed):
-    """A Mosquitto that wants a password, and a listener that writes down what it hears, when."""
-    put(
-        installed,
-        "/etc/mosquitto/conf.d/test.conf",
-        "listener 1883 127.0.0.1\nallow_anonymous false\npassword_file /etc/mosquitto/passwords\n",
-    )
-    run(
-        installed,
-        "cd /etc/mosquitto && mosquitto_passwd -c -b passwords device s3cret && "
-        "mosquitto_passwd -b passwords ear heard && chown mosquitto passwords && "
-        "systemctl restart mosquitto && systemd-run --quiet --collect --unit=ear "
-        "-p StandardOutput=truncate:/run/heard "
-        "stdbuf -oL mosquitto_sub -u ear -P heard -t '#' -F '%U %t %p' && sleep 1",
-    )
-    yield installed
-    run(installed, "systemctl stop ear mosquitto; rm /etc/mosquitto/conf.d/test.conf")
+def listened(installed):
+    with broker(installed):
+        yield installed
 
 
-MQTT = f"""{DEMO}
-[mqtt]
-host = "127.0.0.1"
-username = "device"
-device = "%s"
-"""
-
-
-def test_a_credential_logs_in_and_a_death_leaves_a_last_will(service, broker, note):
-    put(broker, "/etc/emotiny/mqtt_password", "s3cret\n")
-    run(broker, "chmod 600 /etc/emotiny/mqtt_password")
-    service.set(MQTT % "kitchen")
+def test_a_credential_logs_in_and_a_death_leaves_a_last_will(service, listened, note):
+    put(listened, "/etc/emotiny/mqtt_password", PASSWORD)
+    run(listened, "chmod 600 /etc/emotiny/mqtt_password")
+    service.set(with_broker("demo", "attic"))
     service.drop_in("LoadCredential=mqtt_password:/etc/emotiny/mqtt_password\nRestartSec=20")
     service.start()
-    wait(broker, "grep -q 'emotiny/kitchen/status online' /run/heard")
-    wait(broker, 'grep -q \'emotiny/kitchen/state {.*"presence":"ON"\' /run/heard')
-    assert "s3cret" not in service.journal()
-    assert "s3cret" not in run(
-        broker, "systemctl show emotiny; tr '\\0' ' ' </proc/$(pidof -s mosquitto)/cmdline"
+    wait(listened, f"grep -q 'emotiny/attic/status online' {HEARD}")
+    wait(listened, f"grep -q 'emotiny/attic/state .*presence.:.ON' {HEARD}")
+    assert PASSWORD not in service.journal()
+    shown = run(
+        listened, f"systemctl show emotiny; cat /proc/{service.pid()}/cmdline /proc/{service.pid()}/environ"
     )
+    assert PASSWORD not in shown
     began_s = time.monotonic()
-    run(broker, "systemctl kill --signal=KILL emotiny")
-    wait(broker, "tail -n 3 /run/heard | grep -q 'emotiny/kitchen/status offline'")
+    run(listened, "systemctl kill --signal=KILL emotiny")
+    wait(listened, f"tail -n 3 {HEARD} | grep -q 'emotiny/attic/status offline'")
     note("kill -9 -> the broker tells the last will", f"{time.monotonic() - began_s:.1f} s")
 
 
-def test_a_wrong_password_is_told_and_the_reading_goes_on(service, broker):
-    put(broker, "/etc/emotiny/mqtt_password", "wrong\n")
-    service.set(MQTT % "kitchen")
+def test_a_wrong_password_is_told_and_the_reading_goes_on(service, listened):
+    put(listened, "/etc/emotiny/mqtt_password", "wrong\n")
+    service.set(with_broker("demo", "attic"))
     service.drop_in("LoadCredential=mqtt_password:/etc/emotiny/mqtt_password")
     service.start()
-    wait(broker, "journalctl -u emotiny -p err -o cat -n 1 | grep -q refuses")
+    wait(listened, "journalctl -u emotiny -p err -o cat -n 1 | grep -q refuses")
     (line,) = service.journal("-p err").splitlines()
     assert re.search(r"MQTT broker 127\.0\.0\.1:1883 refuses: Not authorized", line)
     service.wait(20, StatusText="frames a second")
 
 
-def test_several_cameras_are_several_devices(installed, broker, note):
-    services = [Service(installed, f"emotiny@{name}", name) for name in ("hall", "kitchen")]
-    for service, name in zip(services, ("hall", "kitchen"), strict=True):
-        put(broker, f"/etc/emotiny/{name}.password", "s3cret\n")
-        service.set(MQTT % name)
+def test_several_cameras_are_several_devices(installed, listened, note):
+    services = [Service(installed, f"emotiny@{name}", name) for name in ("hall", "porch")]
+    for service, name in zip(services, ("hall", "porch"), strict=True):
+        put(listened, f"/etc/emotiny/{name}.password", PASSWORD)
+        service.set(with_broker("demo", name))
         service.drop_in("LoadCredential=mqtt_password:/etc/emotiny/%i.password")
     for service in services:
         service.start()
-    for name in ("hall", "kitchen"):
-        wait(broker, f"grep -q 'emotiny/{name}/state' /run/heard")
-    run(broker, "systemctl kill --signal=KILL emotiny@hall")
-    wait(broker, "grep -q 'emotiny/hall/status offline' /run/heard")
-    assert "emotiny/kitchen/status offline" not in run(broker, "cat /run/heard")
+    users = [run(installed, f"stat -c %u /proc/{service.pid()}") for service in services]
+    assert users[0] != users[1]
+    for name in ("hall", "porch"):
+        wait(listened, f"grep -q 'emotiny/{name}/state' {HEARD}")
+    run(listened, "systemctl kill --signal=KILL emotiny@hall")
+    wait(listened, f"grep -q 'emotiny/hall/status offline' {HEARD}")
+    assert "emotiny/porch/status offline" not in run(listened, f"cat {HEARD}")
     assert services[1].show("ActiveState") == "active"
-    assert services[0].show("User") == services[1].show("User") == ""
     for service in services:
         service.do("stop")
-    assert "emotiny/kitchen/status offline" in run(broker, "sleep 1; cat /run/heard")
+    assert "emotiny/porch/status offline" in run(listened, f"sleep 1; cat {HEARD}")
 
 
 def test_the_journal_knows_errors_and_warnings(service):
