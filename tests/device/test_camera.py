@@ -31,7 +31,7 @@ out.release()
 def cameras(machine):
     """The machine with two cameras that draw test pictures, and two that show what is written to them."""
     vivid = "n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0x00,0x00 vid_cap_nr=0,1"
-    run(machine, f"modprobe vivid {vivid} && modprobe v4l2loopback devices=1 video_nr=10 exclusive_caps=1")
+    run(machine, f"modprobe vivid {vivid} && modprobe v4l2loopback video_nr=10")
     run(machine, f"udevadm settle; ls {VIVID} /dev/video1 {LOOP}")
     put(machine, "/var/tmp/draw.py", DRAW)
     drawn = "(/opt/emotiny/bin/python /var/tmp/draw.py; echo /var/tmp/demo.avi)"
@@ -68,10 +68,13 @@ class Ear:
         self._line += int(run(self._guest, news).partition(":")[0])
         return took_s
 
-    def last(self, topic):
-        """The payload of the newest message of a topic."""
+    def all(self, topic):
+        """The payloads of all messages of a topic."""
         lines = run(self._guest, f"grep ' emotiny/{DEVICE}/{topic} ' {HEARD}").splitlines()
-        return lines[-1].split(" ", 2)[2]
+        return [line.split(" ", 2)[2] for line in lines]
+
+    def last(self, topic):
+        return self.all(topic)[-1]
 
 
 def begin(service, source=VIVID):
@@ -88,7 +91,7 @@ def show(guest, *words, pace="-re"):
         "systemctl stop writer 2>/dev/null; systemd-run --quiet --collect --unit=writer "
         f"ffmpeg -loglevel error -nostdin {pace} {' '.join(words)} -f v4l2 {LOOP}",
     )
-    wait(guest, f"v4l2-ctl -d {LOOP} --all | grep -q 'Video Capture'")
+    wait(guest, "grep -q . /sys/class/video4linux/video10/format && sleep 1 && systemctl is-active writer")
 
 
 def show_clip(guest):
@@ -131,9 +134,9 @@ def test_a_face_becomes_messages(service, heard, note):
     state = json.loads(heard.last("state"))
     assert state["faces"] >= 1
     assert state["emotion"] and state["gender"]
-    heard.wait("stats", ".*fps")
-    note("the same: MQTT stats", heard.last("stats"))
-    assert "s3cret" not in service.journal()
+    time.sleep(10)
+    note("the same: StatusText", service.show("StatusText"))
+    assert PASSWORD not in service.journal()
     is_well(service)
 
 
@@ -221,9 +224,7 @@ def test_jpegs_are_read_and_broken_ones_are_passed_over(service, heard, note):
 
 def test_a_slow_camera_is_a_camera(service, heard, note):
     show(service.guest, f"-f lavfi -i testsrc=size={SIZE}:rate=1/2 -pix_fmt yuyv422")
-    service.set(with_broker(LOOP, DEVICE))
-    service.drop_in(CREDENTIAL)
-    service.start()
+    begin(service, LOOP)
     heard.wait("camera", "online")
     time.sleep(25)
     note("a picture every 2 s: StatusText", service.show("StatusText"))
@@ -238,7 +239,9 @@ def test_two_cameras_are_two_services(cameras, note):
         run(cameras, f"systemctl start {each.unit}")
     for each in services:
         each.wait(60, StatusText="frames a second")
-        note(f"two cameras, {each.unit}: StatusText", each.show("StatusText"))
+    time.sleep(10)
+    for each in services:
+        note(f"two cameras at 5 FPS, {each.unit}: StatusText", each.show("StatusText"))
         assert (each.show("ActiveState"), each.show("NRestarts")) == ("active", "0")
     for each in services:
         each.do("stop")
@@ -246,10 +249,10 @@ def test_two_cameras_are_two_services(cameras, note):
 
 def test_too_little_memory_is_a_restart_and_not_a_hang(service, note):
     service.set(f'source = "{VIVID}"')
-    service.drop_in("MemoryMax=40M\nMemorySwapMax=0\nRestartSec=1")
+    service.drop_in("MemoryMax=16M\nMemorySwapMax=0\nRestartSec=1")
     run(service.guest, "systemctl start --no-block emotiny")
     took_s = service.wait(90, NRestarts="^[2-9]$")
-    note("MemoryMax=40M: killed and started again twice", f"{took_s:.1f} s")
+    note("MemoryMax=16M: killed and started again twice", f"{took_s:.1f} s")
     assert "oom-kill" in service.journal()
     service.do("stop")
     service.drop_in("")
@@ -265,7 +268,7 @@ def test_a_clock_that_jumps_disturbs_nothing(service, heard, note):
         time.sleep(12)  # more than a sign of life may take, and than statistics do
         heard.wait("stats", ".*fps")
         is_well(service)
-    assert "offline" not in run(service.guest, f"grep camera {HEARD}")
+    assert set(heard.all("camera")) == {"online"}
     note("the clock jumps by +1, -2 and +1 days", service.show("StatusText"))
 
 
