@@ -61,13 +61,13 @@ test: $(DESKTOP)/.done ## run every test (EMOTINY_DATA=folder adds those on real
 	@$(DESKTOP)/bin/python -m pytest $(ARGS)
 
 test-device: $(DESKTOP)/.done ## as root: the service under real systemd, and with cameras in a virtual machine
-	@$(DESKTOP)/bin/python -m pytest tests/device -ra $(ARGS)
+	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
 
 test-device-systemd: $(DESKTOP)/.done ## the first half of these
-	@$(DESKTOP)/bin/python -m pytest tests/device/test_systemd.py -ra $(ARGS)
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_systemd.py $(ARGS)
 
 test-device-camera: $(DESKTOP)/.done ## the second half
-	@$(DESKTOP)/bin/python -m pytest tests/device/test_camera.py -ra $(ARGS)
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_camera.py $(ARGS)
 
 check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .

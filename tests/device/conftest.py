@@ -67,7 +67,7 @@ def note(request, cache, say) -> Iterator[Note]:
 @pytest.fixture(scope="session")
 def container(images, say, tmp_path_factory) -> Iterator[Guest]:
     """A booted container in which nothing is installed yet; /payload holds the repository and wheels."""
-    _need(CONTAINER)
+    _need("the container", CONTAINER, say)
     payload = tmp_path_factory.mktemp("payload")
     copy_of_tree(payload / "tree")
     shutil.copytree(images.wheels(), payload / "wheels")
@@ -81,9 +81,7 @@ def container(images, say, tmp_path_factory) -> Iterator[Guest]:
 @pytest.fixture(scope="session")
 def machine(images, say, tmp_path_factory) -> Iterator[Guest]:
     """A booted virtual machine with the service installed and its cameras plugged in."""
-    _need(MACHINE)
-    if platform.machine() != "x86_64":
-        pytest.skip(f"the virtual machine is an x86-64 one, this is {platform.machine()}: too slow")
+    _need("the virtual machine", MACHINE, say)
     folder = tmp_path_factory.mktemp("machine")
     payload = folder / "payload"
     payload.mkdir()
@@ -110,13 +108,19 @@ def _clips() -> list[Path]:
     return list((Path(data) / "clips").glob("*.mp4")) if data else []
 
 
-def _need(commands: dict[str, str]) -> None:
-    """Skips what cannot run here, and says why."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root: sudo make test-device")
+def _need(part: str, commands: dict[str, str], say: Callable[[str], None]) -> None:
+    """Skips a part that cannot run here, and says why, once."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     absent = sorted(
         {package for command, package in commands.items() if not shutil.which(command, path=path)}
     )
-    if absent:
-        pytest.skip(f"needs Debian packages: apt-get install {' '.join(absent)}")
+    why = ""
+    if part == "the virtual machine" and platform.machine() != "x86_64":
+        why = f"it is an x86-64 one, this is {platform.machine()}: too slow"
+    elif os.geteuid() != 0:
+        why = "it needs root: sudo make test-device"
+    elif absent:
+        why = f"it needs Debian packages: apt-get install {' '.join(absent)}"
+    if why:
+        say(f"{part} is skipped: {why}")
+        pytest.skip(why)

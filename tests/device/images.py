@@ -36,7 +36,6 @@ class Images:
         """
         self._cache = cache
         self._say = say
-        cache.mkdir(parents=True, exist_ok=True)
 
     def wheels(self) -> Path:
         """A folder of all wheels that an installation of the package asks an index for."""
@@ -87,7 +86,7 @@ class Images:
             shutil.rmtree(old)
         self._say(f"building {folder}, once")
         began_s = time.monotonic()
-        folder.mkdir()
+        folder.mkdir(parents=True)
         make(folder)
         (folder / ".done").touch()
         self._say(f"built in {time.monotonic() - began_s:.0f} s")

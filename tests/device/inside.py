@@ -70,5 +70,7 @@ def may_do_nothing(found: dict[str, Any]) -> None:
     """Asserts that an intruder is nobody, and that no attempt succeeded."""
     assert found.pop("uid") >= 61184  # of the range that DynamicUser= takes from
     zeros = "0" * 16
-    assert found.pop("status") == {"CapEff": zeros, "CapBnd": zeros, "NoNewPrivs": "1", "Seccomp": "2"}
-    assert not {what: result for what, result in found.items() if result}
+    expected = {"CapEff": zeros, "CapBnd": zeros, "NoNewPrivs": "1", "Seccomp": "2"}
+    assert (status := found.pop("status")) == expected, status
+    succeeded = {what: result for what, result in found.items() if result}
+    assert not succeeded, succeeded
