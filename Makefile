@@ -5,8 +5,6 @@ PYTHON_TRAIN ?= $(firstword $(shell command -v python3.11 python3.10 2>/dev/null
 DATA ?= data
 RUNS ?= runs
 ARGS ?=
-# Where the service is installed: its unit names this folder.
-PREFIX := /opt/emotiny
 SYSTEMCTL ?= systemctl
 
 DEVICE := .venv-device
@@ -29,27 +27,10 @@ bench: $(DEVICE)/.done ## measure the loop against the usual ways to write it (A
 install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
 
 install-service: ## as root: install under /opt/emotiny and start at boot; settings in /etc/emotiny/config.toml stay
-	@test "$$(id -u)" = 0 || { echo "error: needs root: sudo make install-service"; exit 2; }
-	@echo "installing into $(PREFIX): about 330 MB, once"
-	@test -x $(PREFIX)/bin/python || \
-	    $(PYTHON) -m venv $$($(PYTHON) -c 'import picamera2' 2>/dev/null && echo --system-site-packages) $(PREFIX) || \
-	    { echo "error: no venv module: apt install python3-venv"; exit 2; }
-	@$(PREFIX)/bin/pip install $(PIP_QUIET) --upgrade --force-reinstall --no-deps . && $(PREFIX)/bin/pip install $(PIP_QUIET) . || \
-	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
-	@rm -rf build
-	@mkdir -p /etc/emotiny
-	@test -e /etc/emotiny/config.toml || $(PREFIX)/bin/emotiny config --write /etc/emotiny/config.toml
-	@$(PREFIX)/bin/emotiny config --config /etc/emotiny/config.toml >/dev/null
-	@cp systemd/emotiny.service systemd/emotiny@.service /etc/systemd/system/
-	@$(SYSTEMCTL) daemon-reload && $(SYSTEMCTL) enable emotiny && $(SYSTEMCTL) restart emotiny
-	@echo "emotiny runs: systemctl status emotiny; journalctl -fu emotiny; its settings: /etc/emotiny/config.toml"
+	@PYTHON='$(PYTHON)' SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh $(ARGS)
 
-uninstall-service: ## as root: stop it and remove it; /etc/emotiny stays
-	@test "$$(id -u)" = 0 || { echo "error: needs root: sudo make uninstall-service"; exit 2; }
-	@$(SYSTEMCTL) disable --now emotiny || true
-	@rm -rf $(PREFIX) /etc/systemd/system/emotiny.service /etc/systemd/system/emotiny@.service
-	@$(SYSTEMCTL) daemon-reload
-	@echo "gone; your settings are still in /etc/emotiny"
+uninstall-service: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
+	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
 
 train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)
 	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | config | bench | schema`."""
+"""The command line: `python -m edge run | check | cameras | config | forget | bench | schema`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
+from edge import mend
 from edge.control import Control
-from edge.errors import EdgeError, MissingDependencyError, OutputError
+from edge.errors import CameraError, EdgeError, MissingDependencyError, OutputError
 from edge.journal import say, start_logging
+from edge.system import this_system
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +28,11 @@ if TYPE_CHECKING:
     from edge.faces import HaarDetector
     from edge.labels import Task
     from edge.loop import Stages
+    from edge.metrics.sink import MetricsSink
     from edge.mqtt.settings import MqttSettings
     from edge.sinks import Sink
+
+_BROKER_S = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,12 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
+    if sys.version_info < (3, 10):  # noqa: UP036 (of what follows it could not even import all)
+        raise MissingDependencyError(mend.python(this_system()))
     try:
         import cv2  # the commonest mishap is that it, or a library of the system it needs, is absent
     except ImportError as error:
-        raise MissingDependencyError(
-            f"{error}: pip install 'opencv-python-headless>=4.10,<5' (opencv-python needs a desktop)"
-        ) from error
+        said = " ".join(str(error).split())
+        raise MissingDependencyError(f"OpenCV: {said}; mend: {mend.opencv(error, this_system())}") from error
     from edge.config import parser, settings_of
     from edge.sinks import SCHEMA_PATH, write_now
 
@@ -63,17 +71,30 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     if arguments.command == "config":
         _show_config(arguments)
         return 0
+    if arguments.command == "cameras":
+        start_logging(arguments.log_level)
+        _show_cameras()
+        return 0
     settings = settings_of(arguments)
     start_logging(settings.log_level)
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
-    _run(settings, control, lambda: _tried(settings_of(arguments)))
+    if arguments.command == "forget":
+        _forget(settings.mqtt)
+    else:
+        _run(settings, control, lambda: settings_of(arguments))
     return 0
 
 
 def _run(settings: Settings | None, control: Control[Settings], renew: Callable[[], Settings]) -> None:
-    """Runs, and again as often as the settings are renewed."""
+    """Runs, and again as often as there are new settings that can be had.
+
+    Args:
+        settings: of the first run.
+        control: ends a run.
+        renew: reads new settings.
+    """
     from edge.loop import run
     from edge.notify import open_notify
 
@@ -82,7 +103,7 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
         if notify is not None:
             whole.callback(notify.close)
         while settings is not None:
-            control.begin(renew)
+            control.begin(partial(_tried, renew, settings))
             with ExitStack() as stack:
                 stages = _open(settings, stack, [notify] if notify is not None else [])
                 summary = run(stages, control, settings.max_frames)
@@ -90,13 +111,25 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
             settings = control.renewed
 
 
-def _tried(settings: Settings) -> Settings:
-    """The settings, if networks and cascade can be opened with them.
+def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
+    """New settings, if networks and cascade can be opened with them, and there is a port for the metrics.
+
+    Args:
+        renew: reads them.
+        now: those that hold, whose port is open.
 
     Raises:
-        EdgeError: they cannot.
+        EdgeError: they cannot, or there is none.
     """
+    from edge.metrics.server import refuse_taken
+
+    settings = renew()
     _open_reader(settings)
+    wanted, has = settings.metrics, now.metrics
+    if wanted.port:
+        _metrics_sink()
+        # The port that this process has cannot be tried, but another address can.
+        refuse_taken(replace(wanted, port=0) if wanted.port == has.port else wanted)
     return settings
 
 
@@ -131,28 +164,38 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> S
     from edge.source import open_source
     from edge.tracks import Follower
 
-    sinks: list[Sink] = [JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout)]
+    sinks: list[Sink] = []
+
+    def add(sink: Sink) -> None:
+        stack.callback(sink.close)
+        sinks.append(sink)
+
+    add(JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout))
     if settings.annotate is not None:
-        sinks.append(open_annotation(settings.annotate))
+        add(open_annotation(settings.annotate))
 
     reader, detector = _open_reader(settings)
     follower = Follower(detector, settings.follow)
     readings = Readings(reader, settings.read, settings.steady)
     reading = Event()
     reading.set()
+    if settings.metrics.port:
+        add(_metrics_sink()(settings.metrics))
     if settings.mqtt.host:
-        sinks.append(_open_mqtt(settings.mqtt, reading))
-    for sink in sinks:
-        stack.callback(sink.close)
+        add(_open_mqtt(settings.mqtt, reading))
     sinks += more_sinks
 
     def open_camera() -> Camera:
-        return open_source(settings.source, settings.picture, fast=settings.fast)
+        return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.patient)
 
     camera = stack.enter_context(
-        PatientCamera(settings.source, open_camera) if settings.patient else open_camera()
+        PatientCamera(settings.source, open_camera, settings.picture.frozen_s)
+        if settings.patient
+        else open_camera()
     )
-    return Stages(camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading)
+    return Stages(
+        camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading=reading
+    )
 
 
 def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
@@ -161,6 +204,29 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
     except ImportError as error:
         raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
     return MqttSink(settings, lambda on: reading.set() if on else reading.clear())
+
+
+def _forget(settings: MqttSettings) -> None:
+    """Has the broker forget the device, and says what it no longer keeps."""
+    from edge.sinks import write_now
+
+    if not settings.host:
+        write_now(sys.stdout, "no broker is set (mqtt.host); there is nothing to forget\n")
+        return
+    try:
+        from edge.mqtt.forget import forget
+    except ImportError as error:
+        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
+    for line in forget(settings, _BROKER_S):
+        write_now(sys.stdout, f"{line}\n")
+
+
+def _metrics_sink() -> type[MetricsSink]:
+    try:
+        from edge.metrics.sink import MetricsSink
+    except ImportError as error:
+        raise MissingDependencyError(f"metrics.port: {error}; mend: {mend.prometheus()}") from error
+    return MetricsSink
 
 
 def _show_config(arguments: argparse.Namespace) -> None:
@@ -180,6 +246,30 @@ def _show_config(arguments: argparse.Namespace) -> None:
     values, origins = gather(arguments, os.environ)
     settings = build(values, origins)
     write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
+
+
+def _show_cameras() -> None:
+    """Prints a line for each camera.
+
+    Raises:
+        CameraError: there is none, or none that can be used.
+    """
+    from edge.inventory import find_cameras, nothing_found
+    from edge.sinks import write_now
+
+    system = this_system()
+    usable = 0
+    unusable = []
+    for found in find_cameras(system):
+        usable += found.error is None
+        if found.error is None:
+            write_now(sys.stdout, f"--source {found.source}  {found.text}\n")
+        else:
+            unusable.append(f"{found.source}: {found.text}")
+    for line in unusable:
+        write_now(sys.stdout, f"cannot be used: {line}\n")
+    if not usable:
+        raise CameraError("no camera can be used; see above") if unusable else nothing_found(system)
 
 
 def _check(settings: Settings, control: Control[Settings]) -> int:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from edge.types import BoardState
 
-# Bits of a Raspberry Pi's get_throttled that tell of now; from 16 on they tell of what was.
-_PI_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
+# All reasons for which a board is held back, by bits of a Raspberry Pi's get_throttled that tell of now; from
+# 16 on they tell of what was.
+REASONS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 # Where kernels have had that file, beneath /sys/devices/platform.
 _PI_FILES = ("soc/soc:firmware/get_throttled", "*/*:firmware/get_throttled", "*:firmware/get_throttled")
 # Zones of the processor; a board has others, of a charger or a radio.
@@ -43,7 +44,7 @@ class Board:
         throttled = []
         bits = _number(self._pi, 16) if self._pi else None
         if bits is not None:
-            throttled = [name for bit, name in enumerate(_PI_BITS) if bits >> bit & 1]
+            throttled = [name for bit, name in enumerate(REASONS) if bits >> bit & 1]
         elif any(_number(cooler) for cooler in self._coolers):
             throttled = ["throttled"]
         return BoardState(max(celsius, default=None), tuple(throttled))

@@ -63,11 +63,14 @@ class PictureSettings:
             the source has.
         rotate: degrees clockwise.
         mirror: left and right exchanged, after rotation.
+        frozen_s: seconds of one and the same picture after which a patient run takes its camera for stuck and
+            opens it anew, up to 3600; 0 for never.
     """
 
     size_wh: tuple[int, int] | None = None
     rotate: Literal[0, 90, 180, 270] = 0
     mirror: bool = False
+    frozen_s: float = 30.0
 
     def __post_init__(self) -> None:
         if self.size_wh is not None and not all(16 <= side <= 8192 for side in self.size_wh):
@@ -76,6 +79,8 @@ class PictureSettings:
             )
         if self.rotate not in (0, 90, 180, 270):
             raise ConfigError(f"rotation {self.rotate}: must be 0, 90, 180 or 270")
+        if not 0 <= self.frozen_s <= 3600:
+            raise ConfigError(f"frozen_s {self.frozen_s}: must be 0 (never) to 3600 seconds")
 
 
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}

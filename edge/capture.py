@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge import mend
 from edge.camera import PictureSettings
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.live import LiveCamera
@@ -138,6 +139,11 @@ def open_stream(url: str, settings: PictureSettings) -> LiveCamera:
     return LiveCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)
 
 
+def no_gstreamer() -> str:
+    """What is said where OpenCV has no GStreamer, and how to mend it."""
+    return f"this OpenCV is built without GStreamer, as all of pip's wheels are; mend: {mend.gstreamer()}"
+
+
 def mask(source: str) -> str:
     """The source without what may be a password: before an @, in a query, in an element's property."""
     source = re.sub(r"(:/+).*@", r"\1***@", source, flags=re.DOTALL)
@@ -148,10 +154,7 @@ def mask(source: str) -> str:
 def _open_pipeline(name: str, pipeline: str, settings: PictureSettings) -> LiveCamera:
     # getCameraBackends() lists GStreamer even where it is missing; hasBackend() tells the truth.
     if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-        raise MissingDependencyError(
-            f"{name}: this OpenCV is built without GStreamer, as all of pip's wheels are; use the system's: "
-            "`sudo apt install python3-opencv` (a JetPack has it), `python3 -m venv --system-site-packages`"
-        )
+        raise MissingDependencyError(f"{name}: {no_gstreamer()}")
 
     def open_grabber() -> CaptureGrabber:
         hush()

@@ -15,6 +15,7 @@ from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
+from edge.metrics.settings import MetricsSettings
 from edge.mqtt.settings import MqttSettings
 from edge.options import OPTIONS, SECTIONS, Option, size_argument
 from edge.readings import ReadSettings
@@ -45,6 +46,7 @@ class Settings:
         steady: how readings become labels.
         budget: how much the loop may work.
         mqtt: the broker that is told.
+        metrics: where Prometheus may ask.
         patient: whether a camera that is absent or goes is tried again for ever instead of ending the run.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
@@ -66,6 +68,7 @@ class Settings:
     steady: SteadySettings = field(default_factory=SteadySettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     patient: bool = False
     fast: bool = False
     max_frames: int | None = None
@@ -97,11 +100,14 @@ def parser() -> argparse.ArgumentParser:
     """The command line. Parsing raises ConfigError for what it does not know."""
     top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="run|check|config|bench|schema")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
+    )
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
         ("check", "look at all that a run needs, and say how to mend what is wrong"),
         ("config", "print the settings that hold, and where each is from"),
+        ("forget", "have the broker and Home Assistant forget this device; stop it first"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         _add_options(command)
@@ -109,6 +115,14 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--write", type=Path, metavar="FILE", help="write a new file of all settings, as comments"
             )
+    text = "list the cameras that are connected, and the --source of each"
+    cameras = commands.add_parser("cameras", help=text, description=text, allow_abbrev=False)
+    cameras.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="debug says what was left out, and why (info)",
+    )
     text = "measure this loop against the ways others write it, on the same frames"
     bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
     add_bench_options(bench, size_argument)
@@ -121,7 +135,7 @@ def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Giv
     """All that is given, and where each is from: a flag before a variable before a file.
 
     Args:
-        arguments: parsed, of `run`, `check` or `config`.
+        arguments: parsed, of `run`, `check`, `config` or `forget`.
         environment: {variable: value}.
 
     Raises:
@@ -146,7 +160,7 @@ def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Giv
 
 
 def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that a parsed `run` or `check` asks for.
+    """The settings that a parsed `run`, `check` or `forget` asks for.
 
     Args:
         arguments: parsed.

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import platform
+import importlib
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from edge.board import Board
+from edge import machine, mend
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.contract import MODELS_FOLDER, find_model
-from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError, OutputError
+from edge.errors import (
+    CameraError,
+    ConfigError,
+    EdgeError,
+    MissingDependencyError,
+    ModelError,
+    OutputError,
+)
 from edge.faces import HaarDetector
 from edge.labels import Task
 from edge.loop import Stop
+from edge.metrics.server import refuse_taken
+from edge.metrics.settings import MetricsSettings
 from edge.runtime import chosen_runtime
 from edge.source import open_source
+from edge.system import this_system
 
 _RATE_S = 2.0
 _BROKER_S = 10.0
@@ -51,16 +56,22 @@ def examine(settings: Settings, stop: Stop) -> Iterator[Finding]:
         settings: of the run that is to come.
         stop: ends the examination.
     """
+    system = this_system()
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("system", _system),
-        ("numpy", _numpy),
+        ("system", lambda: machine.python_and_system(system)),
+        ("numpy", machine.packages),
+        ("memory", machine.memory),
+        ("picamera2", lambda: machine.picamera2(system)),
         ("runtime", chosen_runtime),
         ("emotion model", lambda: _model(settings.emotion_model, "emotion")),
         ("gender model", lambda: _model(settings.gender_model, "gender")),
-        ("cascade", lambda: HaarDetector(settings.detector, settings.cascade).name),
+        ("cascade", lambda: _cascade(settings)),
+        ("permissions", lambda: machine.permissions(system)),
         ("source", lambda: _source(settings, stop)),
         ("broker", lambda: _broker(settings)),
-        ("board", _board),
+        ("metrics", lambda: _metrics(settings.metrics)),
+        ("service", machine.service),
+        ("board", machine.board),
     )
     for name, check in checks:
         if stop.is_set():
@@ -71,33 +82,42 @@ def examine(settings: Settings, stop: Stop) -> Iterator[Finding]:
             yield Finding(name, " ".join(str(error).split()), error)
 
 
-def _system() -> str:
-    return f"Python {platform.python_version()}, {platform.machine()}, {platform.platform(terse=True)}"
-
-
-def _numpy() -> str:
-    found = f"numpy {np.__version__}, OpenCV {cv2.__version__}"
-    # In a process of its own: what was built for another numpy takes the one that imports it along.
-    probe = "import importlib.util as u, sys; u.find_spec('picamera2') or sys.exit(3); import picamera2"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 3):
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise MissingDependencyError(
-            f"{found}: picamera2 cannot be imported ({last}); on Bookworm: "
-            "pip install 'numpy<2'; on Trixie: make the environment anew with python3 -m venv "
-            "--system-site-packages"
-        )
-    return found + (", picamera2" if done.returncode == 0 else "")
-
-
 def _model(path: Path | None, task: Task) -> str:
-    contract = Classifier(path or find_model(MODELS_FOLDER, task), task).contract
+    try:
+        contract = Classifier(path or find_model(MODELS_FOLDER, task), task).contract
+    except ModelError as error:
+        way = f"leave models.{task} out, for the one that is installed" if path else mend.package()
+        raise ModelError(f"{error}; mend: {way}") from error
     return f"{contract.name}, {contract.parameters} parameters"
 
 
+def _cascade(settings: Settings) -> str:
+    try:
+        return HaarDetector(settings.detector, settings.cascade).name
+    except MissingDependencyError:
+        raise
+    except ConfigError as error:
+        way = "leave detector.cascade out, for OpenCV's own" if settings.cascade else mend.opencv_anew()
+        raise ConfigError(f"{error}; mend: {way}") from error
+
+
 def _source(settings: Settings, stop: Stop) -> str:
+    """What the source gives; where it does not, the service may have the camera."""
+    try:
+        return _opened(settings, stop)
+    except CameraError as error:
+        if machine.service_state() != "active":
+            raise
+        raise CameraError(
+            f"{error}; mend: the service has the camera while it runs, `sudo systemctl stop emotiny`"
+        ) from error
+
+
+def _opened(settings: Settings, stop: Stop) -> str:
     """Opens the source, and measures its rate for two seconds where it has one of its own."""
-    with open_source(settings.source, settings.picture, fast=settings.fast) as camera:
+    with open_source(
+        settings.source, settings.picture, fast=settings.fast, demo=not settings.patient
+    ) as camera:
         first_s, first, count, size = 0.0, 0, 0, ""
         for frame in camera:
             if stop.is_set():
@@ -139,15 +159,18 @@ def _broker(settings: Settings) -> str:
     return probe(mqtt, _BROKER_S)
 
 
-def _board() -> str:
-    state = Board().state()
-    if state.throttled:
-        raise OutputError(
-            f"{', '.join(state.throttled)}: the board is held back; under-voltage needs a better "
-            "supply, heat a fan or a smaller --cpu-share"
-        )
-    return (
-        "tells no temperature"
-        if state.temperature_c is None
-        else f"{state.temperature_c:.0f} degrees Celsius"
-    )
+def _metrics(settings: MetricsSettings) -> str:
+    """Whether Prometheus could ask."""
+    if not settings.port:
+        return "no port is set; none is opened"
+    try:
+        importlib.import_module("prometheus_client")
+    except ImportError as error:
+        raise MissingDependencyError(f"metrics.port: {error}; mend: {mend.prometheus()}") from error
+    try:
+        refuse_taken(settings)
+    except OutputError:
+        if machine.service_state() == "active":
+            return f"{settings.url}, which the service has"
+        raise
+    return settings.url

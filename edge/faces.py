@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from edge import mend
 from edge.errors import ConfigError, MissingDependencyError
 from edge.reduce import equalize, reduce
 from edge.types import Box, Detection, Gray
@@ -109,8 +110,8 @@ class HaarDetector:
         self._settings = settings or DetectorSettings()
         if not hasattr(cv2, "CascadeClassifier"):
             raise MissingDependencyError(
-                f"OpenCV {cv2.__version__} has no Haar cascade: "
-                "pip install 'opencv-python-headless>=4.10,<5' or sudo apt install python3-opencv opencv-data"
+                f"OpenCV {cv2.__version__} has no Haar cascade, 4.10 or a later 4 is expected; mend: "
+                f"{mend.opencv_anew()}"
             )
         path = cascade_path or find_cascade()
         # OpenCV itself would say nothing or print a page of its own.
@@ -244,6 +245,5 @@ def find_cascade() -> Path:
             return folder / CASCADE_NAME
     looked = ", ".join(str(folder) for folder in folders)
     raise MissingDependencyError(
-        f"no {CASCADE_NAME} in {looked}: sudo apt install opencv-data "
-        "or pip install 'opencv-python-headless>=4.10,<5'"
+        f"no {CASCADE_NAME} in {looked}; mend: {mend.cascade(from_wheel=data is not None)}"
     )

@@ -23,6 +23,9 @@ _JOIN_S = 0.5
 # How long the process waits at its exit for a read that outlasted close().
 _EXIT_JOIN_S = 1.0
 
+# Reads that outlasted close(), and when that was, for `hangs_s`.
+_abandoned: dict[threading.Thread, float] = {}
+
 
 class Grabber(Protocol):
     """A device or stream that is read by blocking. One thread opens, reads and closes it."""
@@ -115,6 +118,7 @@ class LiveCamera:
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             logger.warning("%s: a read is still under way; it is abandoned", self.name)
+            _abandoned[self._thread] = time.monotonic()
             # Should it come back from C++ while the interpreter shuts down, it would abort the process.
             atexit.register(self._thread.join, _EXIT_JOIN_S)
 
@@ -181,3 +185,10 @@ class LiveCamera:
             logger.info("%s: pictures of %dx%d", self.name, *came_wh)
         else:
             logger.info("%s: asked for %dx%d, it gives %dx%d", self.name, *asked_wh, *came_wh)
+
+
+def hangs_s() -> float:
+    """Seconds since the first of the reads was abandoned that hang in this process; 0 where none does."""
+    for thread in [thread for thread in _abandoned if not thread.is_alive()]:
+        del _abandoned[thread]
+    return time.monotonic() - min(_abandoned.values()) if _abandoned else 0.0

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edge.budget import Budget
 from edge.camera import Camera
+from edge.light import Light
 from edge.meter import Meter
 from edge.readings import Readings
 from edge.sinks import Sink, Waiting
@@ -43,6 +44,7 @@ class Stages:
     meter: Meter
     budget: Budget
     sinks: Sequence[Sink]
+    light: Light = field(default_factory=Light)
     # Set while faces are to be read; whoever is told from outside may clear it.
     reading: Event = field(default_factory=_always)
 
@@ -122,7 +124,8 @@ def process(frame: Frame, stages: Stages) -> Report:
     """What is done with one frame, from its pixels to the sinks; gives what they were sent."""
     faces = _see(frame, stages)
     rates = stages.meter.tick(stages.camera.captured, stages.camera.dropped)
-    report = Report(frame.index, frame.captured_at, rates, faces, stages.budget.state)
+    light = stages.light.look(frame.gray, frame.captured_at)
+    report = Report(frame.index, frame.captured_at, rates, faces, stages.budget.state, light)
     for sink in stages.sinks:
         sink.send(frame, report)
     return report

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 PREFIX = "EMOTINY_"
 # Read by others than the settings.
-FOREIGN = {"EMOTINY_RUNTIME", "EMOTINY_DATA"}
+FOREIGN = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE"}
 
 Kind = Literal["text", "number", "integer", "switch", "file", "size"]
 
@@ -156,8 +156,8 @@ OPTIONS: tuple[Option, ...] = (
         "source",
         "source",
         "text",
-        "auto (a camera if one answers, else the demo), demo, 0 or /dev/video0, picamera2://0, csi://0, "
-        "gst://PIPELINE, rtsp://..., a video or a folder of pictures",
+        "auto (a camera if one answers, else the demo, which --patient never plays), demo, 0 or "
+        "/dev/video0, picamera2://0, csi://0, gst://PIPELINE, rtsp://..., a video or a folder of pictures",
         "--source",
         metavar="SOURCE",
     ),
@@ -211,6 +211,13 @@ OPTIONS: tuple[Option, ...] = (
         ("0", "90", "180", "270"),
     ),
     Option("picture.mirror", "picture.mirror", "switch", "exchange left and right", "--mirror"),
+    Option(
+        "picture.frozen_s",
+        "picture.frozen_s",
+        "number",
+        "seconds of one and the same picture after which a patient run opens its camera anew, 0 for never",
+        "--frozen",
+    ),
     Option(
         "models.emotion",
         "emotion_model",
@@ -524,6 +531,21 @@ OPTIONS: tuple[Option, ...] = (
         "messages that wait while the broker is away",
         "--mqtt-queue",
     ),
+    Option(
+        "metrics.port",
+        "metrics.port",
+        "integer",
+        "where Prometheus may ask, at /metrics; 0 opens no port",
+        "--metrics-port",
+    ),
+    Option(
+        "metrics.address",
+        "metrics.address",
+        "text",
+        "of this device, to listen on; 0.0.0.0 for whoever can reach it",
+        "--metrics-address",
+        metavar="ADDRESS",
+    ),
 )
 SECTIONS = {
     "": "",
@@ -535,4 +557,5 @@ SECTIONS = {
     "labels": "how readings become labels",
     "budget": "how much the loop may work",
     "mqtt": "reports to a broker",
+    "metrics": "figures for Prometheus",
 }

@@ -1,4 +1,4 @@
-"""A camera that may go and come back: it is opened again and again, and ticks meanwhile."""
+"""A camera that may go, or hang, and come back: it is opened again and again, and ticks meanwhile."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from threading import Event
 
 from edge.camera import TICK_S, Camera
 from edge.errors import CameraError, MissingDependencyError
+from edge.live import hangs_s
+from edge.stillness import Stillness
 from edge.types import Frame
 
 logger = logging.getLogger(__name__)
@@ -16,10 +18,13 @@ logger = logging.getLogger(__name__)
 _FIRST_S, _LAST_S = 1.0, 30.0
 # Pictures for so long make the next fault a new one, which is answered at once again.
 _WELL_S = 10.0
+_STALE_S = 5.0
+# A read that hangs for so long will not come back, and holds the device: only a new process can open it.
+_HOPELESS_S = 60.0
 
 
 class PatientCamera:
-    """Wraps what opens a camera; never gives up.
+    """Wraps what opens a camera; gives up only where a new process would do better.
 
     Attributes:
         name: of the camera that is open, or was.
@@ -29,18 +34,25 @@ class PatientCamera:
     stills = False
 
     def __init__(
-        self, name: str, open_camera: Callable[[], Camera], clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        open_camera: Callable[[], Camera],
+        frozen_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Opens nothing yet.
 
         Args:
             name: what a person calls it until it is open.
             open_camera: opens it; raises CameraError where that fails.
+            frozen_s: seconds of one and the same picture after which it is opened anew; 0 for never.
             clock: seconds, never falling.
         """
         self.name = name
         self.gone = False
         self._open = open_camera
+        self._frozen_s = frozen_s
+        self._stillness = Stillness(frozen_s, clock)
         self._clock = clock
         self._camera: Camera | None = None
         self._closed = Event()
@@ -67,7 +79,7 @@ class PatientCamera:
         """Yields frames with rising indices and times, and None where there is none, for ever.
 
         Raises:
-            CameraError: it is closed.
+            CameraError: it is closed, or a read hangs for ever.
             MissingDependencyError: what is needed to open it is not installed; waiting would not help.
         """
         while True:
@@ -92,6 +104,12 @@ class PatientCamera:
                     if frame is None:
                         yield None
                         continue
+                    if self._stillness.stuck(frame.gray):
+                        # The first picture after opening may be an old one.
+                        if first_s is None and self._clock() - opened_s < _STALE_S:
+                            yield None
+                            continue
+                        raise CameraError(f"{self.name}: the same picture for {self._frozen_s:g} s; stuck?")
                     if first_s is None:
                         first_s = self._clock()
                         if said:
@@ -103,6 +121,10 @@ class PatientCamera:
                 raise
             except CameraError as error:
                 # The same fault is not told every half minute for months.
+                if hangs_s() > _HOPELESS_S:
+                    raise CameraError(
+                        f"{error}; a read has hung for {_HOPELESS_S:g} s: only a new process can open it"
+                    ) from error
                 if str(error) != said:
                     logger.warning("%s; it is tried again", error)
                     said = str(error)

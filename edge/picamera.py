@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edge import mend
 from edge.camera import PictureSettings
 from edge.capture import DEFAULT_WH
 from edge.errors import CameraError, MissingDependencyError
 from edge.live import LiveCamera
+from edge.system import this_system
 from edge.types import Gray
 
 # Bytes from one luma sample to the next, by libcamera's name of the format. All of them begin with luma.
@@ -43,8 +50,8 @@ class PicameraGrabber:
             from picamera2 import Picamera2
         except ImportError as error:
             raise MissingDependencyError(
-                f"picamera2://{number}: picamera2 is not installed ({error}); `sudo apt install -y "
-                "python3-picamera2`, and make the environment with `python3 -m venv --system-site-packages`"
+                f"picamera2://{number}: picamera2 cannot be imported ({error}); mend: "
+                f"{mend.picamera2(str(error), this_system())}"
             ) from error
         self._name = f"picamera2://{number}"
         found = len(Picamera2.global_camera_info())
@@ -112,4 +119,62 @@ def open_picamera(number: int, settings: PictureSettings) -> LiveCamera:
     size_wh = settings.size_wh or DEFAULT_WH
     return LiveCamera(
         f"picamera2://{number}", lambda: PicameraGrabber(number, size_wh), settings, first_s=10.0
+    )
+
+
+@dataclass(frozen=True)
+class ListedCamera:
+    """A camera as libcamera lists it.
+
+    Attributes:
+        number: by which it is opened.
+        model: of its sensor.
+        usb: whether it is none of the board's own.
+    """
+
+    number: int
+    model: str
+    usb: bool
+
+
+_LIST = """
+import json
+from picamera2 import Picamera2
+names = ("Num", "Model", "Id")
+print(json.dumps([[each.get(name) for name in names] for each in Picamera2.global_camera_info()]))
+"""
+# To import picamera2 takes seconds on a small board.
+_LIST_S = 60
+
+
+def list_cameras() -> tuple[ListedCamera, ...] | None:
+    """What libcamera finds; None where picamera2 is not installed.
+
+    It is asked in a process of its own: a package that was built for another numpy takes the one that imports
+    it along.
+
+    Raises:
+        MissingDependencyError: picamera2 is installed and cannot be used.
+    """
+    if importlib.util.find_spec("picamera2") is None:
+        return None
+    variables = {"LIBCAMERA_LOG_LEVELS": "*:ERROR"} | os.environ
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _LIST],
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=_LIST_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingDependencyError(f"picamera2 lists no cameras within {_LIST_S} s") from error
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    if done.returncode or not lines:
+        last = lines[-1] if lines else f"exit code {done.returncode}"
+        raise MissingDependencyError(f"picamera2 cannot be imported ({last})")
+    return tuple(
+        ListedCamera(place if number is None else number, str(model), "usb" in str(name).lower())
+        for place, (number, model, name) in enumerate(json.loads(lines[-1]))
     )

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge import mend
 from edge.errors import ConfigError, MissingDependencyError, ModelError
+from edge.system import this_system
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +110,8 @@ def _find_interpreter(forced: str) -> tuple[Callable[..., Interpreter], str]:
             return _import_interpreter(name), name
         except ImportError as error:
             reasons.append(f"{name}: {error} ({_INSTALL[name]})")
-    raise MissingDependencyError(f"no TFLite runtime can be used; {'; '.join(reasons)}")
+    way = "" if forced else f"; mend: {mend.runtime(this_system())}"
+    raise MissingDependencyError(f"no TFLite runtime can be used; {'; '.join(reasons)}{way}")
 
 
 def _import_interpreter(name: str) -> Callable[..., Interpreter]:

@@ -204,6 +204,7 @@ def _head_fields(report: Report) -> dict[str, Any]:
         "dropped": report.rates.dropped,
         "temperature": report.board.temperature_c,
         "throttled": list(report.board.throttled),
+        "light": round(report.light, 3),
     }
 
 

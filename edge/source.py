@@ -14,17 +14,19 @@ from edge.camera import Camera, PictureSettings
 from edge.capture import mask, open_csi, open_gst, open_stream
 from edge.demo import open_demo
 from edge.errors import CameraError, ConfigError, MissingDependencyError
+from edge.nodes import cameras
 from edge.picamera import open_picamera
 from edge.recordings import open_recording
+from edge.system import this_system
 from edge.types import Frame
-from edge.v4l2 import cameras, open_v4l2
+from edge.v4l2 import open_v4l2
 
 logger = logging.getLogger(__name__)
 
 Opener = Callable[[], Camera]
 
 
-def open_source(source: str, settings: PictureSettings, *, fast: bool) -> Camera:
+def open_source(source: str, settings: PictureSettings, *, fast: bool, demo: bool = True) -> Camera:
     """Opens what `--source` names.
 
     What blocks is put off to the iteration, so this returns at once; it looks only at what can be seen
@@ -35,6 +37,8 @@ def open_source(source: str, settings: PictureSettings, *, fast: bool) -> Camera
             `gst://PIPELINE`, an rtsp, rtsps, http or https address, a video file, a picture, or a folder.
         settings: how pictures are wanted.
         fast: recordings and the demo as fast as they are taken instead of as recorded.
+        demo: whether `auto` plays the demo where no camera answers. Who waits for a camera wants no faces of
+            nobody reported.
 
     Raises:
         CameraError: what is named does not exist or cannot be read.
@@ -42,7 +46,7 @@ def open_source(source: str, settings: PictureSettings, *, fast: bool) -> Camera
         MissingDependencyError: a package that this kind needs is not installed.
     """
     if source == "auto":
-        return AutoCamera(_candidates(settings), lambda: open_demo(settings, fast=fast))
+        return AutoCamera(_candidates(settings), (lambda: open_demo(settings, fast=fast)) if demo else None)
     if source == "demo":
         return open_demo(settings, fast=fast)
     if source.isdecimal():
@@ -58,18 +62,18 @@ def open_source(source: str, settings: PictureSettings, *, fast: bool) -> Camera
 
 
 class AutoCamera:
-    """The first camera that delivers a picture; where none does, the demo.
+    """The first camera that delivers a picture; where none does, the demo, if that is wanted.
 
     Each is opened, given its time for a first picture and closed again within the iteration, so that the
     loop sees its stop flag while the cameras are tried.
     """
 
-    def __init__(self, candidates: Iterable[Opener], open_fallback: Opener) -> None:
+    def __init__(self, candidates: Iterable[Opener], open_fallback: Opener | None) -> None:
         """Opens nothing yet.
 
         Args:
             candidates: open the cameras that may be there, in order of preference.
-            open_fallback: opens what is played where none of them answers.
+            open_fallback: opens what is played where none of them answers; None raises CameraError then.
         """
         self.name = "auto"
         self.stills = False
@@ -100,7 +104,7 @@ class AutoCamera:
         """Yields None while the cameras are tried, then the frames of the first that answers.
 
         Raises:
-            CameraError: the chosen camera broke, or this one is closed.
+            CameraError: no camera answers, the chosen one broke, or this one is closed.
         """
         while True:
             if self._closed:
@@ -124,6 +128,8 @@ class AutoCamera:
                 logger.info("auto: %s answers", camera.name)
                 break
         else:
+            if self._open_fallback is None:
+                raise CameraError("auto: no camera answers; is one connected?")
             logger.warning("no camera answers: this is the demo, drawn faces and no picture of anyone here")
             camera, first = self._open_fallback(), None
         self._camera = camera
@@ -150,17 +156,10 @@ def _candidates(settings: PictureSettings) -> Iterator[Opener]:
     """Openers of the cameras that may be there, the best first."""
     if importlib.util.find_spec("picamera2"):
         yield lambda: open_picamera(0, settings)
-    if _is_tegra() and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+    if this_system().jetson and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         yield lambda: open_csi(0, settings)
     for node in cameras():
         yield partial(open_v4l2, node, settings)
-
-
-def _is_tegra() -> bool:
-    try:
-        return b"tegra" in Path("/proc/device-tree/compatible").read_bytes()
-    except OSError:  # a machine without a device tree
-        return False
 
 
 def _open_scheme(scheme: str, rest: str, settings: PictureSettings) -> Camera:

@@ -157,10 +157,20 @@ class BoardState:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is said about one processed frame."""
+    """All that is said about one processed frame.
+
+    Attributes:
+        frame: its index.
+        captured_at: seconds since the source's first picture.
+        rates: up to now.
+        faces: seen in it.
+        board: as it was lately.
+        light: how light the pictures are, 0 (black) to 1 (white).
+    """
 
     frame: int
     captured_at: float
     rates: Rates
     faces: tuple[Face, ...]
     board: BoardState = BoardState()
+    light: float = 0.0

@@ -1,12 +1,8 @@
-"""USB cameras and other V4L2 devices: which nodes are cameras, and the gray picture in what they give."""
+"""USB cameras and other V4L2 devices, and the gray picture in what they give."""
 
 from __future__ import annotations
 
-import fcntl
-import logging
 import os
-import struct
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,23 +11,11 @@ from edge.camera import PictureSettings
 from edge.capture import DEFAULT_WH, CaptureGrabber, Pixels, gray_of, hush
 from edge.errors import CameraError
 from edge.live import LiveCamera
+from edge.nodes import query
 from edge.types import Gray
-
-logger = logging.getLogger(__name__)
 
 _YUYV = cv2.VideoWriter.fourcc(*"YUYV")
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
-
-# linux/videodev2.h: _IOR('V', 0, struct v4l2_capability), which is driver[16], card[32], bus_info[32],
-# version, capabilities (of the whole device), device_caps (of this node), reserved[3].
-_QUERYCAP = 0x80685600
-_CAPABILITY = struct.Struct("16s32s32s3I12x")
-_HAS_DEVICE_CAPS = 0x80000000
-_CAPTURES = 0x00000001 | 0x00001000  # one plane, several planes
-_CONVERTS = 0x00004000 | 0x00008000  # memory to memory: a codec or scaler
-
-# These deliver a sensor's raw pixels or belong to an image processor: libcamera and nvargus read them.
-_RAW_DRIVERS = ("bcm2835-isp", "bcm2835-codec", "pispbe", "rp1-cfe", "unicam", "tegra")
 
 
 def open_v4l2(path: str, settings: PictureSettings) -> LiveCamera:
@@ -44,11 +28,9 @@ def open_v4l2(path: str, settings: PictureSettings) -> LiveCamera:
     Raises:
         CameraError: there is no such device, it may not be opened or is no camera.
     """
-    if not is_camera(path):
-        raise CameraError(
-            f"{path}: gives no pictures (a codec, metadata or raw pixels); expected a camera, see `v4l2-ctl "
-            "--list-devices`, or picamera2://0 or csi://0 for a board's own"
-        )
+    why_not = query(path).why_not
+    if why_not:
+        raise CameraError(f"{path}: gives no pictures ({why_not}); `emotiny cameras` shows those that do")
     size_wh = settings.size_wh or DEFAULT_WH
     return LiveCamera(path, lambda: V4L2Grabber(path, size_wh), settings)
 
@@ -116,51 +98,3 @@ def luma_of(picture: Pixels, fourcc: int, size_wh: tuple[int, int]) -> Gray | No
         rows = row[: stride * height].reshape(height, stride)
         return np.ascontiguousarray(rows[:, : 2 * width : 2]) if stride >= 2 * width else None
     return gray_of(row.reshape(height, width, 3)) if row.size == 3 * width * height else None
-
-
-def is_camera(path: str) -> bool:
-    """Whether a node gives pictures that can be used; codecs, metadata and raw sensor pixels do not.
-
-    Raises:
-        CameraError: it does not exist, may not be opened, or is no video device.
-    """
-    try:
-        node = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    except FileNotFoundError as error:
-        raise CameraError(
-            f"{path}: no such device; `ls /dev/video*` shows what is there, `--source demo` needs none"
-        ) from error
-    except PermissionError as error:
-        raise CameraError(
-            f"{path}: permission denied; put the user into the group video: `sudo usermod -aG video USER`"
-        ) from error
-    except OSError as error:
-        raise CameraError(f"{path}: {error.strerror}; a camera that is plugged in is expected") from error
-    try:
-        answer = fcntl.ioctl(node, _QUERYCAP, bytes(_CAPABILITY.size))
-    except OSError as error:
-        raise CameraError(f"{path}: not a video device; expected a camera, one of /dev/video*") from error
-    finally:
-        os.close(node)
-    return captures(answer)
-
-
-def captures(capability: bytes) -> bool:
-    """Whether a VIDIOC_QUERYCAP answer, 104 bytes, is that of a camera."""
-    driver, _, _, _, device, node = _CAPABILITY.unpack(capability)
-    flags = node if device & _HAS_DEVICE_CAPS else device
-    raw = driver.decode("ascii", "replace").startswith(_RAW_DRIVERS)
-    return bool(flags & _CAPTURES) and not flags & _CONVERTS and not raw
-
-
-def cameras() -> list[str]:
-    """The cameras among /dev/video*, by number; those that cannot be asked are logged."""
-    nodes = sorted(Path("/dev").glob("video[0-9]*"), key=lambda node: int(node.name[5:]))
-    found = []
-    for node in map(str, nodes):
-        try:
-            if is_camera(node):
-                found.append(node)
-        except CameraError as error:
-            logger.warning("%s", error)
-    return found

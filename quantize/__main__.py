@@ -1,4 +1,4 @@
-"""`python -m quantize`: run, prune, measure, verify, inspect, calibration."""
+"""`python -m quantize`: run, prune, compare, measure, verify, inspect, calibration."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError, EdgeError, ModelError, OutputError
 from edge.labels import TASKS
 from train.journal import reason
+
+if TYPE_CHECKING:
+    from quantize.prune import Plan
 
 logger = logging.getLogger("quantize")
 
@@ -54,18 +59,16 @@ def _parser() -> argparse.ArgumentParser:
 
     prune = commands.add_parser("prune", help="a trained network to fewer parameters, in steps that resume")
     prune.set_defaults(run=_prune)
-    prune.add_argument("recipe", metavar="RECIPE", help="whose best checkpoint is pruned")
-    prune.add_argument("--target", type=int, default=9_950, help="parameters that may remain (%(default)s)")
     prune.add_argument("--criterion", default="taylor", help="taylor, magnitude or random (%(default)s)")
-    prune.add_argument("--share", type=float, default=0.06, help="of the parameters, a step (%(default)s)")
-    prune.add_argument("--tuning", type=int, default=1, help="epochs after each step (%(default)s)")
-    prune.add_argument("--epochs", type=int, default=30, help="after the last step (%(default)s)")
     prune.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     prune.add_argument("--out", type=Path, help="the pruned network's run (RUNS/RECIPE-CRITERION-SEED)")
-    prune.add_argument(
-        "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
-    )
-    prune.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="(%(default)s)")
+    _add_plan(prune, share=0.06, epochs=30)
+
+    compare = commands.add_parser("compare", help="prune by every criterion, with a table and a picture")
+    compare.set_defaults(run=_compare)
+    compare.add_argument("--seeds", type=int, default=2, help="prunings by each (%(default)s)")
+    compare.add_argument("--out", type=Path, help="where they lie (RUNS/RECIPE-compared)")
+    _add_plan(compare, share=0.25, epochs=6)
 
     measure = commands.add_parser("measure", help="int8 accuracy of runs, written beside them for the table")
     measure.set_defaults(run=_measure)
@@ -103,6 +106,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_plan(command: argparse.ArgumentParser, share: float, epochs: int) -> None:
+    command.add_argument("recipe", metavar="RECIPE", help="whose best checkpoint is pruned")
+    command.add_argument("--target", type=int, default=9_950, help="parameters that may remain (%(default)s)")
+    command.add_argument("--share", type=float, default=share, help="of the parameters, a step (%(default)s)")
+    command.add_argument("--tuning", type=int, default=1, help="epochs after each step (%(default)s)")
+    command.add_argument("--rate", type=float, default=2e-3, help="their learning rate (%(default)s)")
+    command.add_argument("--epochs", type=int, default=epochs, help="after the last step (%(default)s)")
+    command.add_argument(
+        "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
+    )
+    command.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="(%(default)s)")
+
+
 def _run(options: argparse.Namespace) -> None:
     from quantize.candidates import candidates
     from quantize.ship import quantize_runs
@@ -132,21 +148,36 @@ def _write(content: bytes, path: Path) -> None:
     path.write_bytes(content)
 
 
+def _plan(options: argparse.Namespace) -> Plan:
+    from quantize.prune import Plan
+
+    names = ("target", "share", "tuning", "rate", "epochs")
+    return Plan(**{name: getattr(options, name) for name in names})
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from quantize.compare import compare, plans_of
+    from train.recipes import find_recipe
+    from train.run import load_for, sources_of
+
+    if options.seeds < 1:
+        raise ConfigError(f"--seeds {options.seeds}: expected at least 1")
+    recipe = find_recipe(options.recipe)
+    data = load_for(recipe, options.data, options.runs / "cache")
+    folder = options.out or options.runs / f"{recipe.name}-compared"
+    start = options.runs / recipe.name / "best.keras"
+    sources = replace(sources_of(recipe, options.runs), start=start)
+    compare(recipe, plans_of(_plan(options), options.seeds), data, folder, sources)
+    logger.info("%s", folder / "criteria.png")
+
+
 def _prune(options: argparse.Namespace) -> None:
     from quantize.candidates import pruned_run
-    from quantize.prune import Plan
     from train.recipes import find_recipe
     from train.run import load_for
 
     recipe = find_recipe(options.recipe)
-    plan = Plan(
-        options.target,
-        options.criterion,
-        share=options.share,
-        tuning=options.tuning,
-        epochs=options.epochs,
-        seed=options.seed,
-    )
+    plan = replace(_plan(options), criterion=options.criterion, seed=options.seed)
     data = load_for(recipe, options.data, options.runs / "cache")
     logger.info("%s", pruned_run(recipe, plan, data, options.runs, options.out) / "report.html")
 

@@ -120,7 +120,7 @@ def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sour
         raise ConfigError(
             f"a target of {plan.target:,} parameters; {recipe.name} has {recipe.spec.stored_parameters():,}"
         )
-    if sources.start is None:
+    if sources.start is None or not sources.start.exists():
         raise DataError(f"{recipe.name}: no trained network to prune; train it first")
     pruning = _Pruning(recipe, plan, data, sources)
     held = _Held(keras.models.load_model(sources.start, compile=False), recipe.spec, sources.start)

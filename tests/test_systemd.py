@@ -39,11 +39,21 @@ def test_a_unit_leaves_little_open(name, tmp_path):
     assert float(level) <= 2.0
 
 
+def test_what_a_jetson_needs_beside_it_is_clean(tmp_path):
+    unit = tmp_path / "emotiny.service"
+    unit.write_text((FOLDER / "emotiny.service").read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true"))
+    beside = tmp_path / "emotiny.service.d"
+    beside.mkdir()
+    shutil.copy(FOLDER / "jetson.conf", beside)
+    done = analyze("verify", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_the_template_is_the_unit_of_one_of_several():
     lines = [
         [line for line in (FOLDER / name).read_text().splitlines() if line and not line.startswith("#")]
         for name in UNITS
     ]
     different = [(one, other) for one, other in zip(*lines, strict=True) if one != other]
-    assert [one.partition("=")[0] for one, _ in different] == ["Description", "ExecStart"]
+    assert [one.partition("=")[0] for one, _ in different] == ["Description", "ExecStart", "Environment"]
     assert all("%i" in other for _, other in different)

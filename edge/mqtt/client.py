@@ -24,7 +24,7 @@ def make_client(settings: MqttSettings, purpose: str = "") -> paho.Client:
     five = settings.version == "5"
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
-        client_id="_".join(filter(None, ("emotiny", settings.device, purpose))),
+        client_id="_".join(filter(None, (settings.client_id, purpose))),
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
         transport=settings.transport,
         **({} if five else {"clean_session": True}),

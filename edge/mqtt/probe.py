@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from edge.errors import ConfigError, OutputError
+from edge.mqtt import faults
 from edge.mqtt.client import make_client
 from edge.mqtt.settings import MqttSettings
 
@@ -38,25 +39,19 @@ def probe(settings: MqttSettings, limit_s: float) -> str:
         client.connect(*settings.address, keepalive=settings.keepalive_s)
         client.loop_start()
         if not said.wait(limit_s):
-            raise OutputError(f"{address}: takes the connection and says nothing; is it an MQTT broker?")
+            raise OutputError(f"{address}: {faults.SILENT}")
         if reasons[0].is_failure:
-            raise ConfigError(
-                f"{address}: refuses: {reasons[0]}; are mqtt.username and its password right, and may this "
-                "device connect?"
-            )
+            raise ConfigError(f"{address}: {faults.refusal(reasons[0]).text}")
         said.clear()
         client.publish(settings.topic("check"), "", qos=1)
         if not said.wait(limit_s):
             raise OutputError(f"{address}: does not acknowledge a message on {settings.topic('check')}")
         if reasons[-1].is_failure:
             raise ConfigError(
-                f"{address}: {reasons[-1]} on {settings.topic('check')}; let this user write "
-                f"{settings.topic('#')} in the broker's access list"
+                f"{address}: {faults.unpublished(reasons[-1], settings.topic('check'), settings)}"
             )
     except OSError as error:
-        raise ConfigError(
-            f"{address}: {error}; are mqtt.tls, mqtt.ca, mqtt.certificate and mqtt.port those of the broker?"
-        ) from error
+        raise ConfigError(f"{address}: {faults.unreachable(error, settings).text}") from error
     finally:
         client.disconnect()
         client.loop_stop()

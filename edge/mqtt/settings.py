@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from edge.errors import ConfigError
+from edge.mqtt.identity import default_device
 
+# Where Home Assistant looks for devices unless it is told otherwise.
+HOME_ASSISTANT = "homeassistant"
 # No wildcard, no separator, nothing that a template could read: topics and discovery are made of it.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
-def _hostname() -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", os.uname().nodename)[:64] or "emotiny"
+def _is_host(text: str) -> bool:
+    if not _HOST.fullmatch(text):
+        return False
+    try:
+        text.encode("idna")  # what the resolver does first: no part is empty, or longer than 63
+    except UnicodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,8 @@ class MqttSettings:
     Attributes:
         host: of the broker; empty for none.
         port: 1 to 65535; 0 for 1883, or 8883 with TLS.
-        device: in topics and as Home Assistant's identifier: letters, digits, _ and -, 64 at most; the name
-            of the machine, unless said otherwise.
+        device: in topics and as Home Assistant's identifier: letters, digits, _ and -, 64 at most; what
+            `default_device` gives, unless said otherwise.
         base: first part of all topics, of the same characters.
         username: empty for none.
         password: empty for none; never printed.
@@ -47,7 +55,7 @@ class MqttSettings:
 
     host: str = ""
     port: int = 0
-    device: str = field(default_factory=_hostname)
+    device: str = field(default_factory=default_device)
     base: str = "emotiny"
     username: str = ""
     password: str = ""
@@ -58,14 +66,14 @@ class MqttSettings:
     key: Path | None = None
     version: Literal["5", "3.1.1"] = "5"
     transport: Literal["tcp", "websockets"] = "tcp"
-    discovery: str = "homeassistant"
+    discovery: str = HOME_ASSISTANT
     keepalive_s: int = 30
     heartbeat_s: float = 60.0
     interval_s: float = 0.5
     queue: int = 200
 
     def __post_init__(self) -> None:
-        if self.host and not _HOST.fullmatch(self.host):
+        if self.host and not _is_host(self.host):
             raise ConfigError(f"mqtt host {self.host!r}: expected a name or an address")
         for name, value in (("device", self.device), ("base", self.base), ("discovery", self.discovery)):
             if not _NAME.fullmatch(value) and (value or name != "discovery"):
@@ -101,6 +109,11 @@ class MqttSettings:
     def address(self) -> tuple[str, int]:
         """Host and port."""
         return self.host, self.port or (8883 if self.tls else 1883)
+
+    @property
+    def client_id(self) -> str:
+        """What the broker and Home Assistant know this device by."""
+        return f"emotiny_{self.device}"
 
     def secret(self) -> str:
         """The password; empty for none.

@@ -77,7 +77,7 @@ def cpu_s(pid: int | None) -> float:
 
 
 def devices(port: int, first: int, count: int, seconds: int, gates: tuple[Any, Any], lost: Any) -> None:
-    """Some of the fleet, in a process of their own: paho waits with select(), which knows 1024 files.
+    """Some of the fleet, in a process of their own: a thousand threads of one Python wait for each other.
 
     Args:
         port: the broker's.

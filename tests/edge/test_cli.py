@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import edge
+from edge import mend
 from edge.__main__ import main
 from edge.sinks import SCHEMA_PATH
 
@@ -91,6 +92,20 @@ def test_a_signal_ends_it_in_order(options, number):
     assert code == 0
     assert [json.loads(line)["frame"] for line in out.splitlines()][:1] in ([], [first["frame"] + 1])
     assert re.search(r"^emotiny: \d+ frames in ", err, re.M)
+
+
+@pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="this machine has a camera")
+def test_a_service_without_a_camera_waits_and_reports_nobody(options):
+    """The demo's faces are nobody's, and Home Assistant would take them for somebody."""
+    process = start("run", "--patient", "--output", "jsonl", *options)
+    for line in process.stderr:
+        if "no camera answers" in line:
+            break
+    assert line.endswith("auto: no camera answers; is one connected?; it is tried again\n")
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert (code, out) == (0, "")
+    assert "emotiny: 0 frames" in err
 
 
 def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
@@ -193,7 +208,7 @@ def test_version_is_printed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "the following arguments are required: run|check|config|bench|schema"),
+        ([], 2, "the following arguments are required: run|check|cameras|config|forget|bench|schema"),
         (["fly"], 2, "invalid choice: 'fly'"),
         (["run", "--colour"], 2, "unrecognized arguments: --colour"),
         (["run", "--max", "3"], 2, "unrecognized arguments: --max 3"),
@@ -236,7 +251,7 @@ def test_a_wrong_annotation_is_refused_before_anything_starts(clip, options, tmp
 def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert main(["run"]) == 2
-    assert "pip install 'opencv-python-headless>=4.10,<5'" in capsys.readouterr().err
+    assert mend.OPENCV in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("runtime", ["", "tflite"])

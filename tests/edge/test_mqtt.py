@@ -1,8 +1,6 @@
 """Reports on a real broker, heard by somebody who knows nothing of the package."""
 
 import json
-import logging
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,41 +12,11 @@ from edge.errors import ConfigError
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.sink import MqttSink
 from edge.types import Box
-from tests.edge.broker import MOSQUITTO, Broker, Listener, free_port
+from tests.edge.broker import MOSQUITTO, Listener
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
 
 NEAR = Box(100, 60, 80, 80)
-
-
-@pytest.fixture
-def broker(tmp_path):
-    broker = Broker(tmp_path)
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def listener(broker):
-    listener = Listener(broker.port)
-    yield listener
-    listener.close()
-
-
-@pytest.fixture
-def sink_on():
-    """Makes sinks, and closes them."""
-    made = []
-
-    def make(port, **more):
-        settings = {"host": "127.0.0.1", "port": port, "device": "kitchen", "interval_s": 0.0, **more}
-        switch = settings.pop("switch", lambda on: None)
-        made.append(MqttSink(MqttSettings(**settings), switch))
-        return made[-1]
-
-    yield make
-    for sink in made:
-        sink.close()
 
 
 def told(message):
@@ -96,6 +64,8 @@ def test_closing_says_goodbye(broker, listener, sink_on, frame_and_report):
     sink.close()
     listener.topic("emotiny/kitchen/status", "offline")
     listener.topic("emotiny/kitchen/camera", "offline")
+    time.sleep(0.5)  # the will is not published besides
+    assert sum(m.topic == "emotiny/kitchen/status" and m.payload == b"offline" for m in listener.heard) == 1
     assert told(listener.wait(lambda m: m.topic.endswith("/event") and told(m)["event"] == "left"))["id"] == 1
     assert (
         told([m for m in listener.heard if m.topic.endswith("/state") and b"faces" in m.payload][-1])["faces"]
@@ -112,8 +82,9 @@ def test_reading_is_switched_off_and_on_and_nonsense_is_refused(broker, listener
         listener.client.publish("emotiny/kitchen/enabled/set", payload, 1)
     listener.topic("emotiny/kitchen/enabled/state", "OFF")
     assert asked == [False]
-    assert sum("expected ON or OFF" in record.getMessage() for record in caplog.records) == 5
-    assert max(len(record.getMessage()) for record in caplog.records) < 200
+    said = [text for record in caplog.records if "expected ON or OFF" in (text := record.getMessage())]
+    assert len(said) == 1  # the next ten seconds later at most, with how many there were
+    assert len(said[0]) < 200
     listener.forget()
     listener.client.publish("emotiny/kitchen/enabled/set", b"ON", 1)
     listener.topic("emotiny/kitchen/enabled/state", "ON")
@@ -129,43 +100,6 @@ def test_home_assistant_s_birth_is_answered(broker, listener, sink_on):
     listener.forget()
     listener.client.publish("homeassistant/status", "online", 1)
     listener.topic("homeassistant/device/emotiny_kitchen/config")
-
-
-def test_the_broker_is_killed_and_comes_back(broker, sink_on, frame_and_report, caplog):
-    sink = sink_on(broker.port, queue=50)
-    first = Listener(broker.port)
-    first.topic("emotiny/kitchen/status", "online")
-    first.close()
-    broker.kill()
-    begun_s = time.monotonic()
-    for number in range(400):
-        # Boxes come and go, so that there is something to say each time.
-        sink.send(*frame_and_report(number, *([NEAR] if number % 2 else [])))
-    assert time.monotonic() - begun_s < 5  # nobody waited for the broker
-    assert sink.dropped > 100
-    broker.start()
-    again = Listener(broker.port)
-    began_s = time.monotonic()
-    again.topic("emotiny/kitchen/status", "online")
-    for name in ("camera", "state", "enabled/state"):
-        again.topic(f"emotiny/kitchen/{name}")
-    again.topic("homeassistant/device/emotiny_kitchen/config")
-    took_s = time.monotonic() - began_s
-    print(f"back after {took_s:.1f} s, {sink.dropped} messages dropped")
-    again.close()
-    assert any("connection lost" in record.getMessage() for record in caplog.records)
-
-
-def test_a_broker_that_is_absent_at_start_is_found_later(tmp_path, sink_on, frame_and_report):
-    port = free_port()
-    sink = sink_on(port)
-    sink.send(*frame_and_report(1, NEAR))
-    broker = Broker(tmp_path, port=port)
-    listener = Listener(port)
-    listener.topic("emotiny/kitchen/status", "online")
-    listener.close()
-    sink.close()
-    broker.kill()
 
 
 def test_the_last_will_after_sigkill(broker, listener, models):
@@ -187,24 +121,6 @@ def test_the_last_will_after_sigkill(broker, listener, models):
         process.communicate()
 
 
-@pytest.fixture
-def locked(tmp_path):
-    """A broker with passwords and an access list: kitchen may say what is its own, and no more."""
-    passwords = tmp_path / "passwords"
-    passwords.touch()
-    tool = shutil.which("mosquitto_passwd") or "mosquitto_passwd"
-    for name in ("kitchen", "ear"):
-        subprocess.run([tool, "-b", str(passwords), name, f"secret of {name}"], check=True)
-    access = tmp_path / "access"
-    access.write_text(
-        "user ear\ntopic read #\n\n"
-        "user kitchen\ntopic readwrite emotiny/kitchen/#\ntopic write homeassistant/device/#\n"
-    )
-    broker = Broker(tmp_path, f"password_file {passwords}", f"acl_file {access}")
-    yield broker
-    broker.kill()
-
-
 def test_a_password_from_a_file_and_an_access_list(locked, tmp_path, sink_on, frame_and_report):
     secret = tmp_path / "secret"
     secret.write_text("secret of kitchen\n")
@@ -214,66 +130,6 @@ def test_a_password_from_a_file_and_an_access_list(locked, tmp_path, sink_on, fr
     sink.send(*frame_and_report(1, NEAR))
     listener.wait(lambda m: m.topic == "emotiny/kitchen/state" and told(m)["faces"] == 1)
     listener.close()
-
-
-def test_a_wrong_password_is_said_once_and_never_printed(locked, sink_on, caplog):
-    sink_on(locked.port, username="kitchen", password="wrong but private")
-    until_s = time.monotonic() + 10
-    while not caplog.records and time.monotonic() < until_s:
-        time.sleep(0.05)
-    time.sleep(3)
-    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-    assert len(said) == 1
-    assert "refuses: Not authorized" in said[0]
-    assert "private" not in caplog.text
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """An authority, and keys that it signed for the broker and for a device."""
-    folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl")
-    new = ("-newkey", "rsa:2048", "-nodes")
-    openssl(
-        "req",
-        "-x509",
-        *new,
-        "-days",
-        "2",
-        "-subj",
-        "/CN=test authority",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.crt",
-    )
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    for name in ("server", "device"):
-        openssl("req", *new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-        openssl("x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.crt")
-    openssl(
-        "req", "-x509", *new, "-days", "2", "-subj", "/CN=nobody", "-keyout", "other.key", "-out", "other.crt"
-    )
-    return folder
-
-
-@pytest.fixture
-def encrypted(authority, tmp_path):
-    files = (
-        f"{name} {authority / file}"
-        for name, file in (("cafile", "ca.crt"), ("certfile", "server.crt"), ("keyfile", "server.key"))
-    )
-    broker = Broker(
-        tmp_path, *files, "require_certificate true", "use_identity_as_username true", "allow_anonymous true"
-    )
-    yield broker
-    broker.kill()
 
 
 def test_tls_with_a_certificate_of_the_device(encrypted, authority, sink_on, frame_and_report):
@@ -384,7 +240,7 @@ def test_check_says_what_a_broker_refuses(locked, more, said):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_check_says_that_a_certificate_is_not_trusted(encrypted, authority):
     other = MqttSettings(host="localhost", port=encrypted.port, tls=True, ca=authority / "other.crt")
-    with pytest.raises(ConfigError, match="certificate verify failed"):
+    with pytest.raises(ConfigError, match="its certificate is not trusted"):
         found_by_check(other)
 
 

@@ -1,17 +1,18 @@
 """A camera that is absent, goes and comes back."""
 
 import logging
+import threading
 import time
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 
 from edge.camera import PictureSettings
 from edge.errors import CameraError, MissingDependencyError
-from edge.live import LiveCamera
+from edge.live import LiveCamera, hangs_s
 from edge.patience import PatientCamera
-from edge.replay import ScriptedGrabber
+from edge.replay import ReplayCamera, ScriptedGrabber
 from edge.types import Frame
 
 GRAY = np.zeros((48, 64), np.uint8)
@@ -65,7 +66,7 @@ def test_it_is_opened_again_and_its_frames_go_on(caplog):
     caplog.set_level(logging.INFO)
     absent = CameraError("/dev/video0: no such device")
     openings = Openings(absent, absent, 3, absent, 2)
-    camera = PatientCamera("/dev/video0", openings, Clock())
+    camera = PatientCamera("/dev/video0", openings, clock=Clock())
     seen = frames_of(camera)
     frames = [frame for frame, _ in seen if isinstance(frame, Frame)]
     assert frames
@@ -79,6 +80,67 @@ def test_it_is_opened_again_and_its_frames_go_on(caplog):
     assert said.count("/dev/video0: no such device; it is tried again") == 2  # once for each time it went
     assert "camera: delivers again" in said
     assert all(each._closed.is_set() for each in openings.opened)
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (12, 48, 64), np.uint8)
+
+
+def played(frozen_s, *groups):
+    """What comes of groups of pictures, one for each opening; half a second passes with every look."""
+    cameras = [ReplayCamera(group) for group in groups]
+    return frames_of(PatientCamera("camera", lambda: cameras.pop(0), frozen_s, Clock()))
+
+
+def test_a_picture_that_stays_the_same_is_a_camera_that_hangs(caplog):
+    same = [NOISE[0]] * 40
+    seen = played(10.0, [*NOISE, *same], same, [*same[:3], *NOISE[1:], NOISE[0]])
+    shown = [frame.gray.tobytes() for frame, _ in seen if frame is not None]
+    before = [each.tobytes() for each in NOISE]
+    assert shown[:12] == before
+    # For ten seconds it is seen, and then no more until another picture comes, however often it is opened.
+    assert 10 < shown[12:].count(before[0]) < 30
+    assert shown[-12:] == [*before[1:], before[0]]
+    gone = [gone for _, gone in seen]
+    went = sum(later and not former for former, later in pairwise(gone))
+    assert went == 2  # when it hung, and at the end of the last group
+    said = [record.getMessage() for record in caplog.records if "the same picture" in record.getMessage()]
+    assert said == ["replay: the same picture for 10 s; stuck?; it is tried again"]
+
+
+@pytest.mark.parametrize(
+    ("frozen_s", "picture"), [(0.0, NOISE[0]), (10.0, np.full((48, 64), 16, np.uint8))], ids=["off", "black"]
+)
+def test_a_picture_that_stays_the_same_may_be_right(frozen_s, picture):
+    seen = played(frozen_s, [picture] * 60)
+    assert sum(frame is not None for frame, _ in seen) == 60
+
+
+def test_a_read_that_hangs_for_ever_ends_the_run(monkeypatch):
+    """libcamera can hang for good, and then holds the camera against all who open it again."""
+    release = threading.Event()
+    monkeypatch.setattr("edge.patience._HOPELESS_S", 0.3)
+
+    def hang():
+        release.wait(30)
+
+    hanging = LiveCamera("camera", lambda: ScriptedGrabber([GRAY, hang]), PictureSettings(), silence_s=0.1)
+    openings = [lambda: hanging]
+
+    def open_camera():
+        if openings:
+            return openings.pop()()
+        raise CameraError("camera: busy")
+
+    try:
+        with pytest.raises(
+            CameraError, match=r"camera: busy; a read has hung for 0\.3 s: only a new process"
+        ):
+            for _ in islice(PatientCamera("camera", open_camera), 500):
+                pass
+    finally:
+        release.set()
+        hanging._thread.join(5)
+    assert hangs_s() == 0
 
 
 def test_waiting_costs_next_to_nothing(monkeypatch):

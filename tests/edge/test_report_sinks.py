@@ -8,6 +8,8 @@ import pytest
 from edge.annotate import PictureSink, VideoSink
 from edge.errors import OutputError
 from edge.labels import EMOTIONS, GENDERS
+from edge.metrics.settings import MetricsSettings
+from edge.metrics.sink import MetricsSink
 from edge.sinks import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink, report_fields
 from edge.types import BoardState, Box, Scores
 
@@ -48,7 +50,7 @@ class Broken(io.StringIO):
         super().close()
 
 
-@pytest.fixture(params=["memory", "jsonl", "console", "terminal", "png", "mp4", "avi"])
+@pytest.fixture(params=["memory", "jsonl", "console", "terminal", "png", "mp4", "avi", "metrics"])
 def sink(request, tmp_path):
     makers = {
         "memory": MemorySink,
@@ -58,6 +60,7 @@ def sink(request, tmp_path):
         "png": lambda: PictureSink(tmp_path / "seen.png"),
         "mp4": lambda: VideoSink(tmp_path / "seen.mp4"),
         "avi": lambda: VideoSink(tmp_path / "seen.avi"),
+        "metrics": lambda: MetricsSink(MetricsSettings()),
     }
     return makers[request.param]()
 
@@ -107,6 +110,7 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
         "dropped": 3,
         "temperature": None,
         "throttled": [],
+        "light": 0.4,
         "faces": [
             {
                 "id": 1,
@@ -117,7 +121,7 @@ def test_a_line_says_exactly_what_the_schema_describes(frame_and_report):
             }
         ],
     }
-    assert list(found) == ["frame", "time", "fps", "dropped", "temperature", "throttled", "faces"]
+    assert list(found) == ["frame", "time", "fps", "dropped", "temperature", "throttled", "light", "faces"]
     jsonschema.validate(found, SCHEMA, jsonschema.Draft202012Validator)
 
 

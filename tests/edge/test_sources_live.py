@@ -256,6 +256,12 @@ def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixtur
     assert "no camera answers: this is the demo" in record.message
 
 
+def test_auto_without_the_demo_is_an_error_where_no_camera_answers() -> None:
+    with AutoCamera([lambda: camera_of(CameraError("gone"))], None) as camera:
+        frames, error = outcome(camera)
+    assert (frames, str(error)) == ([], "auto: no camera answers; is one connected?")
+
+
 def test_a_camera_that_breaks_after_auto_chose_it_is_an_error() -> None:
     with AutoCamera([lambda: camera_of(picture(), CameraError("gone"))], lambda: ReplayCamera([])) as camera:
         frames, error = outcome(camera)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import struct
 import sys
 import types
 from pathlib import Path
@@ -18,9 +16,11 @@ import edge.source
 from edge.camera import PictureSettings
 from edge.capture import CaptureGrabber, mask
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
+from edge.nodes import Node
 from edge.source import open_source
+from edge.system import System
 from edge.types import Gray
-from edge.v4l2 import cameras, captures, is_camera, luma_of
+from edge.v4l2 import luma_of
 
 PLAIN = PictureSettings()
 no_gstreamer = pytest.mark.skipif(
@@ -41,8 +41,8 @@ def refusal(source: str) -> EdgeError:
 @pytest.mark.parametrize(
     ("source", "kind", "exit_code", "parts"),
     [
-        ("97", CameraError, 1, ["/dev/video97: no such device", "ls /dev/video*", "--source demo"]),
-        ("/dev/video97", CameraError, 1, ["/dev/video97: no such device", "ls /dev/video*"]),
+        ("97", CameraError, 1, ["/dev/video97: no such device", "emotiny cameras", "--source demo"]),
+        ("/dev/video97", CameraError, 1, ["/dev/video97: no such device", "emotiny cameras"]),
         ("/dev/v4l/by-id/none", CameraError, 1, ["/dev/v4l/by-id/none: no such device"]),
         ("/dev/null", CameraError, 1, ["/dev/null: no such file or folder", "a source is auto, demo"]),
         ("nowhere.mp4", CameraError, 1, ["nowhere.mp4: no such file or folder", "rtsp://HOST/PATH"]),
@@ -133,7 +133,7 @@ def test_auto_without_any_camera_is_the_demo(
 ) -> None:
     monkeypatch.setattr(edge.source, "cameras", list)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(edge.source, "_is_tegra", lambda: False)
+    monkeypatch.setattr(edge.source, "this_system", System)
     with open_source("auto", PLAIN, fast=True) as camera:
         frame = next(frame for frame in camera if frame is not None)
         assert camera.name == "demo"
@@ -141,57 +141,10 @@ def test_auto_without_any_camera_is_the_demo(
     assert "no camera answers: this is the demo" in caplog.text
 
 
-# V4L2: what a node says of itself.
-
-CAPTURE, MULTI_PLANE, OUTPUT, META, M2M = 0x1, 0x1000, 0x2, 0x800000, 0x8000
-STREAMING, HAS_DEVICE_CAPS = 0x4000000, 0x80000000
-
-
-def capability(driver: str, device: int, node: int) -> bytes:
-    return struct.pack("16s32s32s6I", driver.encode(), b"card", b"bus", 0x60100, device, node, 0, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("driver", "device", "node", "expected"),
-    [
-        ("uvcvideo", HAS_DEVICE_CAPS | CAPTURE | META | STREAMING, CAPTURE | STREAMING, True),
-        ("uvcvideo", HAS_DEVICE_CAPS | CAPTURE | META | STREAMING, META | STREAMING, False),
-        ("some isp", HAS_DEVICE_CAPS | MULTI_PLANE, MULTI_PLANE, True),
-        ("v4l2 loopback", HAS_DEVICE_CAPS | CAPTURE | OUTPUT, CAPTURE | OUTPUT, True),
-        ("v4l2 loopback", HAS_DEVICE_CAPS | OUTPUT, OUTPUT, False),
-        ("old driver", CAPTURE | STREAMING, 0, True),
-        ("bcm2835-codec", HAS_DEVICE_CAPS | M2M, M2M, False),
-        ("a codec", HAS_DEVICE_CAPS | M2M | CAPTURE, M2M | CAPTURE, False),
-        ("bcm2835-isp", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, False),
-        ("unicam", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, False),
-        ("bm2835 mmal", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, True),
-    ],
-)
-def test_which_nodes_are_cameras(driver: str, device: int, node: int, expected: bool) -> None:
-    assert captures(capability(driver, device, node)) is expected
-
-
-def test_a_node_that_is_no_video_device() -> None:
-    with pytest.raises(CameraError, match="/dev/null: not a video device; expected a camera"):
-        is_camera("/dev/null")
-
-
-def test_a_camera_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(path: str, flags: int) -> int:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "open", forbidden)
-    with pytest.raises(CameraError, match=r"/dev/video0: permission denied; .*group video"):
-        is_camera("/dev/video0")
-
-
 def test_a_codec_is_refused_as_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.v4l2.is_camera", lambda path: False)
-    assert str(refusal("10")).startswith("/dev/video10: gives no pictures (a codec")
-
-
-def test_the_cameras_here_can_be_listed() -> None:
-    assert all(name.startswith("/dev/video") for name in cameras())
+    codec = Node("/dev/video10", "bcm2835-codec", "decoder", True, "a codec or scaler")
+    monkeypatch.setattr("edge.v4l2.query", lambda path: codec)
+    assert str(refusal("10")).startswith("/dev/video10: gives no pictures (a codec or scaler); `emotiny cam")
 
 
 # What VideoCapture gives, and the gray picture in it.

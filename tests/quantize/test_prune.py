@@ -210,3 +210,33 @@ def test_nothing_to_prune(toy, parent, tmp_path):
 def test_impossible_plans_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         plan(**change)
+
+
+def test_all_criteria_side_by_side(toy, parent, tmp_path, monkeypatch):
+    from quantize.compare import compare, plans_of
+
+    recipe, folder = parent
+    given = sources(folder, folder / "run" / "best.keras")
+    plans = plans_of(plan(share=0.4, epochs=1), 2)
+    found = compare(recipe, plans, toy, tmp_path, given)
+    assert [(each.criterion, each.seed) for each in found] == [
+        (criterion, seed) for seed in (1, 2) for criterion in ("taylor", "magnitude", "random")
+    ]
+    assert all(each.steps[-1].parameters <= 470 for each in found)
+    assert len({each.steps[-1].widths for each in found}) > 1
+    lines = (tmp_path / "criteria.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[4:]] == [
+        f"| {criterion}" for criterion in ("taylor", "magnitude", "random") for _ in (1, 2)
+    ]
+    assert f"{found[0].accuracy:.2%}" in lines[4]
+    assert (tmp_path / "criteria.png").stat().st_size > 5_000
+    monkeypatch.setattr("quantize.prune.taylor_importance", None)  # nothing is left to do
+    assert compare(recipe, plans, toy, tmp_path, given) == found
+
+
+def test_a_parent_that_is_not_trained_is_said(toy, toy_recipe, tmp_path):
+    from quantize.prune import prune
+
+    recipe = replace(toy_recipe, spec=SPEC)
+    with pytest.raises(DataError, match="no trained network to prune; train it first"):
+        prune(recipe, plan(), toy, tmp_path / "run", sources(tmp_path, tmp_path / "best.keras"))

@@ -1,0 +1,55 @@
+"""Why this user may not open a device, and the command that changes it."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from pathlib import Path
+
+
+def may_open(node: Path) -> bool:
+    """Whether this process may read and write it, as far as modes and groups tell."""
+    return os.access(node, os.R_OK | os.W_OK, effective_ids=True)
+
+
+def mend(node: Path) -> str:
+    """What keeps this user from a device that exists, and what to do.
+
+    Args:
+        node: below /dev; owned as udev makes it, by a group that may read and write.
+    """
+    status = node.stat()
+    group, owner = _group(status.st_gid), _user(status.st_uid)
+    mode = f"{stat.filemode(status.st_mode)} {owner}:{group}"
+    if not status.st_mode & stat.S_IRGRP or not status.st_mode & stat.S_IWGRP or status.st_gid == 0:
+        return (
+            f"its mode is {mode}, expected crw-rw---- root:video; mend: "
+            "`sudo udevadm trigger --subsystem-match=video4linux`, in a container start it with "
+            f"`--device {node} --group-add video`"
+        )
+    if status.st_gid in {os.getegid(), *os.getgroups()}:
+        return (
+            f"its group {group} has it and this user is of it ({mode}): a container or a unit's DeviceAllow= "
+            f"keeps it away; mend: start the container with `--device {node}`"
+        )
+    if status.st_gid in os.getgrouplist(_user(os.geteuid()), os.getegid()):
+        return (
+            f"this user is of its group {group} since the last login; mend: log in again, or `newgrp {group}`"
+        )
+    return f"only the group {group} has it; mend: `sudo usermod -aG {group} $USER`, then log in again"
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:  # made in a container, or of a domain that cannot be reached
+        return str(number)
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -1,0 +1,73 @@
+"""A path between a device and a broker that goes bad: stalls without closing, or carries little a second."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+
+class Proxy:
+    """Forwards connections to a port of this machine.
+
+    Attributes:
+        port: where it listens.
+        accepted: connections so far.
+        bytes_s: that each direction of a connection carries a second; None for no limit.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.accepted = 0
+        self.bytes_s: int | None = None
+        self._target = target
+        self._stalled = threading.Event()  # of the connections that are there; each keeps its own
+        self._closed = threading.Event()
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stall(self) -> None:
+        """Nothing comes through any more on the connections that are there; new ones are as good as new."""
+        self._stalled.set()
+        self._stalled = threading.Event()
+
+    def close(self) -> None:
+        self._closed.set()
+        for each in (self._listener, *self._sockets):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                device, _ = self._listener.accept()
+                broker = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                return
+            self.accepted += 1
+            self._sockets += [device, broker]
+            for one, other in ((device, broker), (broker, device)):
+                # Small buffers, so that what is slow is felt on both sides.
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                threading.Thread(target=self._pump, args=(one, other, self._stalled), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket, stalled: threading.Event) -> None:
+        try:
+            while not self._closed.is_set():
+                if self.bytes_s is not None:
+                    time.sleep(0.1)
+                data = one.recv(4096 if self.bytes_s is None else max(1, self.bytes_s // 10))
+                if stalled.is_set():
+                    self._closed.wait()
+                    return
+                if not data:
+                    break
+                other.sendall(data)
+        except OSError:
+            pass  # either side is gone, and so the other goes
+        for each in (one, other):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
