@@ -39,7 +39,8 @@ def service(installed):
 
 
 def test_an_installation_runs_at_once_and_at_every_boot(installed):
-    wait(installed, "systemctl is-active emotiny")
+    # There is no camera, and a service shows nobody a demo: it runs, and waits for one.
+    wait(installed, "systemctl show -p StatusText emotiny | grep -q 'the camera is gone'")
     assert run(installed, "systemctl is-enabled emotiny") == "enabled"
     written = run(installed, "cat /etc/emotiny/config.toml")
     assert written.startswith("# Settings of emotiny")
@@ -192,7 +193,7 @@ def test_a_wrong_password_is_told_and_the_reading_goes_on(service, listened):
     service.start()
     wait(listened, "journalctl -u emotiny -p err -o cat -n 1 | grep -q refuses")
     (line,) = service.journal("-p err").splitlines()
-    assert re.search(r"MQTT broker 127\.0\.0\.1:1883 refuses: Not authorized", line)
+    assert re.search(r"MQTT broker 127\.0\.0\.1:1883: refuses: Not authorized", line)
     service.wait(20, StatusText="frames a second")
 
 
