@@ -12,10 +12,11 @@ DESKTOP := .venv
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench install install-service uninstall-service train quantize test check format clean
+.PHONY: help run bench install install-service uninstall-service train quantize test test-device test-device-systemd \
+        test-device-camera check format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(DEVICE)/.done ## read faces: a camera if one answers, else the demo (ARGS="--source 0 ...")
 	@$(DEVICE)/bin/python -m edge run $(ARGS)
@@ -39,6 +40,15 @@ quantize: $(DESKTOP)/.done ## trained networks to int8 files in models/ (DATA=fo
 
 test: $(DESKTOP)/.done ## run every test (EMOTINY_DATA=folder adds those on real data)
 	@$(DESKTOP)/bin/python -m pytest $(ARGS)
+
+test-device: $(DESKTOP)/.done ## as root: the service under real systemd, and with cameras in a virtual machine
+	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
+
+test-device-systemd: $(DESKTOP)/.done ## the first half of these
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_systemd.py $(ARGS)
+
+test-device-camera: $(DESKTOP)/.done ## the second half
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_camera.py $(ARGS)
 
 check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from edge import mend
 from edge.control import Control
 from edge.errors import CameraError, EdgeError, MissingDependencyError, OutputError
+from edge.journal import say, start_logging
 from edge.system import this_system
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0  # whoever read the output has seen enough
     except EdgeError as error:
-        print("emotiny: error:", " ".join(str(error).split()), file=sys.stderr)
+        say(f"error: {' '.join(str(error).split())}", logging.ERROR)
         return error.exit_code
 
 
@@ -71,11 +72,11 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
         _show_config(arguments)
         return 0
     if arguments.command == "cameras":
-        _log(arguments.log_level)
+        start_logging(arguments.log_level)
         _show_cameras()
         return 0
     settings = settings_of(arguments)
-    _log(settings.log_level)
+    start_logging(settings.log_level)
     cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
@@ -84,10 +85,6 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     else:
         _run(settings, control, lambda: settings_of(arguments))
     return 0
-
-
-def _log(level: str) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
 
 
 def _run(settings: Settings | None, control: Control[Settings], renew: Callable[[], Settings]) -> None:
@@ -110,7 +107,7 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
             with ExitStack() as stack:
                 stages = _open(settings, stack, [notify] if notify is not None else [])
                 summary = run(stages, control, settings.max_frames)
-            print(f"emotiny: {summary}", file=sys.stderr)
+            say(str(summary))
             settings = control.renewed
 
 
