@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 
 # An unplugged camera fails at once, for ever: without a pause its reader would take a whole core.
 _RETRY_S = 0.05
+# So many failures in a row, each at once, are no single picture that was damaged on the cable. A camera that
+# is slow or stalled fails by and by, each time after its driver has waited.
+_FAILURES = 20
+_AT_ONCE_S = 0.1
 # How long close() waits for a read that is under way.
 _JOIN_S = 0.5
 # How long the process waits at its exit for a read that outlasted close().
@@ -154,12 +158,18 @@ class LiveCamera:
     def _read(self) -> None:
         try:
             with contextlib.closing(self._open_grabber()) as grabber:
+                failures = 0
                 while not self._closed.is_set():
+                    begun_s = time.monotonic()
                     gray = grabber.grab()
-                    if gray is None:
-                        self._closed.wait(_RETRY_S)
-                    else:
+                    if gray is not None:
+                        failures = 0
                         self._publish(gray)
+                        continue
+                    failures = failures + 1 if time.monotonic() - begun_s < _AT_ONCE_S else 0
+                    if failures == _FAILURES and self._captured:
+                        raise CameraError(f"{self.name}: every read fails at once; unplugged?")
+                    self._closed.wait(_RETRY_S)
         except EdgeError as error:
             with self._changed:
                 self._fault = error

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_make_knows_the_commands(page):
 
 @ALL
 def test_emotiny_knows_the_commands_and_flags(page):
-    (commands,) = (action for action in parser()._actions if action.dest == "command")
+    commands: Any = next(action for action in parser()._actions if action.dest == "command")
     for command in commands_in(page):
         for name, rest in re.findall(r"^(?:sudo )?(?:\S+/bin/)?emotiny ([a-z]+)([^|#]*)", command):
             flags = set(commands.choices[name]._option_string_actions)

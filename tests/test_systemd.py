@@ -55,5 +55,6 @@ def test_the_template_is_the_unit_of_one_of_several():
         for name in UNITS
     ]
     different = [(one, other) for one, other in zip(*lines, strict=True) if one != other]
-    assert [one.partition("=")[0] for one, _ in different] == ["Description", "ExecStart", "Environment"]
+    names = [one.partition("=")[0] for one, _ in different]
+    assert names == ["Description", "ExecStart", "Environment", "User"]
     assert all("%i" in other for _, other in different)

@@ -65,7 +65,8 @@ class Reporter:
             yield self._say("state", state, now_s, retain=True)
         if report.faces and now_s - self._said_s.get("faces", -float("inf")) >= interval_s:
             yield self._say("faces", _text(report_fields(report)), now_s, qos=0)
-        if now_s - self._said_s.get("stats", -float("inf")) >= _STATS_S:
+        # Of the first frame there is no rate yet.
+        if report.rates.processed_fps and now_s - self._said_s.get("stats", -float("inf")) >= _STATS_S:
             yield self._say("stats", _text(_stats(report, extra)), now_s, qos=0)
 
     def goodbye(self, now_s: float) -> Iterator[Message]:

@@ -57,7 +57,9 @@ def intrude(service: Service) -> dict[str, Any]:
         {attempt: what of it succeeded}; what everybody may open is left out.
     """
     put(service.guest, "/usr/local/lib/probe.py", (HERE / "probe.py").read_text())
-    service.drop_in("ExecStart=\nExecStart=/opt/emotiny/bin/python /usr/local/lib/probe.py")
+    service.drop_in(
+        "StandardOutput=journal\nExecStart=\nExecStart=/opt/emotiny/bin/python /usr/local/lib/probe.py"
+    )
     service.start(code=None)
     (line,) = re.findall(r"^probe (.*)$", service.journal(), re.MULTILINE)
     found: dict[str, Any] = json.loads(line)

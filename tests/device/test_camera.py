@@ -192,9 +192,8 @@ BLACK = f"-f lavfi -i color=black:size={SIZE}:rate=10 -pix_fmt yuyv422"
 STILL = "-loop 1 -framerate 10 -i /var/tmp/still.png -pix_fmt yuyv422"
 
 
-@pytest.mark.parametrize(("name", "words"), [("noise", NOISE), ("black", BLACK), ("frozen", STILL)])
+@pytest.mark.parametrize(("name", "words"), [("noise", NOISE), ("black", BLACK)])
 def test_pictures_of_nothing_are_read_on(service, heard, note, name, words):
-    run(service.guest, f"ffmpeg -loglevel error -nostdin -y -ss 2 -i {CLIP} -frames:v 1 /var/tmp/still.png")
     show(service.guest, words)
     begin(service, LOOP)
     heard.wait("camera", "online")
@@ -203,7 +202,23 @@ def test_pictures_of_nothing_are_read_on(service, heard, note, name, words):
     note(f"{name} pictures: MQTT state", heard.last("state"))
     if name == "black":
         assert json.loads(heard.last("state"))["presence"] == "OFF"
+        assert service.journal().count("the pictures are black") == 1
     assert heard.last("camera") == "online"
+    is_well(service)
+
+
+def test_a_camera_that_is_stuck_is_told_and_comes_back(service, heard, note):
+    run(service.guest, f"ffmpeg -loglevel error -nostdin -y -ss 2 -i {CLIP} -frames:v 1 /var/tmp/still.png")
+    show(service.guest, STILL)
+    begin(service, LOOP)
+    heard.wait("camera", "online")
+    note("one and the same picture -> MQTT camera offline", f"{heard.wait('camera', 'offline'):.1f} s")
+    time.sleep(10)  # it is opened again, and shows the same
+    assert heard.last("camera") == "offline"
+    assert service.journal().count("the same picture for 30 s; stuck?") == 1
+    run(service.guest, "systemctl stop writer")
+    show_clip(service.guest)
+    note("another picture -> MQTT camera online", f"{heard.wait('camera', 'online'):.1f} s")
     is_well(service)
 
 

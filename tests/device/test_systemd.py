@@ -113,6 +113,7 @@ def test_it_stops_at_once_with_a_camera_and_without(service, note):
 
 
 def test_a_reload_takes_good_settings_and_leaves_wrong_ones(service, note):
+    service.drop_in("StandardOutput=journal")
     service.start()
     first = service.pid()
     service.set(f"{DEMO}\noutput = 'jsonl'")

@@ -117,6 +117,24 @@ def test_an_unplugged_camera_does_not_spin() -> None:
     assert len(reads) < 30
 
 
+def test_reads_that_all_fail_at_once_are_a_camera_that_is_gone() -> None:
+    with camera_of(picture()) as camera:  # after the script's end every read fails, as of an unplugged one
+        begun = time.monotonic()
+        frames, error = outcome(camera)
+    assert (len(frames), str(error)) == (1, "camera: every read fails at once; unplugged?")
+    assert time.monotonic() - begun < LIMIT_S / 2
+
+
+def test_reads_that_fail_now_and_then_or_slowly_are_none() -> None:
+    def slowly() -> None:
+        time.sleep(0.12)
+
+    damaged: list[Step] = [picture(), *[None] * 19] * 2
+    with camera_of(*damaged, *[slowly] * 22, picture(9), silence_s=8.0) as camera:
+        frames, _ = outcome(camera)
+    assert frames[-1].gray[0, 0] == 9
+
+
 def test_a_failed_read_is_tried_again() -> None:
     with camera_of(None, None, picture(7)) as camera:
         frame = next(frame for frame in camera if frame is not None)
