@@ -235,9 +235,9 @@ def test_the_journal_knows_errors_and_warnings(service):
 
 FULL = {
     "annotate": ('annotate = "/small/seen.avi"', ""),
-    "jsonl": ("output = 'jsonl'", "StandardOutput=append:/small/out\nStandardError=journal"),
+    "jsonl": ("output = 'jsonl'", "StandardOutput=append:/small/out"),
     # Nobody can be told, and still the exit code says it.
-    "jsonl and log": ("output = 'jsonl'", "StandardOutput=append:/small/out"),
+    "jsonl and log": ("output = 'jsonl'", "StandardOutput=append:/small/out\nStandardError=inherit"),
 }
 
 
