@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ Networks = Mapping[str, keras.Model]
 
 _SAMPLES = 2  # faces of each label
 _AVERAGED = 100
+_TITLE_WIDTH = 16  # letters above a panel
 _PANEL = 1.05  # inches
 
 
@@ -47,8 +49,8 @@ def save_labels_png(networks: Networks, rows: Dataset, view: View, path: Path) -
         DataError: a label has no picture.
         OutputError: the picture cannot be written.
     """
-    sample = ["face", *(f"{name}\n{method}" for name in networks for method in METHODS)]
-    means = ["mean face", *(f"{name}\nmean guided" for name in networks)]
+    sample = ["face", *(f"{_broken(name)}\n{method}" for name in networks for method in METHODS)]
+    means = ["mean face", *(f"{_broken(name)}\nmean guided" for name in networks)]
     titles = [*sample * _SAMPLES, *means]
     figure, panels = _panels(len(rows.label_names), len(titles))
     for label, line in enumerate(panels):
@@ -91,8 +93,13 @@ def save_pictures_png(
         for place, (name, model) in enumerate(networks.items()):
             answer = int(keras.ops.convert_to_numpy(model(crop[np.newaxis, ..., np.newaxis])).argmax())
             for axes, method in zip(line[1 + 2 * place :], METHODS, strict=False):
-                axes.set_title(f"{name}\n{label_names[answer]}, {method}", fontsize=7)
+                axes.set_title(f"{_broken(name)}\n{label_names[answer]}, {method}", fontsize=7)
     save_figure(figure, path)
+
+
+def _broken(name: str) -> str:
+    """A name over as many lines as fit above a panel; runs have long ones, of words with hyphens."""
+    return "\n".join(textwrap.wrap(name, _TITLE_WIDTH))
 
 
 def read_face(path: Path, view: View, detector: HaarDetector) -> Gray:
