@@ -39,7 +39,8 @@ quantize: $(DESKTOP)/.done ## trained networks to int8 files in models/ (DATA=fo
 	@$(DESKTOP)/bin/python -m quantize run $(TASK) --data '$(DATA)' --runs '$(RUNS)' $(if $(OVERWRITE),--overwrite) $(ARGS)
 
 test: $(DESKTOP)/.done ## run every test (EMOTINY_DATA=folder adds those on real data)
-	@$(DESKTOP)/bin/python -m pytest $(ARGS)
+	@# A file at a time on each core: many tests wait for a broker, and some files share what they trained.
+	@$(DESKTOP)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-device: $(DESKTOP)/.done ## as root: the service under real systemd, and with cameras in a virtual machine
 	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
