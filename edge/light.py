@@ -11,8 +11,9 @@ logger = logging.getLogger(__name__)
 # Every so many pixels in both directions are looked at, so often; the mean of 1200 is exact enough.
 _STEP = 16
 _LOOK_S = 1.0
-# A room at dusk has more, a covered lens with all its noise has less.
-_BLACK = 0.04
+# A covered lens with all its noise has less, also where black is 16 of 255 as in video; a room at dusk has
+# more.
+_BLACK = 0.08
 _BLACK_S = 10.0
 
 

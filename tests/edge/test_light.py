@@ -7,7 +7,9 @@ import pytest
 
 from edge.light import Light
 
-BLACK, ROOM = np.full((480, 640), 3, np.uint8), np.full((480, 640), 102, np.uint8)
+ROOM = np.full((480, 640), 102, np.uint8)
+# Black of a computer, and of video.
+BLACKS = [np.full((480, 640), level, np.uint8) for level in (0, 16)]
 
 
 def shown(light, gray, seconds, at_s):
@@ -21,19 +23,20 @@ def test_the_level_is_the_mean_measured_once_a_second():
     light = Light()
     ramp = np.tile(np.linspace(0, 255, 640, dtype=np.uint8), (480, 1))
     assert light.look(ramp, 0.0) == pytest.approx(0.5, abs=0.02)
-    assert light.look(BLACK, 0.9) == pytest.approx(0.5, abs=0.02)
-    assert light.look(BLACK, 1.0) == pytest.approx(3 / 255)
+    assert light.look(BLACKS[1], 0.9) == pytest.approx(0.5, abs=0.02)
+    assert light.look(BLACKS[1], 1.0) == pytest.approx(16 / 255)
     assert Light().look(np.zeros((1, 1), np.uint8), 0.0) == 0.0
 
 
-def test_black_pictures_are_said_once_and_so_is_their_end(caplog):
+@pytest.mark.parametrize("black", BLACKS, ids=["0", "16"])
+def test_black_pictures_are_said_once_and_so_is_their_end(black, caplog):
     caplog.set_level(logging.INFO)
     light = Light()
     now_s = shown(light, ROOM, 5, 0.0)
-    now_s = shown(light, BLACK, 8, now_s)  # somebody passes close by
+    now_s = shown(light, black, 8, now_s)  # somebody passes close by
     now_s = shown(light, ROOM, 5, now_s)
     assert caplog.records == []
-    now_s = shown(light, BLACK, 60, now_s)
+    now_s = shown(light, black, 60, now_s)
     now_s = shown(light, ROOM, 60, now_s)
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert said == [
