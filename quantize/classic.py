@@ -22,6 +22,8 @@ def classic_network(classes: int) -> bytes:
     Args:
         classes: number of labels.
     """
+    # Layers are numbered through a process, and the numbers stand in the file.
+    keras.utils.clear_session()
     model: keras.Model = build_reference("mini_xception", SIDE, classes, pretrained=False)
     for weight in model.weights:
         if len(weight.shape) > 1:
