@@ -32,7 +32,7 @@ def save_pruning_png(steps: Sequence[Step], path: Path, title: str) -> None:
     left.plot(
         parameters[1:], [step.before for step in steps[1:]], "v", color=ORANGE, label="right after the cut"
     )
-    left.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    left.yaxis.set_major_formatter(PercentFormatter(1.0))
     left.set_ylabel("validation accuracy")
     left.legend(frameon=False)
     whole = _widths(steps[0])
@@ -82,7 +82,7 @@ def save_criteria_png(runs: Mapping[str, Sequence[Sequence[Step]]], path: Path, 
                 linewidth=1.2,
                 label=f"{criterion} ({len(prunings)} seeds)" if number == 0 else None,
             )
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.invert_xaxis()
     axes.grid(alpha=0.3)
     axes.set_xlabel("parameters as stored")

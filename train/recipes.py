@@ -185,7 +185,10 @@ _ABLATION = {
     "averaged": replace(_SHIPPED_EMOTION, averaging=0.999),
 }
 
-SHIPPED = tuple(recipe.name for recipe in (_TEACHER, _SHIPPED_EMOTION, _GENDER_TEACHER, _SHIPPED_GENDER))
+# What is shipped, and what it comes from: `make quantize` prunes a trained parent, and takes the best.
+SHIPPED = tuple(
+    recipe.name for recipe in (_TEACHER, _SHIPPED_EMOTION, _GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT)
+)
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
