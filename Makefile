@@ -13,10 +13,10 @@ PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-service uninstall-service train quantize test test-device test-device-systemd \
-        test-device-camera check format clean
+        test-device-camera test-device-arm64 test-device-gstreamer check format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(DEVICE)/.done ## read faces: a camera if one answers, else the demo (ARGS="--source 0 ...")
 	@$(DEVICE)/bin/python -m edge run $(ARGS)
@@ -42,14 +42,20 @@ test: $(DESKTOP)/.done ## run every test (EMOTINY_DATA=folder adds those on real
 	@# A file at a time on each core: many tests wait for a broker, and some files share what they trained.
 	@$(DESKTOP)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
-test-device: $(DESKTOP)/.done ## as root: the service under real systemd, and with cameras in a virtual machine
+test-device: $(DESKTOP)/.done ## as root: all of the following, in real systems that are built once
 	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
 
-test-device-systemd: $(DESKTOP)/.done ## the first half of these
+test-device-systemd: $(DESKTOP)/.done ## the service under real systemd, in a container
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_systemd.py $(ARGS)
 
-test-device-camera: $(DESKTOP)/.done ## the second half
+test-device-camera: $(DESKTOP)/.done ## the service with cameras, in a virtual machine
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_camera.py $(ARGS)
+
+test-device-arm64: $(DESKTOP)/.done ## the wheel on emulated arm64, Bookworm and Trixie, beside x86-64
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_arm64.py $(ARGS)
+
+test-device-gstreamer: $(DESKTOP)/.done ## csi:// and gst:// with Debian's OpenCV
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_gstreamer.py $(ARGS)
 
 check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .

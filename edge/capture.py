@@ -55,6 +55,15 @@ class CaptureGrabber:
         self._capture.release()
 
 
+class PipelineCamera(LiveCamera):
+    """A GStreamer pipeline.
+
+    OpenCV leaves an element out that is not installed, and waits for ever for what that should give.
+    """
+
+    hint = "try it with gst-launch-1.0, which names an element that is missing;"
+
+
 def gray_of(picture: Pixels) -> Gray:
     """The gray picture, (H, W) uint8, in (H, W, 3) uint8 BGR or in one that is gray already."""
     if picture.ndim == 3:
@@ -161,4 +170,4 @@ def _open_pipeline(name: str, pipeline: str, settings: PictureSettings) -> LiveC
         capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         return CaptureGrabber(capture, f"{name}: the pipeline does not start; try it with gst-launch-1.0")
 
-    return LiveCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)
+    return PipelineCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)

@@ -51,7 +51,12 @@ class LiveCamera:
     A thread of its own reads, because a read cannot be bounded from outside: a stalled V4L2 camera blocks
     it for 10 s at a time (measured), yet the loop has to see its stop flag within a tick. The same thread
     opens and closes, which may block just as long; what goes wrong there is raised by the iteration.
+
+    Attributes:
+        hint: what to look at where no first picture comes.
     """
+
+    hint = "is it connected, and is no other program using it?"
 
     def __init__(
         self,
@@ -146,8 +151,8 @@ class LiveCamera:
         silent_s = time.monotonic() - self._heard_at
         if self._captured == 0 and silent_s > self._first_s:
             raise CameraError(
-                f"{self.name}: no picture within {self._first_s:g} s of opening; is it connected, and is no "
-                "other program using it? `--source demo` works without a camera"
+                f"{self.name}: no picture within {self._first_s:g} s of opening; {self.hint} "
+                "`--source demo` works without a camera"
             )
         if silent_s > self._silence_s:
             raise CameraError(

@@ -1,23 +1,32 @@
-"""Real systems for the service: a container under systemd, and a virtual machine with cameras."""
+"""Real systems: a container under systemd, a virtual machine with cameras, Debians of a board's processor."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
+import cv2
 import pytest
 
-from tests.device.guest import Container, Guest, Machine, put, run
+from tests.device.guest import Container, Guest, Machine, Userland, put, run
 from tests.device.images import TREE, Images, copy_of_tree
 
 # {command: the Debian package that has it}
 BUILDING = {"mmdebstrap": "mmdebstrap"}
 CONTAINER = BUILDING | {"systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
 MACHINE = BUILDING | {"qemu-system-x86_64": "qemu-system-x86", "mkfs.ext4": "e2fsprogs"}
+ENTERED = BUILDING | {"nsenter": "util-linux"}
+EMULATED = ENTERED | {"qemu-aarch64-static": "qemu-user-static", "arch-test": "arch-test"}
+# These have programs for x86-64 in them, whose emulation would take too long.
+X86 = ("the virtual machine", "arm64 beside x86-64", "GStreamer")
+# Of Debian's releases.
+PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
 
 Note = Callable[[str, object], None]
 
@@ -103,9 +112,60 @@ def machine(images, say, tmp_path_factory) -> Iterator[Guest]:
     guest.close()
 
 
+class OpenUserland(Protocol):
+    """Opens Debian trees that nothing is booted in."""
+
+    def __call__(self, part: str, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
+        """A tree with Python; /payload holds the package's wheel, `wheels` that it needs, and clips.
+
+        Each clip lies there as it is, .mp4, and as the gray pictures that this machine reads in it, without
+        a loss, .avi.
+
+        Args:
+            part: of the tests, in words.
+            suite: of Debian.
+            architecture: as Debian calls it.
+            packages: of Debian, further ones.
+        """
+
+
+@pytest.fixture(scope="module")
+def userland(images, say, tmp_path_factory) -> Iterator[OpenUserland]:
+    with contextlib.ExitStack() as guests:
+
+        def open_userland(part: str, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
+            _need(part, ENTERED if architecture == "amd64" else EMULATED, say)
+            payload = tmp_path_factory.mktemp("payload")
+            images.package(payload)
+            shutil.copytree(images.wheels_of(PYTHON_OF[suite]), payload / "wheels")
+            for clip in _clips():
+                shutil.copy(clip, payload)
+                _grays_of(clip, payload / f"{clip.stem}.avi")
+            name = f"{'more-' if packages else ''}{architecture}-{suite}"
+            root = images.userland(name, suite, architecture, ("python3", "python3-venv", "make", *packages))
+            guest = guests.enter_context(contextlib.closing(Userland(root, payload)))
+            say(f"{suite} of {architecture} is open")
+            return guest
+
+        yield open_userland
+
+
 def _clips() -> list[Path]:
     data = os.environ.get("EMOTINY_DATA")
     return list((Path(data) / "clips").glob("*.mp4")) if data else []
+
+
+def _grays_of(clip: Path, path: Path) -> None:
+    """Writes what one machine reads in a clip so that every other reads the same."""
+    source = cv2.VideoCapture(str(clip))
+    size_wh = int(source.get(cv2.CAP_PROP_FRAME_WIDTH)), int(source.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), source.get(cv2.CAP_PROP_FPS), size_wh)
+    assert source.isOpened() and out.isOpened()
+    while (read := source.read())[0]:
+        gray = cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY)
+        out.write(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
+    out.release()
+    source.release()
 
 
 def _need(part: str, commands: dict[str, str], say: Callable[[str], None]) -> None:
@@ -115,8 +175,8 @@ def _need(part: str, commands: dict[str, str], say: Callable[[str], None]) -> No
         {package for command, package in commands.items() if not shutil.which(command, path=path)}
     )
     why = ""
-    if part == "the virtual machine" and platform.machine() != "x86_64":
-        why = f"it is an x86-64 one, this is {platform.machine()}: too slow"
+    if part in X86 and platform.machine() != "x86_64":
+        why = f"it is of x86-64, this is {platform.machine()}: too slow"
     elif os.geteuid() != 0:
         why = "it needs root: sudo make test-device"
     elif absent:

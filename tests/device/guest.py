@@ -84,19 +84,7 @@ class Container:
 
     def do(self, command: str, limit_s: float) -> Done:
         """Runs a command in it."""
-        words = ("nsenter", "--target", str(self._first_pid), "--all", "--", "/bin/bash", "-c", command)
-        clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
-        # In a file: what a command leaves running keeps a pipe open.
-        with Path(os.devnull).open("rb") as nothing, _scratch() as file:
-            try:
-                done = subprocess.run(
-                    words, stdin=nothing, stdout=file, stderr=file, timeout=limit_s, check=False, env=clean
-                )
-                code = done.returncode
-            except subprocess.TimeoutExpired:
-                code = 124
-            file.seek(0)
-            return Done(code, file.read().decode(errors="replace"))
+        return _entered(self._first_pid, ("--all",), command, limit_s)
 
     def close(self) -> None:
         """Powers it off."""
@@ -122,6 +110,37 @@ class Container:
         self._process.kill()
         self._console.seek(0)
         raise AssertionError(f"the container does not start: {self._console.read()[-2000:]!r}")
+
+
+class Userland:
+    """A Debian tree that nothing is booted in; another processor's programs run emulated."""
+
+    def __init__(self, root: Path, payload: Path) -> None:
+        """Opens it."""
+        self._work = Path(tempfile.mkdtemp(prefix="emotiny-"))
+        self._process = subprocess.Popen(
+            [str(HERE / "userland.sh"), str(root), str(payload), str(self._work)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout
+        said = self._process.stdout.readline()
+        if said != "ready\n":
+            said += self._process.stdout.read()
+            self.close()
+            raise AssertionError(f"{root} does not start: {said}")
+
+    def do(self, command: str, limit_s: float) -> Done:
+        """Runs a command in it."""
+        return _entered(self._process.pid, ("--mount", "--net", "--root", "--wd"), command, limit_s)
+
+    def close(self) -> None:
+        """Forgets what was written in it."""
+        self._process.kill()
+        self._process.communicate()
+        self._work.rmdir()
 
 
 class Machine:
@@ -176,6 +195,23 @@ class Machine:
         assert line, f"the machine is gone: {self._console.read_text()[-2000:]}"
         answer: dict[str, object] = json.loads(line)
         return answer
+
+
+def _entered(pid: int, spaces: tuple[str, ...], command: str, limit_s: float) -> Done:
+    """Runs a command beside a process, in those namespaces of it that nsenter is told of."""
+    words = ("nsenter", "--target", str(pid), *spaces, "--", "/bin/bash", "-c", command)
+    clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    # In a file: what a command leaves running keeps a pipe open.
+    with Path(os.devnull).open("rb") as nothing, _scratch() as file:
+        try:
+            done = subprocess.run(
+                words, stdin=nothing, stdout=file, stderr=file, timeout=limit_s, check=False, env=clean
+            )
+            code = done.returncode
+        except subprocess.TimeoutExpired:
+            code = 124
+        file.seek(0)
+        return Done(code, file.read().decode(errors="replace"))
 
 
 class Service:

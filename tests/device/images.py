@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 HERE = Path(__file__).parent
 TREE = HERE.parents[1]
 # Debian's, in its own sources' two forms.
 _SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
 _PYTHON = "3.11"  # bookworm's
-_GLIBC = ("2014", "_2_17", "_2_27", "_2_28", "_2_31", "_2_34", "_2_35", "_2_36")
+_GLIBC = ("2014", *(f"_2_{minor}" for minor in range(17, 37)))  # up to bookworm's
 
 Say = Callable[[str], None]
 
@@ -42,11 +44,7 @@ class Images:
         wanted = [*requirements(), "setuptools>=64", "wheel"]
 
         def fetch(folder: Path) -> None:
-            here = platform.machine()
-            platforms = [word for glibc in _GLIBC for word in ("--platform", f"manylinux{glibc}_{here}")]
-            pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
-            kind = ("--only-binary=:all:", "--implementation", "cp", "--python-version", _PYTHON)
-            _call([*pip, *kind, *platforms, "--dest", str(folder), *wanted])
+            _call([*_pip_download(platform.machine(), _PYTHON), "--dest", str(folder), *wanted])
 
         return self._made("wheels", wanted, fetch)
 
@@ -68,6 +66,47 @@ class Images:
             _call([str(HERE / "build_image.sh"), str(folder), mirror(), str(self.wheels()), *requirements()])
 
         return self._made("disk", [*(script.read_text() for script in scripts), *requirements()], build)
+
+    def userland(self, name: str, suite: str, architecture: str, packages: Sequence[str]) -> Path:
+        """A Debian tree without a kernel or a first process.
+
+        Args:
+            name: in the cache; what had it before is removed.
+            suite: of Debian.
+            architecture: as Debian calls it; what is not this machine's is built in emulation, in minutes.
+            packages: of Debian.
+        """
+        scripts = [HERE / name for name in ("build_userland.sh", "emulate.sh")]
+        words = (suite, architecture, ",".join(packages))
+
+        def build(folder: Path) -> None:
+            _call([str(scripts[0]), str(folder), mirror(), architecture, suite, words[-1]])
+
+        root = self._made(name, [*(script.read_text() for script in scripts), *words], build)
+        _call([str(scripts[1]), architecture])  # which a boot forgets
+        return root
+
+    def wheels_of(self, python: str) -> Path:
+        """A folder of what a Python's installation of the package asks an index for, with the light runtime.
+
+        In one folder lie those for aarch64 and for x86-64, of the same versions.
+
+        Args:
+            python: its version, as in 3.11.
+        """
+        # pip would take the conditions of this Python for the other's.
+        target = {"python_version": python, "platform_machine": "aarch64"}
+        asked = map(Requirement, [*requirements(), *requirements("tflite")])
+        wanted = [
+            f"{one.name}{one.specifier}" for one in asked if not one.marker or one.marker.evaluate(target)
+        ]
+
+        def fetch(folder: Path) -> None:
+            _call([*_pip_download("aarch64", python), "--dest", str(folder), *wanted])
+            pinned = ["==".join(wheel.name.split("-")[:2]) for wheel in folder.glob("*.whl")]
+            _call([*_pip_download("x86_64", python), "--no-deps", "--dest", str(folder), *pinned])
+
+        return self._made(f"python{python}-wheels", wanted, fetch)
 
     def package(self, folder: Path) -> Path:
         """The package's wheel, built from a copy: a build leaves folders behind."""
@@ -93,11 +132,12 @@ class Images:
         return folder
 
 
-def requirements() -> list[str]:
-    """What the package asks for on a device."""
+def requirements(extra: str = "") -> list[str]:
+    """What the package asks for on a device, or what an extra adds."""
     config = configparser.ConfigParser()
     config.read(TREE / "setup.cfg")
-    lines = config["options"]["install_requires"].splitlines()
+    section, key = ("options.extras_require", extra) if extra else ("options", "install_requires")
+    lines = config[section][key].splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -119,6 +159,13 @@ def copy_of_tree(folder: Path) -> Path:
     for name in ("edge", "models", "quantize", "train", "systemd"):
         shutil.copytree(TREE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+def _pip_download(machine: str, python: str) -> tuple[str, ...]:
+    """The begin of a command that fetches wheels for a processor and a Python."""
+    platforms = [word for glibc in _GLIBC for word in ("--platform", f"manylinux{glibc}_{machine}")]
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+    return (*pip, "--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms)
 
 
 def _call(command: Sequence[str]) -> None:
