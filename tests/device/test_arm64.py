@@ -20,8 +20,8 @@ FRAMES = 60  # at most; the demo never ends
 
 
 # Two readings of the same pixels, measured on both Debians: not one box differs, scores are up to 0.048 apart
-# since one processor's kernels round otherwise than the other's, and for 24 of 102 faces, one of whom is at the
-# very edge, a label is uncertain in one reading only.
+# since one processor's kernels round otherwise than the other's, and for 24 of 102 faces, of one who is at
+# the very edge, a label is uncertain in one reading only.
 SCORES = 0.1
 UNCERTAIN = 0.35
 # All that each package brought, the largest first.
@@ -60,12 +60,10 @@ def desktop(suite, userland, say, board):
 
 
 def installed(guest, say):
-    """A guest after `make install-service`, from a wheel and a folder of those that it needs."""
-    say("make install-service")
+    """A guest after `make install-device`, from a wheel and a folder of those that it needs."""
+    say("make install-device")
     options = "--no-apt --wheels /payload/wheels /payload/emotiny-*.whl"
-    done = run(
-        guest, f"cd /payload/tree && make install-service SYSTEMCTL=true ARGS='{options}'", limit_s=900
-    )
+    done = run(guest, f"cd /payload/tree && make install-device SYSTEMCTL=true ARGS='{options}'", limit_s=900)
     assert done.splitlines()[-1].startswith("emotiny: started: systemctl status emotiny")
     put(guest, "/usr/local/lib/sizes.py", SIZES)
     put(guest, "/usr/local/lib/peak.py", PEAK)
@@ -134,7 +132,7 @@ def differ(one, other):
             pairs = list(zip(face.labels, there.labels, strict=True))
             assert all(a == b or "uncertain" in (a, b) for a, b in pairs), f"frame {number}: {face}, {there}"
             uncertain += sum(a != b for a, b in pairs)
-    shown = f"{count} faces, all boxes equal; {uncertain} labels uncertain in one only; scores up to {largest:.3f} off"
+    shown = f"{count} faces, equal boxes; {uncertain} labels uncertain in one only; scores {largest:.3f} off"
     assert uncertain <= UNCERTAIN * count, shown
     assert largest <= SCORES, shown
     return shown
