@@ -12,8 +12,9 @@ DESKTOP := .venv
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench install install-service uninstall-service train quantize test test-device test-device-systemd \
-        test-device-camera test-device-arm64 test-device-gstreamer check format clean
+.PHONY: help run bench install install-device uninstall-device install-service uninstall-service \
+        train quantize test test-device test-device-systemd \
+        test-device-camera test-device-arm64 test-device-gstreamer dist check format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,9 @@ test-device-arm64: $(DESKTOP)/.done ## the wheel on emulated arm64, Bookworm and
 test-device-gstreamer: $(DESKTOP)/.done ## csi:// and gst:// with Debian's OpenCV
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_gstreamer.py $(ARGS)
 
+dist: $(DESKTOP)/.done ## a wheel for devices and an sdist with all sources into dist/
+	@$(DESKTOP)/bin/python -m build --outdir dist .
+
 check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
 	@$(DESKTOP)/bin/ruff check .
@@ -91,4 +95,6 @@ $(DESKTOP)/.done: setup.cfg pyproject.toml
 	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
 	@# imgaug brings opencv-python, which needs libGL; the headless build of the same version takes its place.
 	@$(DESKTOP)/bin/pip install $(PIP_QUIET) --force-reinstall --no-deps opencv-python-headless==4.11.0.86
+	@# No wheel holds train and quantize: the desktop's Python finds them in the source tree, wherever it is called.
+	@echo '$(CURDIR)' > "$$($(DESKTOP)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/emotiny-desktop.pth"
 	@touch $@

@@ -236,7 +236,9 @@ def _show_config(arguments: argparse.Namespace) -> None:
     from edge.sinks import write_now
 
     if arguments.write is not None:
-        text = "\n".join([*file_text(values_of(Settings())), ""])
+        # What each machine decides for itself is left open: the file may be copied to the next one.
+        values = values_of(Settings()) | dict.fromkeys(("mqtt.device", "detector.threads"))
+        text = "\n".join([*file_text(values), ""])
         try:
             with arguments.write.open("x", encoding="utf-8") as file:
                 file.write("# Settings of emotiny. What is commented holds anyway.\n" + text)
