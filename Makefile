@@ -27,11 +27,15 @@ bench: $(DEVICE)/.done ## measure the loop against the usual ways to write it (A
 
 install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
 
-install-service: ## as root: install under /opt/emotiny and start at boot; settings in /etc/emotiny/config.toml stay
+install-device: ## as root, on a board: install under /opt/emotiny, look at everything, start at boot; settings stay
 	@PYTHON='$(PYTHON)' SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh $(ARGS)
 
-uninstall-service: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
+uninstall-device: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
 	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
+
+# What these two were called.
+install-service: install-device
+uninstall-service: uninstall-device
 
 train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)
 	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -75,7 +79,7 @@ clean: ## remove both environments and all caches; data/ and runs/ stay
 
 # Where the system has picamera2 the environment must see it, and keep the numpy that it was built for.
 $(DEVICE)/.done: setup.cfg pyproject.toml
-	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 330 MB, once"
+	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 240 MB on arm64 and 330 on x86-64, once"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "error: $$($(PYTHON) --version 2>&1) is too old, 3.10 or later is needed: make run PYTHON=python3.11"; exit 2; }
 	@$(PYTHON) -m venv $$($(PYTHON) -c 'import picamera2' 2>/dev/null && echo --system-site-packages) $(DEVICE) || \
