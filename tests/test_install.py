@@ -210,10 +210,13 @@ def test_the_same_again_changes_nothing_and_keeps_settings(device, first, wheels
     settings.write_text("# mine\n")
     marked = device.opt / "emotiny" / "mark"  # an environment that is right is not made anew
     marked.touch()
+    (damaged,) = device.opt.glob("emotiny/lib/python3*/site-packages/edge/py.typed")
+    damaged.unlink()  # of the same version, and yet not what it was
     done = device.run(*offline(wheels[0]))
     assert done.returncode == 0, done.stderr
     assert (settings.read_text(), device.told) == ("# mine\n", STARTS)
     assert marked.exists()
+    assert damaged.exists()
 
 
 def test_a_look_that_finds_something_wrong_is_told_last_and_the_service_starts(device, first, wheels):
