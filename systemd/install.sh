@@ -2,7 +2,9 @@
 # Installs emotiny on a device as a service that starts at boot, upgrades it, or takes it away.
 #
 #   sudo systemd/install.sh                        from this source tree
-#   sudo systemd/install.sh emotiny-*.whl          from a wheel
+#   sudo systemd/install.sh emotiny-*.whl          from a wheel, which holds this script, too:
+#                                                  python3 -m zipfile -e emotiny-*.whl unpacked
+#                                                  sudo bash unpacked/edge/systemd/install.sh emotiny-*.whl
 #   sudo systemd/install.sh --wheels FOLDER ...    without a network: all wheels lie in FOLDER
 #   sudo systemd/install.sh --no-apt ...           Debian packages stay as they are
 #   sudo systemd/install.sh --uninstall            settings in /etc/emotiny stay
@@ -79,7 +81,7 @@ environment_options() {
 pip_install() { $PREFIX/bin/pip install --quiet --disable-pip-version-check "${OFFLINE[@]}" "$@"; }
 
 add_package() {
-    say "installing $SOURCE and what it needs, about 330 MB the first time"
+    say "installing $SOURCE and what it needs, about 240 MB on arm64 and 330 on x86-64 the first time"
     { pip_install --force-reinstall --no-deps "$SOURCE" && pip_install "$SOURCE"; } ||
         fail "the packages above could not be installed: is the package index reachable? --wheels FOLDER takes them from there"
     [ ! -d "$SOURCE" ] || rm -rf "$SOURCE/build"  # which pip leaves behind
@@ -103,7 +105,7 @@ add_service() {
     $SYSTEMCTL daemon-reload
     # A camera may be opened once only, so it is looked at while the service does not run.
     $SYSTEMCTL stop emotiny 2>/dev/null || true
-    $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || true
+    $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || FOUND=$?
     # Without waiting: the service is ready with its first picture, and the camera may be absent yet.
     { $SYSTEMCTL enable --quiet emotiny && $SYSTEMCTL restart --no-block emotiny; } ||
         fail "systemd does not start it: systemctl status emotiny"
@@ -128,7 +130,15 @@ uninstall() {
     say "gone; your settings are still in $SETTINGS"
 }
 
+# The service waits for a camera or a broker that is absent: what is wrong is said, and is no failure to install.
+report() {
+    say "started: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
+    if [ $FOUND = 0 ]; then say "check: all is well"
+    else say "check: something is wrong, see the lines above that begin so; sudo $PREFIX/bin/emotiny check looks again"; fi
+}
+
 APT=yes
+FOUND=0
 OFFLINE=()
 SOURCE=$(dirname "$HERE")
 while [ $# -gt 0 ]; do
@@ -151,4 +161,4 @@ add_packages
 make_environment
 add_package
 add_service
-say "started: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
+report
