@@ -64,7 +64,9 @@ def installed(guest, say):
     say("make install-device")
     options = "--no-apt --wheels /payload/wheels /payload/emotiny-*.whl"
     done = run(guest, f"cd /payload/tree && make install-device SYSTEMCTL=true ARGS='{options}'", limit_s=900)
-    assert done.splitlines()[-1].startswith("emotiny: started: systemctl status emotiny")
+    started, checked = done.splitlines()[-2:]
+    assert started.startswith("emotiny: started: systemctl status emotiny")
+    assert checked.startswith("emotiny: check: something is wrong"), "no camera is here, nor systemd"
     put(guest, "/usr/local/lib/sizes.py", SIZES)
     put(guest, "/usr/local/lib/peak.py", PEAK)
     return guest
