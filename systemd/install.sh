@@ -33,6 +33,7 @@ board() {
 examine() {
     [ "$(id -u)" = 0 ] || fail "needs root: sudo $0"
     command -v "$PYTHON" >/dev/null || fail "no $PYTHON: sudo apt install python3"
+    command -v "$SYSTEMCTL" >/dev/null || fail "no systemd, which starts it at boot: make run needs none"
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
         fail "$("$PYTHON" --version) is too old, 3.10 or later is needed: Raspberry Pi OS Bookworm, JetPack 6 or newer"
     # A 32-bit system may run on a 64-bit kernel: what Python is made for counts.
@@ -56,6 +57,7 @@ add_packages() {
         return 0
     fi
     say "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
     { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
         fail "apt-get could not install ${missing[*]}: is there a network? --no-apt goes on without"
 }
@@ -102,6 +104,13 @@ add_service() {
         mkdir -p $UNITS/emotiny.service.d
         [ -e $UNITS/emotiny.service.d/jetson.conf ] || cp "$HERE/jetson.conf" $UNITS/emotiny.service.d/
     fi
+    # As where the image of a card is made.
+    if [ "$($SYSTEMCTL is-system-running 2>/dev/null)" = offline ]; then
+        SYSTEMD_OFFLINE=1 $SYSTEMCTL enable --quiet emotiny || fail "systemd does not take $UNITS/emotiny.service"
+        STARTED="not started, since systemd does not run here: it will be at the next boot"
+        $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || FOUND=$?
+        return
+    fi
     $SYSTEMCTL daemon-reload
     # A camera may be opened once only, so it is looked at while the service does not run.
     $SYSTEMCTL stop emotiny 2>/dev/null || true
@@ -132,13 +141,14 @@ uninstall() {
 
 # The service waits for a camera or a broker that is absent: what is wrong is said, and is no failure to install.
 report() {
-    say "started: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
+    say "$STARTED: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
     if [ $FOUND = 0 ]; then say "check: all is well"
     else say "check: something is wrong, see the lines above that begin so; sudo $PREFIX/bin/emotiny check looks again"; fi
 }
 
 APT=yes
 FOUND=0
+STARTED=started
 OFFLINE=()
 SOURCE=$(dirname "$HERE")
 while [ $# -gt 0 ]; do

@@ -81,6 +81,12 @@ def test_what_is_wrong_is_said_in_one_line_before_anything_is_touched(words, com
     assert done.stdout == ""
 
 
+def test_a_system_without_systemd_is_told_how_to_do_without():
+    done = run(SYSTEMCTL="nowhere", PATH=os.environ["PATH"])
+    assert done.returncode == 2
+    assert done.stderr == "emotiny: error: no systemd, which starts it at boot: make run needs none\n"
+
+
 def test_help_says_how_it_is_used():
     done = run("--help")
     assert done.returncode == 0
@@ -104,7 +110,9 @@ class Device:
         packages = folder / "packages"
         for made in (self.opt, self.etc, self._work, packages):
             made.mkdir()
-        self._systemctl.write_text(f'#!/bin/sh\necho "$@" >>{self._log}\n')
+        self._systemctl.write_text(
+            f'#!/bin/sh\n[ "$1" != is-system-running ] || exec echo running\necho "$@" >>{self._log}\n'
+        )
         self._systemctl.chmod(0o755)
         # In the place of an index: the packages that are installed here, but for this one and its tools.
         for path in Path(np.__file__).parents[1].iterdir():
@@ -206,6 +214,21 @@ def test_a_first_installation_ends_with_a_look_at_everything(device, first):
     looked = [line for line in lines if line.startswith("ok     ")]
     assert "ok     source: demo, 640x480" in "\n".join(looked)
     assert len(looked) > 10
+
+
+@pytest.mark.skipif(
+    not (shutil.which("systemctl") and "offline" in subprocess.getoutput("systemctl is-system-running")),
+    reason="needs a systemctl, of systemd that does not run",
+)
+def test_in_the_image_of_a_card_it_will_start_at_the_next_boot(device, first, wheels):
+    done = device.run(*offline(wheels[0]), SYSTEMCTL="systemctl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wanted = device.etc / "systemd" / "system" / "multi-user.target.wants" / "emotiny.service"
+    assert wanted.readlink() == Path("/etc/systemd/system/emotiny.service")
+    started, checked = done.stdout.splitlines()[-2:]
+    assert started.startswith("emotiny: not started, since systemd does not run here: it will be at the next")
+    assert checked == "emotiny: check: all is well"
+    assert "bus" not in done.stderr  # to which systemctl speaks where systemd runs
 
 
 def test_the_same_again_changes_nothing_and_keeps_settings(device, first, wheels):
