@@ -81,8 +81,8 @@ def test_what_is_wrong_is_said_in_one_line_before_anything_is_touched(words, com
     assert done.stdout == ""
 
 
-def test_a_system_without_systemd_is_told_how_to_do_without():
-    done = run(SYSTEMCTL="nowhere", PATH=os.environ["PATH"])
+def test_a_system_without_systemd_is_told_how_to_do_without(path):
+    done = run(SYSTEMCTL="nowhere", PATH=path(id="echo 0"))
     assert done.returncode == 2
     assert done.stderr == "emotiny: error: no systemd, which starts it at boot: make run needs none\n"
 
