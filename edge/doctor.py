@@ -142,9 +142,8 @@ def answer_of(settings: Settings, stop: Stop) -> Answer:
     Raises:
         EdgeError: it cannot be opened, or gives no picture.
     """
-    with open_source(
-        settings.source, settings.picture, fast=settings.fast, demo=not settings.patient
-    ) as camera:
+    # Whoever looks at everything wants to know that no camera answers, even where the demo would be played.
+    with open_source(settings.source, settings.picture, fast=settings.fast, demo=False) as camera:
         first_s, first, size_wh = 0.0, 0, (0, 0)
         for frame in camera:
             if stop.is_set():

@@ -148,7 +148,7 @@ def lines(system: System, known: Mapping[str, str], measured: Measured) -> Itera
 def _camera() -> str:
     """The size and rate of what the first camera that answers gives."""
     try:
-        answer = answer_of(Settings(patient=True), Event())
+        answer = answer_of(Settings(), Event())
     except EdgeError as error:
         say(str(error), logging.WARNING)  # which may hold a path
         return "none answers"

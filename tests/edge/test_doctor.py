@@ -489,6 +489,12 @@ def test_a_camera_that_the_service_has(monkeypatch):
 # Prometheus.
 
 
+def test_where_no_camera_answers_the_demo_is_no_camera(monkeypatch):
+    monkeypatch.setattr("edge.source._candidates", lambda settings: ())
+    with pytest.raises(CameraError, match="auto: no camera answers"):
+        doctor._source(Settings(source="auto"), Event())
+
+
 def test_metrics_that_could_be_asked_for(monkeypatch):
     assert doctor._metrics(MetricsSettings()) == "no port is set; none is opened"
     with socket.create_server(("127.0.0.1", 0)) as taken:
