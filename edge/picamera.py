@@ -140,7 +140,7 @@ class ListedCamera:
 _LIST = """
 import json
 from picamera2 import Picamera2
-names = ("Num", "Model", "Id")
+names = ("Model", "Id")
 print(json.dumps([[each.get(name) for name in names] for each in Picamera2.global_camera_info()]))
 """
 # To import picamera2 takes seconds on a small board.
@@ -174,7 +174,8 @@ def list_cameras() -> tuple[ListedCamera, ...] | None:
     if done.returncode or not lines:
         last = lines[-1] if lines else f"exit code {done.returncode}"
         raise MissingDependencyError(f"picamera2 cannot be imported ({last})")
+    # A camera is opened by its place in this list; the number in it is libcamera's, in another order.
     return tuple(
-        ListedCamera(place if number is None else number, str(model), "usb" in str(name).lower())
-        for place, (number, model, name) in enumerate(json.loads(lines[-1]))
+        ListedCamera(place, str(model), "usb" in str(name).lower())
+        for place, (model, name) in enumerate(json.loads(lines[-1]))
     )
