@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import logging
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge import mend
+from edge import mend, permissions
 from edge.camera import PictureSettings
 from edge.capture import DEFAULT_WH
 from edge.errors import CameraError, MissingDependencyError
 from edge.live import LiveCamera
 from edge.system import this_system
 from edge.types import Gray
+
+logger = logging.getLogger(__name__)
 
 # Bytes from one luma sample to the next, by libcamera's name of the format. All of them begin with luma.
 _LUMA_STEP = {
@@ -46,6 +51,7 @@ class PicameraGrabber:
             CameraError: there is no such camera, it is in use, or gives a format without a luma plane.
         """
         os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
+        _quiet()
         try:
             from picamera2 import Picamera2
         except ImportError as error:
@@ -61,9 +67,10 @@ class PicameraGrabber:
             )
         width, height = (side - side % 2 for side in size_wh)
         zoom = -(-_FULL_VIEW_WIDTH // width) if width < _FULL_VIEW_WIDTH else 1
-        self._camera: Any = None
+        # Made in two steps: one that fails half-way holds the camera already, and only close() gives it back.
+        self._camera: Any = Picamera2.__new__(Picamera2)
         try:
-            self._camera = Picamera2(number)
+            self._camera.__init__(number)
             self._camera.configure(
                 self._camera.create_video_configuration(
                     main={"size": (width * zoom, height * zoom), "format": "YUV420"},
@@ -76,10 +83,9 @@ class PicameraGrabber:
             self.close()
             raise
         except (RuntimeError, OSError, ValueError, LookupError) as error:
-            self.close()
-            raise CameraError(
-                f"{self._name}: does not start ({error}); is another program using it?"
-            ) from error
+            with contextlib.suppress(AttributeError):  # of what one that failed half-way does not have yet
+                self.close()
+            raise CameraError(f"{self._name}: {_reason(error)}") from error
 
     def grab(self) -> Gray | None:
         """The next picture, (H, W) uint8, a copy.
@@ -99,8 +105,7 @@ class PicameraGrabber:
 
     def close(self) -> None:
         """Stops and releases the camera."""
-        if self._camera is not None:
-            self._camera.close()
+        self._camera.close()
 
     def _read_format(self, stream: dict[str, Any]) -> None:
         """Reads what was agreed: libcamera replaces a format or a size it cannot give without a word."""
@@ -112,6 +117,22 @@ class PicameraGrabber:
         self._step = _LUMA_STEP[name]
         self._size_wh = (int(stream["size"][0]), int(stream["size"][1]))
         self._stride = int(stream["stride"])
+
+
+def _quiet() -> None:
+    """Keeps out of the log what picamera2 tells of every opening and closing, and what it raises as well."""
+    if not logger.isEnabledFor(logging.DEBUG):
+        logging.getLogger("picamera2").setLevel(logging.WARNING)
+        logging.getLogger("picamera2.picamera2").setLevel(logging.CRITICAL)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a camera does not start; picamera2 wraps what libcamera or the kernel said in words of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: permission denied: {permissions.mend(Path(error.filename))}"
+    return f"does not start ({error}); is another program using it?"
 
 
 def open_picamera(number: int, settings: PictureSettings) -> LiveCamera:
