@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ _LUMA_STEP = {
 # The size of the main stream chooses the sensor's mode, and the modes below this width show only the
 # middle of the field of view. So main is a multiple of the wanted size, and `lores` is that size.
 _FULL_VIEW_WIDTH = 1280
+
+# How long a picture may take: less than the silence after which a `LiveCamera` leaves a read alone, which
+# would keep the camera. Versions of picamera2 that know no limit take it for yes.
+_PICTURE_S = 8.0
 
 
 class PicameraGrabber:
@@ -94,7 +99,11 @@ class PicameraGrabber:
             CameraError: the camera failed.
         """
         try:
-            data = self._camera.capture_buffer("lores")
+            data = self._camera.capture_buffer("lores", wait=_PICTURE_S)
+        except futures.TimeoutError as error:
+            raise CameraError(
+                f"{self._name}: no picture for {_PICTURE_S:g} s; check the ribbon cable"
+            ) from error
         except (RuntimeError, OSError) as error:
             raise CameraError(
                 f"{self._name}: stopped delivering ({error}); check the ribbon cable"

@@ -7,6 +7,7 @@ import logging
 import sys
 import types
 from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,7 @@ class Picamera:
     format = "YUV420"
     held = False  # by one of this process, or another's
     fault: Exception | None = None  # of the memory for pictures, by when the camera is held already
+    stalls = False
     last: Picamera  # the one that was opened last
 
     @staticmethod
@@ -260,8 +262,11 @@ class Picamera:
     def start(self) -> None:
         pass
 
-    def capture_buffer(self, stream: str) -> Gray:
+    def capture_buffer(self, stream: str, wait: float) -> Gray:
         assert stream == "lores"
+        assert isinstance(wait, float) and wait < 10  # else it is left alone, and keeps the camera
+        if self.stalls:
+            raise futures.TimeoutError
         luma = np.full((30, 64), 255, np.uint8)
         luma[:, :40] = np.arange(40)
         if self.format == "YUYV":
@@ -332,6 +337,13 @@ def test_a_camera_that_fails_half_way_is_given_back(picamera: type[Picamera], tm
     picamera.fault = None
     with open_source("picamera2://0", PLAIN, fast=False) as camera:
         assert next(frame for frame in camera if frame is not None)
+    assert not picamera.held
+
+
+def test_a_camera_that_stalls_is_given_back(picamera: type[Picamera]) -> None:
+    picamera.stalls = True
+    assert str(refusal("picamera2://0")) == "picamera2://0: no picture for 8 s; check the ribbon cable"
+    assert Picamera.last.closed
     assert not picamera.held
 
 
