@@ -59,7 +59,7 @@ class PicameraGrabber:
         _quiet()
         try:
             from picamera2 import Picamera2
-        except ImportError as error:
+        except (ImportError, ValueError) as error:  # built for another numpy, it is either
             raise MissingDependencyError(
                 f"picamera2://{number}: picamera2 cannot be imported ({error}); mend: "
                 f"{mend.picamera2(str(error), this_system())}"

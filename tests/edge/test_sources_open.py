@@ -309,6 +309,19 @@ def test_a_format_without_luma_is_refused(picamera: type[Picamera]) -> None:
     assert Picamera.last.closed
 
 
+def test_a_picamera2_that_was_built_for_another_numpy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    error = refusal("picamera2://0")
+    assert isinstance(error, MissingDependencyError)
+    assert str(error).startswith(
+        "picamera2://0: picamera2 cannot be imported (numpy.dtype size changed); mend: `"
+    )
+
+
 def test_a_camera_that_libcamera_does_not_find(picamera: type[Picamera]) -> None:
     assert "picamera2://3: libcamera finds 1 cameras" in str(refusal("picamera2://3"))
 
