@@ -12,8 +12,9 @@ DESKTOP := .venv
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench install install-service uninstall-service train quantize test test-device test-device-systemd \
-        test-device-camera test-device-picamera test-device-arm64 test-device-gstreamer check format clean
+.PHONY: help run bench install install-device uninstall-device install-service uninstall-service \
+        train quantize test test-device test-device-systemd test-device-camera test-device-picamera \
+        test-device-arm64 test-device-gstreamer dist check format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +27,15 @@ bench: $(DEVICE)/.done ## measure the loop against the usual ways to write it (A
 
 install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
 
-install-service: ## as root: install under /opt/emotiny and start at boot; settings in /etc/emotiny/config.toml stay
+install-device: ## as root, on a board: install under /opt/emotiny, look at everything, start at boot; settings stay
 	@PYTHON='$(PYTHON)' SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh $(ARGS)
 
-uninstall-service: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
+uninstall-device: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
 	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
+
+# What these two were called.
+install-service: install-device
+uninstall-service: uninstall-device
 
 train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)
 	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -60,6 +65,9 @@ test-device-arm64: $(DESKTOP)/.done ## the wheel on emulated arm64, Bookworm and
 test-device-gstreamer: $(DESKTOP)/.done ## csi:// and gst:// with Debian's OpenCV
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_gstreamer.py $(ARGS)
 
+dist: $(DESKTOP)/.done ## a wheel for devices and an sdist with all sources into dist/
+	@$(DESKTOP)/bin/python -m build --outdir dist .
+
 check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
 	@$(DESKTOP)/bin/ruff check .
@@ -74,7 +82,7 @@ clean: ## remove both environments and all caches; data/ and runs/ stay
 
 # Where the system has picamera2 the environment must see it, and keep the numpy that it was built for.
 $(DEVICE)/.done: setup.cfg pyproject.toml
-	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 330 MB, once"
+	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 240 MB on arm64 and 330 on x86-64, once"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "error: $$($(PYTHON) --version 2>&1) is too old, 3.10 or later is needed: make run PYTHON=python3.11"; exit 2; }
 	@$(PYTHON) -m venv $$($(PYTHON) -c 'import picamera2' 2>/dev/null && echo --system-site-packages) $(DEVICE) || \
@@ -94,4 +102,6 @@ $(DESKTOP)/.done: setup.cfg pyproject.toml
 	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
 	@# imgaug brings opencv-python, which needs libGL; the headless build of the same version takes its place.
 	@$(DESKTOP)/bin/pip install $(PIP_QUIET) --force-reinstall --no-deps opencv-python-headless==4.11.0.86
+	@# No wheel holds train and quantize: the desktop's Python finds them in the source tree, wherever it is called.
+	@echo '$(CURDIR)' > "$$($(DESKTOP)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/emotiny-desktop.pth"
 	@touch $@

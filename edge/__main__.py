@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -43,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _command(argv, control)
     except BrokenPipeError:
         return 0  # whoever read the output has seen enough
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT  # as a shell says it of a program that the signal ended
     except EdgeError as error:
         say(f"error: {' '.join(str(error).split())}", logging.ERROR)
         return error.exit_code
@@ -66,6 +69,7 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     if arguments.command == "bench":
         from edge.bench.command import bench
 
+        control.let_go()
         bench(arguments)
         return 0
     if arguments.command == "config":
@@ -236,7 +240,9 @@ def _show_config(arguments: argparse.Namespace) -> None:
     from edge.sinks import write_now
 
     if arguments.write is not None:
-        text = "\n".join([*file_text(values_of(Settings())), ""])
+        # What each machine decides for itself is left open: the file may be copied to the next one.
+        values = values_of(Settings()) | dict.fromkeys(("mqtt.device", "detector.threads"))
+        text = "\n".join([*file_text(values), ""])
         try:
             with arguments.write.open("x", encoding="utf-8") as file:
                 file.write("# Settings of emotiny. What is commented holds anyway.\n" + text)

@@ -46,6 +46,10 @@ class Control(Generic[_Settings]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Signals do again what they did before the block: what now comes never asks whether it is to end."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

@@ -104,7 +104,7 @@ def _cascade(settings: Settings) -> str:
 def _source(settings: Settings, stop: Stop) -> str:
     """What the source gives; where it does not, the service may have the camera."""
     try:
-        return _opened(settings, stop)
+        return str(answer_of(settings, stop))
     except CameraError as error:
         if machine.service_state() != "active":
             raise
@@ -113,27 +113,52 @@ def _source(settings: Settings, stop: Stop) -> str:
         ) from error
 
 
-def _opened(settings: Settings, stop: Stop) -> str:
-    """Opens the source, and measures its rate for two seconds where it has one of its own."""
+@dataclass(frozen=True)
+class Answer:
+    """What a source gave.
+
+    Attributes:
+        name: of the source.
+        size_wh: of its pictures, in pixels.
+        fps: pictures a second; 0 where it has no rate of its own.
+    """
+
+    name: str
+    size_wh: tuple[int, int]
+    fps: float
+
+    def __str__(self) -> str:
+        width, height = self.size_wh
+        return f"{self.name}, {width}x{height}" + (f", {self.fps:.1f} pictures a second" if self.fps else "")
+
+
+def answer_of(settings: Settings, stop: Stop) -> Answer:
+    """Opens the source, and measures its rate for two seconds where it has one of its own.
+
+    Args:
+        settings: which source, and how its pictures are wanted.
+        stop: ends it.
+
+    Raises:
+        EdgeError: it cannot be opened, or gives no picture.
+    """
     with open_source(
         settings.source, settings.picture, fast=settings.fast, demo=not settings.patient
     ) as camera:
-        first_s, first, count, size = 0.0, 0, 0, ""
+        first_s, first, size_wh = 0.0, 0, (0, 0)
         for frame in camera:
             if stop.is_set():
                 break
-            if frame is not None:
-                if not size:
-                    size = f"{frame.gray.shape[1]}x{frame.gray.shape[0]}"
-                    first_s, first = time.monotonic(), camera.captured
-                count += 1
-            if size and (time.monotonic() - first_s > _RATE_S or camera.stills):
+            if frame is not None and not any(size_wh):
+                size_wh = frame.gray.shape[1], frame.gray.shape[0]
+                first_s, first = time.monotonic(), camera.captured
+            if any(size_wh) and (time.monotonic() - first_s > _RATE_S or camera.stills):
                 break
-        if not size:
+        if not any(size_wh):
             raise CameraError(f"{camera.name}: no picture")
         seconds = time.monotonic() - first_s
         rate = (camera.captured - first) / seconds if seconds >= _RATE_S else 0.0
-        return f"{camera.name}, {size}" + (f", {rate:.1f} pictures a second" if rate else "")
+        return Answer(camera.name, size_wh, rate)
 
 
 def _broker(settings: Settings) -> str:

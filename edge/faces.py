@@ -60,8 +60,8 @@ class DetectorSettings:
     """How faces are looked for.
 
     The defaults were measured on two clips of 480x270, one face in each of 62 frames and three in each of
-    41: all 62, and 99 of the 123, 109 with hints; three hints in all were of no face. A side of 320 finds
-    75 of these, 80 with hints, in two thirds of the time.
+    41: all 62, and 98 of the 123, 109 with hints; five hints in all were of no face. A side of 320 finds
+    73 of these, 81 with hints, in two thirds of the time.
 
     Attributes:
         side: longer side of the reduced copy in pixels, 48 to 4096; smaller pictures are not enlarged.

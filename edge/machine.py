@@ -143,7 +143,7 @@ def service(root: Path = Path("/")) -> str:
     if not state:
         return "no systemd here"
     if not any((root / folder / "systemd/system/emotiny.service").exists() for folder in ("etc", "usr/lib")):
-        return "not installed; `sudo make install-service` in the source folder does that"
+        return "not installed; `sudo make install-device` in the source folder does that"
     if state == "active":
         return "runs; `journalctl -fu emotiny` shows what it says"
     return (

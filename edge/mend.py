@@ -24,7 +24,7 @@ SERVICE_PREFIX = Path("/opt/emotiny")
 _DEVICE_FOLDER = ".venv-device"
 # Of the source tree, or of what was installed.
 _ROOT = Path(__file__).parents[1]
-_SERVICE_ANEW = "`sudo rm -rf /opt/emotiny && sudo make install-service` in its source folder"
+_SERVICE_ANEW = "`sudo rm -rf /opt/emotiny && sudo make install-device` in its source folder"
 
 
 def python(system: System) -> str:
@@ -143,7 +143,7 @@ def package() -> str:
     if (_ROOT / ".git").exists():
         return f"`git -C {shlex.quote(str(_ROOT))} checkout -- models edge`"
     if Path(sys.prefix) == SERVICE_PREFIX:
-        return "`sudo make install-service` in its source folder"
+        return "`sudo make install-device` in its source folder"
     return f"`{pip('install --force-reinstall --no-deps emotiny')}`"
 
 

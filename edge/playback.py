@@ -111,5 +111,5 @@ class Recording:
         left, top = (width - cut_width) // 2, (height - cut_height) // 2
         cut = gray[top : top + cut_height, left : left + cut_width]
         # Area averaging keeps a shrunk picture from aliasing; it is no good for enlarging.
-        method = cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR
+        method = cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR_EXACT
         return np.asarray(cv2.resize(cut, size_wh, interpolation=method), dtype=np.uint8)

@@ -65,8 +65,9 @@ def cut_square(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
         right, bottom = side - left - inside.width, side - top - inside.height
         bordered = cv2.copyMakeBorder(crop, top, bottom, left, right, cv2.BORDER_REPLICATE)
         crop = np.asarray(bordered, dtype=np.uint8)
-    # Area averaging keeps a large face from aliasing; it is no good for enlarging.
-    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    # Area averaging keeps a large face from aliasing; it is no good for enlarging, which
+    # is done exactly so that every processor gives the same pixels.
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR_EXACT
     return np.asarray(cv2.resize(crop, (size, size), interpolation=method), dtype=np.uint8)
 
 

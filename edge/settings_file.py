@@ -37,7 +37,8 @@ def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None
     chosen = named or (Path(environment[variable]) if environment.get(variable) else None)
     if chosen is None:
         return next((path for path in usual_places(environment) if path.is_file()), None)
-    if not chosen.is_file():
+    # /dev/null, for none of the usual ones, and a pipe are read as well.
+    if not chosen.exists() or chosen.is_dir():
         raise ConfigError(f"configuration {chosen}: no such file; `emotiny config --write FILE` makes one")
     return chosen
 

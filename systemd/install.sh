@@ -2,7 +2,9 @@
 # Installs emotiny on a device as a service that starts at boot, upgrades it, or takes it away.
 #
 #   sudo systemd/install.sh                        from this source tree
-#   sudo systemd/install.sh emotiny-*.whl          from a wheel
+#   sudo systemd/install.sh emotiny-*.whl          from a wheel, which holds this script, too:
+#                                                  python3 -m zipfile -e emotiny-*.whl unpacked
+#                                                  sudo bash unpacked/edge/systemd/install.sh emotiny-*.whl
 #   sudo systemd/install.sh --wheels FOLDER ...    without a network: all wheels lie in FOLDER
 #   sudo systemd/install.sh --no-apt ...           Debian packages stay as they are
 #   sudo systemd/install.sh --uninstall            settings in /etc/emotiny stay
@@ -31,6 +33,7 @@ board() {
 examine() {
     [ "$(id -u)" = 0 ] || fail "needs root: sudo $0"
     command -v "$PYTHON" >/dev/null || fail "no $PYTHON: sudo apt install python3"
+    command -v "$SYSTEMCTL" >/dev/null || fail "no systemd, which starts it at boot: make run needs none"
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
         fail "$("$PYTHON" --version) is too old, 3.10 or later is needed: Raspberry Pi OS Bookworm, JetPack 6 or newer"
     # A 32-bit system may run on a 64-bit kernel: what Python is made for counts.
@@ -54,6 +57,7 @@ add_packages() {
         return 0
     fi
     say "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
     { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
         fail "apt-get could not install ${missing[*]}: is there a network? --no-apt goes on without"
 }
@@ -79,7 +83,7 @@ environment_options() {
 pip_install() { $PREFIX/bin/pip install --quiet --disable-pip-version-check "${OFFLINE[@]}" "$@"; }
 
 add_package() {
-    say "installing $SOURCE and what it needs, about 330 MB the first time"
+    say "installing $SOURCE and what it needs, about 240 MB on arm64 and 330 on x86-64 the first time"
     { pip_install --force-reinstall --no-deps "$SOURCE" && pip_install "$SOURCE"; } ||
         fail "the packages above could not be installed: is the package index reachable? --wheels FOLDER takes them from there"
     [ ! -d "$SOURCE" ] || rm -rf "$SOURCE/build"  # which pip leaves behind
@@ -100,10 +104,17 @@ add_service() {
         mkdir -p $UNITS/emotiny.service.d
         [ -e $UNITS/emotiny.service.d/jetson.conf ] || cp "$HERE/jetson.conf" $UNITS/emotiny.service.d/
     fi
+    # As where the image of a card is made.
+    if [ "$($SYSTEMCTL is-system-running 2>/dev/null)" = offline ]; then
+        SYSTEMD_OFFLINE=1 $SYSTEMCTL enable --quiet emotiny || fail "systemd does not take $UNITS/emotiny.service"
+        STARTED="not started, since systemd does not run here: it will be at the next boot"
+        $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || FOUND=$?
+        return
+    fi
     $SYSTEMCTL daemon-reload
     # A camera may be opened once only, so it is looked at while the service does not run.
     $SYSTEMCTL stop emotiny 2>/dev/null || true
-    $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || true
+    $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || FOUND=$?
     # Without waiting: the service is ready with its first picture, and the camera may be absent yet.
     { $SYSTEMCTL enable --quiet emotiny && $SYSTEMCTL restart --no-block emotiny; } ||
         fail "systemd does not start it: systemctl status emotiny"
@@ -128,7 +139,16 @@ uninstall() {
     say "gone; your settings are still in $SETTINGS"
 }
 
+# The service waits for a camera or a broker that is absent: what is wrong is said, and is no failure to install.
+report() {
+    say "$STARTED: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
+    if [ $FOUND = 0 ]; then say "check: all is well"
+    else say "check: something is wrong, see the lines above that begin so; sudo $PREFIX/bin/emotiny check looks again"; fi
+}
+
 APT=yes
+FOUND=0
+STARTED=started
 OFFLINE=()
 SOURCE=$(dirname "$HERE")
 while [ $# -gt 0 ]; do
@@ -151,4 +171,4 @@ add_packages
 make_environment
 add_package
 add_service
-say "started: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
+report

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge.bench.board_report import COLUMNS
 from edge.config import parser
 from edge.mqtt.messages import discovery
 from edge.mqtt.settings import MqttSettings
@@ -55,6 +56,19 @@ def test_emotiny_knows_the_commands_and_flags(page):
         for name, rest in re.findall(r"^(?:sudo )?(?:\S+/bin/)?emotiny ([a-z]+)([^|#]*)", command):
             flags = set(commands.choices[name]._option_string_actions)
             assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= flags, command
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi.md", "jetson.md"])
+def test_a_board_s_row_fits_into_the_table_of_boards(name):
+    table = TEXTS[name].partition("## What was run where\n\n")[2].partition("\n\n")[0]
+    header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert header == list(COLUMNS)
+    assert rows
+    for row in rows:
+        assert len(row) == len(COLUMNS)
+        assert row[2] in {"board", "emulated", "resolver only", "nobody sent one yet"}
+        # Figures are a board's.
+        assert all(bool(figure) == (row[2] == "board") for figure in row[3:])
 
 
 def test_the_entities_are_those_that_are_announced():

@@ -5,12 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-SETUP = Path(__file__).parents[1] / "setup.cfg"
+import edge
+from edge.__main__ import main
+from tests.sources import ROOT, build, copy_sources
+
+SETUP = ROOT / "setup.cfg"
+LIMIT_S = 120
 
 
 def requirements(extra=None):
@@ -26,51 +33,148 @@ def test_the_base_install_is_what_a_device_needs_and_no_more():
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The package's wheel, built from a copy: a build leaves folders behind."""
-    folder = tmp_path_factory.mktemp("wheel")
-    tree = folder / "tree"
-    tree.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(SETUP.with_name(name), tree)
-    for name in ("edge", "models", "quantize", "train"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(SETUP.with_name(name), tree / name, ignore=ignored)
-    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", str(tree))
-    command = (sys.executable, "-m", "pip", *build)
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
-    (built,) = folder.glob("emotiny-*.whl")
-    return built
+def tree(tmp_path_factory):
+    return copy_sources(tmp_path_factory.mktemp("sources"))
 
 
-def test_the_wheel_holds_all_that_runs_and_nothing_of_the_tests(wheel):
+@pytest.fixture(scope="module")
+def built(tree, tmp_path_factory):
+    """The wheel and the sdist, each from the tree."""
+    copy = tmp_path_factory.mktemp("build") / "tree"
+    shutil.copytree(tree, copy)
+    wheel, sdist = build(copy, copy.parent / "out", "--wheel", "--sdist")
+    assert wheel.name == f"emotiny-{edge.__version__}-py3-none-any.whl"
+    assert sdist.name == f"emotiny-{edge.__version__}.tar.gz"
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def unpacked(built, tmp_path_factory):
+    """The folder that the sdist unpacks to."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(built[1]) as archive:
+        archive.extractall(folder, filter="data")
+    (found,) = folder.iterdir()
+    assert found.name == f"emotiny-{edge.__version__}"
+    return found
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_wheel_holds_what_a_device_runs_and_nothing_of_the_desktop(wheel, tree):
     names = set(zipfile.ZipFile(wheel).namelist())
-    tree = SETUP.parent
-    code = {
-        str(path.relative_to(tree))
-        for package in ("edge", "train", "quantize")
-        for path in (tree / package).rglob("*")
-        if path.is_file() and path.suffix not in {".pyc", ".so"}
-    }
-    models = {f"edge/models/{path.name}" for path in (tree / "models").glob("*.*") if path.is_file()}
+    metadata = {name for name in names if ".dist-info/" in name}
+    code = {f"edge/{name}" for name in files_of(tree / "edge")}
+    models = {f"edge/models/{path.name}" for path in (tree / "models").iterdir() if path.is_file()}
+    service = {f"edge/systemd/{name}" for name in files_of(tree / "systemd")}
+    assert names - metadata == code | models | service
+    assert "edge/py.typed" in code
+    assert {Path(name).suffix for name in models} == {".tflite", ".json", ".md"}
     assert len(models) >= 6
-    assert {name for name in names if ".dist-info/" not in name} == code | models
+    units = {"emotiny.service", "emotiny@.service", "jetson.conf"}
+    assert service == {f"edge/systemd/{name}" for name in units | {"install.sh", "config.toml"}}
+    assert {Path(name).name for name in metadata} == {
+        *("METADATA", "WHEEL", "RECORD", "LICENSE", "entry_points.txt", "top_level.txt")
+    }
+    said = zipfile.ZipFile(wheel).read(f"emotiny-{edge.__version__}.dist-info/top_level.txt")
+    assert said.decode().split() == ["edge"]
 
 
-def test_what_is_installed_reads_faces(wheel, tmp_path):
-    installed = tmp_path / "installed"
-    zipfile.ZipFile(wheel).extractall(installed)
-    done = subprocess.run(
-        [sys.executable, "-m", "edge", "run", "--source", "demo", "--fast", "--max-frames", "3"],
-        cwd=installed,
-        env=os.environ | {"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_the_sdist_holds_all_sources(unpacked, tree):
+    sources = files_of(tree)
+    assert {"Makefile", "README.md", "setup.cfg", "train/__main__.py", "tests/conftest.py"} <= sources
+    held = files_of(unpacked)
+    lacks = sources - held
+    assert not lacks, "neither in .gitignore nor in MANIFEST.in"
+    assert {name for name in held - sources if not name.startswith("emotiny.egg-info/")} == {"PKG-INFO"}
+
+
+def test_the_sdist_gives_the_same_wheel(unpacked, wheel, tmp_path):
+    (again,) = build(unpacked, tmp_path, "--wheel")
+
+    def content(path):
+        archive = zipfile.ZipFile(path)
+        return {name: archive.read(name) for name in archive.namelist()}
+
+    assert content(again) == content(wheel)
+
+
+def test_the_default_settings_are_those_that_the_command_writes(tmp_path):
+    assert main(["config", "--write", str(tmp_path / "config.toml")]) == 0
+    # `emotiny config --write systemd/config.toml` makes it anew.
+    assert (tmp_path / "config.toml").read_text() == (ROOT / "systemd" / "config.toml").read_text()
+
+
+@pytest.fixture(scope="module")
+def environment(wheel, tmp_path_factory):
+    """The bin folder of a fresh environment with the wheel, which finds what it needs in this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=LIMIT_S)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "others.pth").write_text(f"{Path(np.__file__).parents[1]}\n")
+    pip = (str(folder / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install")
+    command = (*pip, "--ignore-installed", "--no-deps", "--no-index", str(wheel))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "bin"
+
+
+@pytest.fixture
+def installed(environment, tmp_path):
+    """Runs one of the environment's programs, far from the sources."""
+
+    def run(program, *words):
+        return subprocess.run(
+            [str(environment / program), *words],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_installed_command_and_the_module_are_one(installed):
+    done = installed("emotiny", "--version")
+    assert (done.returncode, done.stdout) == (0, f"emotiny {edge.__version__}\n"), done.stderr
+    for words in (["--version"], ["--help"], ["run", "--help"], ["bench", "--help"], ["config"], ["walk"]):
+        one, other = installed("emotiny", *words), installed("python", "-m", "edge", *words)
+        assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
+        assert one.stdout.startswith("usage: emotiny") == ("--help" in words)
+    assert one.returncode == 2
+
+
+def test_what_is_installed_reads_faces(installed, environment):
+    done = installed("python", "-c", "import edge, edge.contract; print(edge.contract.MODELS_FOLDER)")
+    assert done.stdout.startswith(str(environment.parent)), done.stderr
+    done = installed("emotiny", "run", "--source", "demo", "--fast", "--max-frames", "3")
     assert done.returncode == 0, done.stderr
     assert "3 frames in" in done.stderr
+    for desktop in ("train", "quantize"):
+        done = installed("python", "-m", desktop, "--help")
+        assert f"No module named {desktop}" in done.stderr
+
+
+def test_who_has_nothing_but_the_wheel_has_the_installer(wheel, tmp_path):
+    """As the documentation says it: unpacked by Python, which forgets what may be executed."""
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(tmp_path)], check=True)
+    script = tmp_path / "edge" / "systemd" / "install.sh"
+    done = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "--uninstall" in done.stdout
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "emotiny: error: no source tree around this script: expected a wheel\n"
 
 
 @pytest.mark.network

@@ -14,6 +14,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from edge.bench.board_report import board_report
 from edge.bench.clip import Clip, cut_faces, demo_faces, read_clip
 from edge.bench.long import run_long
 from edge.bench.measure import measure
@@ -22,7 +23,7 @@ from edge.bench.scenes import measure_scenes
 from edge.bench.show import Results, compared, lines, read_earlier, to_json
 from edge.bench.truth import thorough
 from edge.camera import PictureSettings
-from edge.config import Settings
+from edge.config import Settings, parser
 from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.runtime import chosen_runtime
 from edge.sinks import write_now
@@ -37,6 +38,10 @@ def bench(options: argparse.Namespace) -> None:
         EdgeError: a clip, a file or an option cannot be.
     """
     _refuse(options)
+    if options.report:
+        for line in board_report():
+            write_now(sys.stdout, line + "\n")
+        return
     earlier = read_earlier(options.against) if options.against else None
     cv2.setNumThreads(options.threads)
     settings = Settings(threads=options.threads, detect_threads=options.threads)
@@ -71,6 +76,8 @@ def _refuse(options: argparse.Namespace) -> None:
     for name in ("frames", "runs", "threads"):
         if getattr(options, name) < 1:
             raise ConfigError(f"--{name} {getattr(options, name)}: must be at least 1")
+    if options.report and vars(options) != vars(parser().parse_args(["bench", "--report"])):
+        raise ConfigError("--report measures what it measures on every board: give nothing beside it")
     if options.plot and not options.scenes:
         raise ConfigError("--plot draws what --scenes measures: give both")
     if options.plot and importlib.util.find_spec("matplotlib") is None:

@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError
+from edge.runtime import ENVIRONMENT_VARIABLE
 
 # Not getrusage: its peak is inherited from the process that started this one.
 _TELL = """
@@ -22,7 +24,7 @@ print(json.dumps([*megabytes, time.process_time()]))
 _TIMES = 5
 _PARTS = "import numpy, cv2; from edge.runtime import _find_interpreter; _find_interpreter('')\n"
 _OPEN = "from edge.bench.memory import first_frame; first_frame({source!r})\n"
-_RUN = "from edge.__main__ import main; main({arguments!r})\n"
+_RUN = "import sys; from edge.__main__ import main; code = main({arguments!r}); code and sys.exit(code)\n"
 _PLAY = "from edge.bench.memory import play_loop; play_loop({name!r}, {arguments!r})\n"
 
 
@@ -52,18 +54,8 @@ def footprints(source: str, frames: int) -> dict[str, Footprint]:
     Raises:
         EdgeError: one of the processes failed.
     """
-    told = [
-        "--log-level",
-        "error",
-        "--output",
-        "jsonl",
-        "--detect-threads",
-        "1",
-        "--source",
-        source,
-        "--fast",
-    ]
-    run = ["run", *told, "--max-frames"]
+    run = _run_on(source)
+    told = run[1:-1]
     return {
         "parts": _measured(_PARTS),
         "parts and source": _measured(_PARTS + _OPEN.format(source=source)),
@@ -72,6 +64,21 @@ def footprints(source: str, frames: int) -> dict[str, Footprint]:
         "b": _measured(_PLAY.format(name="b", arguments=["run", *told]) if frames else _PARTS),
         "c": _measured(_RUN.format(arguments=[*run, str(frames)])),
     }
+
+
+def fresh_run(source: str, frames: int) -> tuple[Footprint, float]:
+    """What one fresh process takes that reports so many times, and seconds from its start to its end.
+
+    Args:
+        source: as `open_source` takes it.
+        frames: at least 1.
+
+    Raises:
+        EdgeError: the process failed.
+    """
+    begun_s = time.monotonic()
+    footprint = _once(_RUN.format(arguments=[*_run_on(source), str(frames)]))
+    return footprint, time.monotonic() - begun_s
 
 
 def first_frame(source: str) -> None:
@@ -102,14 +109,26 @@ def play_loop(name: str, arguments: list[str], frames: int = 30) -> None:
                     break
 
 
+def _run_on(source: str) -> list[str]:
+    """The words of a run, but for the number of frames."""
+    # Not with this machine's settings, by which a broker would be told of what is in a clip.
+    told = ["--config", os.devnull, "--log-level", "error", "--output", "jsonl", "--detect-threads", "1"]
+    return ["run", *told, "--source", source, "--fast", "--max-frames"]
+
+
 def _measured(code: str) -> Footprint:
     """Of the process that took the least time: others waited for something, or compiled modules first."""
     return min((_once(code) for _ in range(_TIMES)), key=lambda each: each.cpu_s)
 
 
 def _once(code: str) -> Footprint:
-    # An installed package is compiled, whatever this process was told.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # An installed package is compiled, whatever this process was told; and settings are not this machine's.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE"
+        and (not name.startswith("EMOTINY_") or name == ENVIRONMENT_VARIABLE)
+    }
     done = subprocess.run(
         [sys.executable, "-c", code + _TELL], capture_output=True, text=True, check=False, env=environment
     )

@@ -20,4 +20,5 @@ def add_options(command: argparse.ArgumentParser, size: Callable[[str], tuple[in
     add("--long", type=int, default=0, metavar="N", help="N frames on, does the loop grow?")
     add("--json", type=Path, metavar="FILE", help="write all figures into it")
     add("--against", type=Path, metavar="FILE", help="compare with what --json wrote earlier")
+    add("--report", action="store_true", help="a table about this board, to paste into an issue; alone")
     add("--plot", type=Path, metavar="PNG", help="draw what --scenes measures (needs matplotlib)")

@@ -19,24 +19,11 @@ PYTHON = "/opt/emotiny/bin/python"
 FRAMES = 60  # at most; the demo never ends
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How far two readings of the same pixels may be apart.
-
-    Attributes:
-        overlap: of a face's two boxes, at least.
-        uncertain: labels that are uncertain in one only, for each face.
-        scores: largest difference.
-    """
-
-    overlap: float
-    uncertain: float
-    scores: float
-
-
-# Measured with Bookworm's OpenCV 4.11: 0.94, 0.06 and 0.101; with Trixie's 4.14: 0.84, 0.24 and 0.216.
-# One processor's kernels round otherwise than the other's, and of another box a network says another thing.
-LIMITS = {"bookworm": Limits(0.85, 0.1, 0.15), "trixie": Limits(0.75, 0.35, 0.3)}
+# Two readings of the same pixels, measured on both Debians: not one box differs, scores are up to 0.048 apart
+# since one processor's kernels round otherwise than the other's, and for 24 of 102 faces, of one who is at
+# the very edge, a label is uncertain in one reading only.
+SCORES = 0.1
+UNCERTAIN = 0.35
 # All that each package brought, the largest first.
 SIZES = """
 import importlib.metadata, json
@@ -73,13 +60,13 @@ def desktop(suite, userland, say, board):
 
 
 def installed(guest, say):
-    """A guest after `make install-service`, from a wheel and a folder of those that it needs."""
-    say("make install-service")
+    """A guest after `make install-device`, from a wheel and a folder of those that it needs."""
+    say("make install-device")
     options = "--no-apt --wheels /payload/wheels /payload/emotiny-*.whl"
-    done = run(
-        guest, f"cd /payload/tree && make install-service SYSTEMCTL=true ARGS='{options}'", limit_s=900
-    )
-    assert done.splitlines()[-1].startswith("emotiny: started: systemctl status emotiny")
+    done = run(guest, f"cd /payload/tree && make install-device SYSTEMCTL=true ARGS='{options}'", limit_s=900)
+    started, checked = done.splitlines()[-2:]
+    assert started.startswith("emotiny: started: systemctl status emotiny")
+    assert checked.startswith("emotiny: check: something is wrong"), "no camera is here, nor systemd"
     put(guest, "/usr/local/lib/sizes.py", SIZES)
     put(guest, "/usr/local/lib/peak.py", PEAK)
     return guest
@@ -130,31 +117,26 @@ class Face:
         return cls(face["id"], Box(*face["box"]), tuple(task["label"] for task in tasks), tuple(scores))
 
 
-def differ(one, other, limits):
-    """How two readings of the same pictures differ, in words; who is there must be equal.
+def differ(one, other):
+    """How two readings of the same pictures differ, in words; who is there, and where, must be equal.
 
-    OpenCV's interpolation rounds a gray in thousands differently on each processor, which moves a box now and
-    then; and evidence that is just enough here is just not enough there, which makes a label `uncertain`.
+    Evidence that is just enough for a label here may be just not enough there, which makes it `uncertain`.
     """
-    moved, uncertain, count, least, largest = 0, 0, 0, 1.0, 0.0
+    uncertain, count, largest = 0, 0, 0.0
     for number, (faces, others) in enumerate(zip(one, other, strict=True)):
-        assert [face.number for face in faces] == [face.number for face in others], f"frame {number}"
+        assert [(face.number, face.box) for face in faces] == [(face.number, face.box) for face in others], (
+            f"frame {number}"
+        )
         for face, there in zip(faces, others, strict=True):
             count += 1
-            moved += face.box != there.box
-            least = min(least, face.box.iou(there.box))
             gaps = [abs(score - other) for score, other in zip(face.scores, there.scores, strict=True)]
             largest = max(largest, *gaps)
             pairs = list(zip(face.labels, there.labels, strict=True))
             assert all(a == b or "uncertain" in (a, b) for a, b in pairs), f"frame {number}: {face}, {there}"
             uncertain += sum(a != b for a, b in pairs)
-    shown = (
-        f"{count} faces: {moved} boxes differ, overlap {least:.2f} or more; {uncertain} labels uncertain in "
-        f"one only; scores up to {largest:.3f} off"
-    )
-    assert least >= limits.overlap, shown
-    assert uncertain <= limits.uncertain * count, shown
-    assert largest <= limits.scores, shown
+    shown = f"{count} faces, equal boxes; {uncertain} labels uncertain in one only; scores {largest:.3f} off"
+    assert uncertain <= UNCERTAIN * count, shown
+    assert largest <= SCORES, shown
     return shown
 
 
@@ -216,7 +198,7 @@ def test_the_loop_reads_what_it_reads_on_x86(board, desktop, suite, note):
     for clip in clips(board):
         read_here, peak_mb = read(board, clip)
         read_there, peak_there_mb = read(desktop, clip)
-        difference = differ(read_here, read_there, LIMITS[suite])
+        difference = differ(read_here, read_there)
         what = f"{suite}, {clip.rpartition('/')[2]}, {len(read_here)} frames"
         note(f"{what}: beside x86-64", difference)
         note(f"{what}: memory", f"{peak_mb:.0f} MB with QEMU's own; x86-64: {peak_there_mb:.0f} MB")
@@ -244,7 +226,7 @@ def test_both_runtimes_read_the_same(board, suite, note):
     for clip in clips(board):
         read_by_litert, _ = read(board, clip, "litert")
         read_by_tflite, peak_mb = read(board, clip, "tflite")
-        difference = differ(read_by_litert, read_by_tflite, LIMITS[suite])
+        difference = differ(read_by_litert, read_by_tflite)
         what = f"{suite}, {clip.rpartition('/')[2]}, {len(read_by_tflite)} frames"
         note(f"{what}: both runtimes", difference)
         note(f"{what}: memory, tflite-runtime", f"{peak_mb:.0f} MB with QEMU's own")

@@ -142,7 +142,9 @@ def pi(picamera_machine, note, say):
     began_s = time.monotonic()
     install = "/payload/tree/systemd/install.sh --no-apt --wheels /payload/wheels /payload/emotiny-*.whl"
     said = run(picamera_machine, install, limit_s=900)
-    assert said.splitlines()[-1].startswith("emotiny: started: systemctl status emotiny")
+    started, checked = said.splitlines()[-2:]
+    assert started.startswith("emotiny: started: systemctl status emotiny")
+    assert checked == "emotiny: check: all is well"
     note("systemd/install.sh (emulated)", f"{time.monotonic() - began_s:.0f} s")
     return picamera_machine
 

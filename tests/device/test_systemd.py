@@ -1,4 +1,4 @@
-"""The real unit under a real systemd, in a container that `make install-service` was typed in."""
+"""The real unit under a real systemd, in a container that `make install-device` was typed in."""
 
 import re
 import time
@@ -16,18 +16,18 @@ QUICK = "RestartSec=1"
 
 @pytest.fixture(scope="module")
 def installed(container, note, say):
-    """The container after `make install-service`, from a folder of wheels instead of an index."""
+    """The container after `make install-device`, from a folder of wheels instead of an index."""
     run(container, "cp -r /payload/tree /root/emotiny; echo 'secret' >/root/secret")
-    say("make install-service, from a folder of wheels")
+    say("make install-device, from a folder of wheels")
     began_s = time.monotonic()
     run(container, install(), limit_s=600)
-    note("make install-service", f"{time.monotonic() - began_s:.0f} s")
+    note("make install-device", f"{time.monotonic() - began_s:.0f} s")
     return container
 
 
 def install():
     offline = "PIP_NO_INDEX=1 PIP_FIND_LINKS=/payload/wheels"
-    return f"cd /root/emotiny && {offline} make install-service"
+    return f"cd /root/emotiny && {offline} make install-device"
 
 
 @pytest.fixture
@@ -270,14 +270,14 @@ def test_a_full_disk_ends_it_with_a_line_and_nothing_else(service, installed, ki
 def test_an_upgrade_keeps_settings_and_an_end_leaves_them(service, installed, note, say):
     service.set(f"{DEMO}\n# mine")
     run(installed, "sed -i 's/^__version__ = .*/__version__ = \"99.0\"/' /root/emotiny/edge/__init__.py")
-    say("make install-service, as an upgrade")
+    say("make install-device, as an upgrade")
     began_s = time.monotonic()
     run(installed, install(), limit_s=600)
     note("the same, as an upgrade", f"{time.monotonic() - began_s:.0f} s")
     assert run(installed, "cat /etc/emotiny/config.toml") == f"{DEMO}\n# mine"
     assert run(installed, "/opt/emotiny/bin/emotiny --version") == "emotiny 99.0"
     service.wait(30, ActiveState="^active")
-    run(installed, "cd /root/emotiny && make uninstall-service")
+    run(installed, "cd /root/emotiny && make uninstall-device")
     assert run(installed, "cat /etc/emotiny/config.toml") == f"{DEMO}\n# mine"
     run(installed, "rm -r /etc/systemd/system/emotiny*.d", code=None)  # these tests' own
     left = "find /opt /etc/systemd /var/lib/private /run/systemd/system -name '*emotiny*'"

@@ -56,6 +56,14 @@ def test_a_switch_can_be_put_back(tmp_path):
     assert not settings_of(arguments("--config", path), {"EMOTINY_FAST": "no"}).fast
 
 
+def test_dev_null_is_a_file_without_settings_in_the_place_of_the_usual_ones(tmp_path):
+    home = {"HOME": str(tmp_path)}
+    write(tmp_path / ".config" / "emotiny", "source = 'demo'\n")
+    assert settings_of(arguments("--config", "/dev/null"), home) == Settings()
+    with pytest.raises(ConfigError, match="no such file"):
+        settings_of(arguments("--config", tmp_path), home)
+
+
 def test_where_the_file_is_looked_for(tmp_path):
     home = {"HOME": str(tmp_path)}
     assert [str(path) for path in usual_places(home)] == [

@@ -281,7 +281,7 @@ def test_debian_s_own_python_is_left_alone(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("prefix", "way"),
     [
-        ("/opt/emotiny", "`sudo rm -rf /opt/emotiny && sudo make install-service` in its source folder"),
+        ("/opt/emotiny", "`sudo rm -rf /opt/emotiny && sudo make install-device` in its source folder"),
         ("/home/me/it/.venv-device", "`rm -r /home/me/it/.venv-device && make -C /home/me/it run`"),
         (
             "/home/me/venv",
@@ -462,7 +462,7 @@ def systemd(tmp_path, monkeypatch):
             "failed; `sudo systemctl restart emotiny` starts it, `journalctl -eu emotiny` says why",
         ),
         ("inactive", True, "inactive; `sudo systemctl restart emotiny`"),
-        ("inactive", False, "not installed; `sudo make install-service`"),
+        ("inactive", False, "not installed; `sudo make install-device`"),
     ],
 )
 def test_the_service(systemd, state, installed, said):
