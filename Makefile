@@ -13,8 +13,8 @@ PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device install-service uninstall-service \
-        train quantize test test-device test-device-systemd \
-        test-device-camera test-device-arm64 test-device-gstreamer dist check format clean
+        train quantize test test-device test-device-systemd test-device-camera test-device-picamera \
+        test-device-arm64 test-device-gstreamer dist check format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-device-systemd: $(DESKTOP)/.done ## the service under real systemd, in a co
 
 test-device-camera: $(DESKTOP)/.done ## the service with cameras, in a virtual machine
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_camera.py $(ARGS)
+
+test-device-picamera: $(DESKTOP)/.done ## picamera2 on libcamera's virtual cameras, in a virtual machine
+	@$(DESKTOP)/bin/python -m pytest tests/device/test_picamera.py $(ARGS)
 
 test-device-arm64: $(DESKTOP)/.done ## the wheel on emulated arm64, Bookworm and Trixie, beside x86-64
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_arm64.py $(ARGS)

@@ -24,9 +24,10 @@ def mend(node: Path) -> str:
     group, owner = _group(status.st_gid), _user(status.st_uid)
     mode = f"{stat.filemode(status.st_mode)} {owner}:{group}"
     if not status.st_mode & stat.S_IRGRP or not status.st_mode & stat.S_IWGRP or status.st_gid == 0:
+        subsystem = "dma_heap" if node.parent.name == "dma_heap" else "video4linux"
         return (
             f"its mode is {mode}, expected crw-rw---- root:video; mend: "
-            "`sudo udevadm trigger --subsystem-match=video4linux`, in a container start it with "
+            f"`sudo udevadm trigger --subsystem-match={subsystem}`, in a container start it with "
             f"`--device {node} --group-add video`"
         )
     if status.st_gid in {os.getegid(), *os.getgroups()}:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import logging
 import os
 import subprocess
 import sys
+from concurrent import futures
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge import mend
+from edge import mend, permissions
 from edge.camera import PictureSettings
 from edge.capture import DEFAULT_WH
 from edge.errors import CameraError, MissingDependencyError
 from edge.live import LiveCamera
 from edge.system import this_system
 from edge.types import Gray
+
+logger = logging.getLogger(__name__)
 
 # Bytes from one luma sample to the next, by libcamera's name of the format. All of them begin with luma.
 _LUMA_STEP = {
@@ -29,6 +35,10 @@ _LUMA_STEP = {
 # The size of the main stream chooses the sensor's mode, and the modes below this width show only the
 # middle of the field of view. So main is a multiple of the wanted size, and `lores` is that size.
 _FULL_VIEW_WIDTH = 1280
+
+# How long a picture may take: less than the silence after which a `LiveCamera` leaves a read alone, which
+# would keep the camera. Versions of picamera2 that know no limit take it for yes.
+_PICTURE_S = 8.0
 
 
 class PicameraGrabber:
@@ -46,9 +56,10 @@ class PicameraGrabber:
             CameraError: there is no such camera, it is in use, or gives a format without a luma plane.
         """
         os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
+        _quiet()
         try:
             from picamera2 import Picamera2
-        except ImportError as error:
+        except (ImportError, ValueError) as error:  # built for another numpy, it is either
             raise MissingDependencyError(
                 f"picamera2://{number}: picamera2 cannot be imported ({error}); mend: "
                 f"{mend.picamera2(str(error), this_system())}"
@@ -61,9 +72,10 @@ class PicameraGrabber:
             )
         width, height = (side - side % 2 for side in size_wh)
         zoom = -(-_FULL_VIEW_WIDTH // width) if width < _FULL_VIEW_WIDTH else 1
-        self._camera: Any = None
+        # Made in two steps: one that fails half-way holds the camera already, and only close() gives it back.
+        self._camera: Any = Picamera2.__new__(Picamera2)
         try:
-            self._camera = Picamera2(number)
+            self._camera.__init__(number)
             self._camera.configure(
                 self._camera.create_video_configuration(
                     main={"size": (width * zoom, height * zoom), "format": "YUV420"},
@@ -76,10 +88,9 @@ class PicameraGrabber:
             self.close()
             raise
         except (RuntimeError, OSError, ValueError, LookupError) as error:
-            self.close()
-            raise CameraError(
-                f"{self._name}: does not start ({error}); is another program using it?"
-            ) from error
+            with contextlib.suppress(AttributeError):  # of what one that failed half-way does not have yet
+                self.close()
+            raise CameraError(f"{self._name}: {_reason(error)}") from error
 
     def grab(self) -> Gray | None:
         """The next picture, (H, W) uint8, a copy.
@@ -88,7 +99,11 @@ class PicameraGrabber:
             CameraError: the camera failed.
         """
         try:
-            data = self._camera.capture_buffer("lores")
+            data = self._camera.capture_buffer("lores", wait=_PICTURE_S)
+        except futures.TimeoutError as error:
+            raise CameraError(
+                f"{self._name}: no picture for {_PICTURE_S:g} s; check the ribbon cable"
+            ) from error
         except (RuntimeError, OSError) as error:
             raise CameraError(
                 f"{self._name}: stopped delivering ({error}); check the ribbon cable"
@@ -99,8 +114,7 @@ class PicameraGrabber:
 
     def close(self) -> None:
         """Stops and releases the camera."""
-        if self._camera is not None:
-            self._camera.close()
+        self._camera.close()
 
     def _read_format(self, stream: dict[str, Any]) -> None:
         """Reads what was agreed: libcamera replaces a format or a size it cannot give without a word."""
@@ -112,6 +126,22 @@ class PicameraGrabber:
         self._step = _LUMA_STEP[name]
         self._size_wh = (int(stream["size"][0]), int(stream["size"][1]))
         self._stride = int(stream["stride"])
+
+
+def _quiet() -> None:
+    """Keeps out of the log what picamera2 tells of every opening and closing, and what it raises as well."""
+    if not logger.isEnabledFor(logging.DEBUG):
+        logging.getLogger("picamera2").setLevel(logging.WARNING)
+        logging.getLogger("picamera2.picamera2").setLevel(logging.CRITICAL)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a camera does not start; picamera2 wraps what libcamera or the kernel said in words of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: permission denied: {permissions.mend(Path(error.filename))}"
+    return f"does not start ({error}); is another program using it?"
 
 
 def open_picamera(number: int, settings: PictureSettings) -> LiveCamera:
@@ -140,7 +170,7 @@ class ListedCamera:
 _LIST = """
 import json
 from picamera2 import Picamera2
-names = ("Num", "Model", "Id")
+names = ("Model", "Id")
 print(json.dumps([[each.get(name) for name in names] for each in Picamera2.global_camera_info()]))
 """
 # To import picamera2 takes seconds on a small board.
@@ -174,7 +204,8 @@ def list_cameras() -> tuple[ListedCamera, ...] | None:
     if done.returncode or not lines:
         last = lines[-1] if lines else f"exit code {done.returncode}"
         raise MissingDependencyError(f"picamera2 cannot be imported ({last})")
+    # A camera is opened by its place in this list; the number in it is libcamera's, in another order.
     return tuple(
-        ListedCamera(place if number is None else number, str(model), "usb" in str(name).lower())
-        for place, (number, model, name) in enumerate(json.loads(lines[-1]))
+        ListedCamera(place, str(model), "usb" in str(name).lower())
+        for place, (model, name) in enumerate(json.loads(lines[-1]))
     )

@@ -82,6 +82,7 @@ class AutoCamera:
         self._open_fallback = open_fallback
         self._camera: Camera | None = None
         self._closed = False
+        self._faults: list[str] = []
         self._frames = self._play()
 
     @property
@@ -125,17 +126,26 @@ class AutoCamera:
         for open_candidate in self._candidates:
             camera, first = yield from self._try(open_candidate)
             if camera is not None:
+                self._tell_faults()
                 logger.info("auto: %s answers", camera.name)
                 break
         else:
             if self._open_fallback is None:
-                raise CameraError("auto: no camera answers; is one connected?")
+                raise CameraError(
+                    f"auto: no camera answers; {'; '.join(self._faults) or 'is one connected?'}"
+                )
+            self._tell_faults()
             logger.warning("no camera answers: this is the demo, drawn faces and no picture of anyone here")
             camera, first = self._open_fallback(), None
         self._camera = camera
         self.name = camera.name
         yield first
         yield from camera
+
+    def _tell_faults(self) -> None:
+        """Logs what was wrong with the cameras that did not answer; where none does, the error says so."""
+        for fault in self._faults:
+            logger.warning("auto: %s", fault)
 
     def _try(self, open_candidate: Opener) -> Generator[None, None, tuple[Camera | None, Frame | None]]:
         """Ticks until the candidate delivers; then the camera and its first frame, or neither."""
@@ -146,7 +156,7 @@ class AutoCamera:
                     return self._camera, frame
                 yield None
         except (CameraError, MissingDependencyError) as error:
-            logger.warning("auto: %s", error)
+            self._faults.append(str(error))
         if self._camera is not None:
             self._camera.close()
         return None, None

@@ -1,24 +1,20 @@
 #!/bin/bash
-# A disk for machine.sh: Debian's kernel, v4l2loopback, and the service's packages in /opt/emotiny, not the service itself.
-# usage: build_image.sh FOLDER MIRROR WHEELS REQUIREMENT...          as root; needs mmdebstrap and e2fsprogs
+# A disk for machine.sh: Debian with its kernel, Debian packages, and what a script puts in from a folder of wheels.
+# usage: build_image.sh FOLDER MIRROR SUITE PACKAGE,PACKAGE... WHEELS SCRIPT WORD...     as root; needs mmdebstrap and e2fsprogs
+#        SCRIPT is run in the disk's tree, with the words; WHEELS is /wheels there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-folder=$1 mirror=$2 wheels=$3
-shift 3
+folder=$1 mirror=$2 suite=$3 packages=$4 wheels=$5 script=$6
+shift 6
 root=$folder/root
 
 mkdir -p "$folder"
-"$here/build_root.sh" "$root" "$mirror" \
-    udev,kmod,initramfs-tools,linux-image-amd64,linux-headers-amd64,v4l2loopback-dkms,v4l-utils,ffmpeg,mosquitto,mosquitto-clients
-
-# Built when its package was installed, though the kernel that runs here is another.
-[ -e "$(echo "$root"/lib/modules/*/updates/dkms/v4l2loopback.ko)" ] ||
-    { echo "build_image: v4l2loopback was not built" >&2; exit 1; }
+"$here/build_root.sh" "$root" "$mirror" "$suite" "udev,kmod,initramfs-tools,linux-image-amd64,$packages"
 
 cp -r "$wheels" "$root/wheels"
-chroot "$root" python3 -m venv /opt/emotiny
-chroot "$root" /opt/emotiny/bin/pip install --quiet --disable-pip-version-check --no-index --find-links /wheels "$@"
-rm -rf "$root/wheels"
+install -m 755 "$script" "$root/script"
+chroot "$root" /script "$@"
+rm -r "$root/wheels" "$root/script"
 
 install -m 755 "$here/agent.py" "$root/usr/local/sbin/agent"
 cp "$here/agent.service" "$root/etc/systemd/system/"

@@ -1,9 +1,8 @@
 #!/bin/bash
-# A Debian bookworm tree with systemd, for a container or a virtual machine.
-# usage: build_root.sh ROOT MIRROR PACKAGE,PACKAGE...        as root; needs mmdebstrap
+# A Debian tree with systemd, for a container or a virtual machine.
+# usage: build_root.sh ROOT MIRROR SUITE PACKAGE,PACKAGE...        as root; needs mmdebstrap
 set -euo pipefail
-root=$1 mirror=$2 packages=$3
-suite=bookworm
+root=$1 mirror=$2 suite=$3 packages=$4
 
 # A tree that is half done must not be taken for one.
 rm -rf "$root" "$root.part"

@@ -7,13 +7,16 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import cv2
+import numpy as np
 import pytest
 
+from edge.demo import Demo
+from edge.types import Gray
 from tests.device.guest import Container, Guest, Machine, Userland, put, run
 from tests.device.images import TREE, Images, copy_of_tree
 
@@ -24,7 +27,7 @@ MACHINE = BUILDING | {"qemu-system-x86_64": "qemu-system-x86", "mkfs.ext4": "e2f
 ENTERED = BUILDING | {"nsenter": "util-linux"}
 EMULATED = ENTERED | {"qemu-aarch64-static": "qemu-user-static", "arch-test": "arch-test"}
 # These have programs for x86-64 in them, whose emulation would take too long.
-X86 = ("the virtual machine", "arm64 beside x86-64", "GStreamer")
+X86 = ("the virtual machine", "picamera2", "arm64 beside x86-64", "GStreamer")
 # Of Debian's releases.
 PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
 
@@ -99,15 +102,36 @@ def machine(images, say, tmp_path_factory) -> Iterator[Guest]:
     shutil.copy(wheel, payload)
     for clip in sorted(_clips()):
         shutil.copy(clip, payload)
-    disk = images.disk()
-    say("booting a virtual machine; its processor is emulated, so that this takes a minute")
-    began_s = time.monotonic()
-    guest = Machine(disk, payload, folder)
-    say(f"it is up, after {time.monotonic() - began_s:.0f} s")
+    guest = _boot(images.disk(), payload, folder, say)
     install = "/opt/emotiny/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps"
     run(guest, f"{install} /payload/{wheel.name}", limit_s=300)
     put(guest, "/etc/emotiny/config.toml", 'source = "demo"')
     run(guest, "cp /payload/systemd/*.service /etc/systemd/system/ && systemctl daemon-reload")
+    yield guest
+    guest.close()
+
+
+@pytest.fixture(scope="session")
+def picamera_machine(images, say, tmp_path_factory) -> Iterator[Guest]:
+    """A booted virtual machine with libcamera and picamera2, in which nothing is installed yet.
+
+    /payload holds the package's wheel, its source tree, `wheels` that it needs, and in `pictures` a folder
+    of what each virtual camera may show, as 0.jpg and so on: demo, still, and a clip of people where there is
+    one.
+    """
+    _need("picamera2", MACHINE, say)
+    folder = tmp_path_factory.mktemp("picamera")
+    payload = folder / "payload"
+    payload.mkdir()
+    images.package(payload)
+    foreign = shutil.ignore_patterns("*aarch64.whl")
+    shutil.copytree(images.wheels_of(PYTHON_OF["trixie"]), payload / "wheels", ignore=foreign)
+    demo = Demo(TREE / "edge" / "demo")
+    _write_jpegs(payload / "pictures" / "demo", [demo.frame(6 * number) for number in range(20)])
+    _write_jpegs(payload / "pictures" / "still", [demo.frame(0)])
+    for clip in sorted(_clips())[-1:]:
+        _write_jpegs(payload / "pictures" / "clip", list(_grays(clip))[:120:3])
+    guest = _boot(images.picamera_disk(), payload, folder, say)
     yield guest
     guest.close()
 
@@ -150,9 +174,25 @@ def userland(images, say, tmp_path_factory) -> Iterator[OpenUserland]:
         yield open_userland
 
 
+def _boot(disk: Path, payload: Path, folder: Path, say: Callable[[str], None]) -> Guest:
+    say("booting a virtual machine; its processor is emulated, so that this takes a minute")
+    began_s = time.monotonic()
+    guest = Machine(disk, payload, folder)
+    say(f"it is up, after {time.monotonic() - began_s:.0f} s")
+    return guest
+
+
 def _clips() -> list[Path]:
     data = os.environ.get("EMOTINY_DATA")
     return list((Path(data) / "clips").glob("*.mp4")) if data else []
+
+
+def _grays(clip: Path) -> Iterator[Gray]:
+    source = cv2.VideoCapture(str(clip))
+    assert source.isOpened()
+    while (read := source.read())[0]:
+        yield np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    source.release()
 
 
 def _grays_of(clip: Path, path: Path) -> None:
@@ -160,12 +200,25 @@ def _grays_of(clip: Path, path: Path) -> None:
     source = cv2.VideoCapture(str(clip))
     size_wh = int(source.get(cv2.CAP_PROP_FRAME_WIDTH)), int(source.get(cv2.CAP_PROP_FRAME_HEIGHT))
     out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), source.get(cv2.CAP_PROP_FPS), size_wh)
-    assert source.isOpened() and out.isOpened()
-    while (read := source.read())[0]:
-        gray = cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY)
+    source.release()
+    assert out.isOpened()
+    for gray in _grays(clip):
         out.write(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
     out.release()
-    source.release()
+
+
+def _write_jpegs(folder: Path, grays: Sequence[Gray]) -> None:
+    """Writes pictures as a virtual camera of libcamera's wants them: 0.jpg and so on, colour at half size.
+
+    They are cut to a camera's proportions, 4 to 3, and scaled to 640x480.
+    """
+    folder.mkdir(parents=True)
+    for number, gray in enumerate(grays):
+        height, width = gray.shape
+        cut = (width - min(width, height * 4 // 3)) // 2
+        scaled = cv2.resize(gray[:, cut : width - cut], (640, 480), interpolation=cv2.INTER_AREA)
+        half = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+        assert cv2.imwrite(str(folder / f"{number}.jpg"), cv2.cvtColor(scaled, cv2.COLOR_GRAY2BGR), half)
 
 
 def _need(part: str, commands: dict[str, str], say: Callable[[str], None]) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -22,8 +23,42 @@ TREE = HERE.parents[1]
 _SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
 _PYTHON = "3.11"  # bookworm's
 _GLIBC = ("2014", *(f"_2_{minor}" for minor in range(17, 37)))  # up to bookworm's
+_PIP = (sys.executable, "-m", "pip")
+# virtual_camera.py replaces parts of this one.
+_PICAMERA2 = ("picamera2==0.3.38", "simplejpeg==1.9.0", "videodev2==0.0.4", "OpenEXR==3.5.3")
+_PIDNG = "PiDNG==4.0.9"  # has no wheel
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Disk:
+    """What a disk for a virtual machine is made of.
+
+    Attributes:
+        suite: of Debian.
+        packages: of Debian, with commas, beside the kernel.
+        script: in this folder, puts in what is wanted of Python.
+    """
+
+    suite: str
+    packages: str
+    script: str
+
+
+_CAMERA = _Disk(
+    "bookworm",
+    "linux-headers-amd64,v4l2loopback-dkms,v4l-utils,ffmpeg,mosquitto,mosquitto-clients",
+    "fill_camera.sh",
+)
+# All that picamera2 imports and Debian has, and what compiles PiDNG.
+_PICAMERA = _Disk(
+    "trixie",
+    "python3-libcamera,libcamera-ipa,libcamera-tools,python3-numpy,python3-prctl,python3-av,python3-piexif,"
+    "python3-libarchive-c,python3-jsonschema,python3-tqdm,python3-pil,python3-pip,python3-dev,python3-setuptools,"
+    "python3-wheel,gcc,libc6-dev",
+    "fill_picamera.sh",
+)
 
 
 class Images:
@@ -54,18 +89,26 @@ class Images:
         packages = "mosquitto,mosquitto-clients"
 
         def build(folder: Path) -> None:
-            _call([str(script), str(folder), mirror(), packages])
+            _call([str(script), str(folder), mirror(), "bookworm", packages])
 
         return self._made("root", [script.read_text(), packages], build)
 
     def disk(self) -> Path:
-        """A folder with a kernel and a disk for a virtual machine with cameras."""
-        scripts = [HERE / name for name in ("build_root.sh", "build_image.sh", "agent.py", "agent.service")]
+        """A folder with a kernel and a disk for a virtual machine with V4L2 cameras."""
+        return self._disk("disk", _CAMERA, requirements(), self.wheels)
 
-        def build(folder: Path) -> None:
-            _call([str(HERE / "build_image.sh"), str(folder), mirror(), str(self.wheels()), *requirements()])
+    def picamera_disk(self) -> Path:
+        """The same for one with libcamera and picamera2, without the service's packages."""
+        wanted = (*_PICAMERA2, _PIDNG)
 
-        return self._made("disk", [*(script.read_text() for script in scripts), *requirements()], build)
+        def fetch(folder: Path) -> None:
+            _call([*_pip_download("x86_64", "3.13"), "--no-deps", "--dest", str(folder), *_PICAMERA2])
+            sources = (*_PIP, "download", "--quiet", "--disable-pip-version-check", "--no-binary=:all:")
+            _call([*sources, "--no-deps", "--dest", str(folder), _PIDNG])
+
+        return self._disk(
+            "picamera", _PICAMERA, wanted, lambda: self._made("picamera2-wheels", wanted, fetch)
+        )
 
     def userland(self, name: str, suite: str, architecture: str, packages: Sequence[str]) -> Path:
         """A Debian tree without a kernel or a first process.
@@ -111,10 +154,21 @@ class Images:
     def package(self, folder: Path) -> Path:
         """The package's wheel, built from a copy: a build leaves folders behind."""
         tree = copy_of_tree(folder / "tree")
-        pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder))
+        pip = (*_PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder))
         _call([*pip, str(tree)])
         (built,) = folder.glob("emotiny-*.whl")
         return built
+
+    def _disk(self, name: str, disk: _Disk, wanted: Sequence[str], wheels: Callable[[], Path]) -> Path:
+        """A folder with a kernel and a disk, with what is wanted of Python from a folder of wheels."""
+        names = ("build_root.sh", "build_image.sh", disk.script, "agent.py", "agent.service")
+        scripts = [(HERE / script).read_text() for script in names]
+
+        def build(folder: Path) -> None:
+            words = (disk.suite, disk.packages, str(wheels()), str(HERE / disk.script), *wanted)
+            _call([str(HERE / "build_image.sh"), str(folder), mirror(), *words])
+
+        return self._made(name, [*scripts, disk.suite, disk.packages, *wanted], build)
 
     def _made(self, name: str, inputs: Sequence[str], make: Callable[[Path], None]) -> Path:
         digest = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]
@@ -164,7 +218,7 @@ def copy_of_tree(folder: Path) -> Path:
 def _pip_download(machine: str, python: str) -> tuple[str, ...]:
     """The begin of a command that fetches wheels for a processor and a Python."""
     platforms = [word for glibc in _GLIBC for word in ("--platform", f"manylinux{glibc}_{machine}")]
-    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+    pip = (*_PIP, "download", "--quiet", "--disable-pip-version-check")
     return (*pip, "--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms)
 
 

@@ -215,9 +215,9 @@ class Picamera2:
     @staticmethod
     def global_camera_info():
         return [
-            {"Model": "imx708_wide", "Id": "/base/axi/pcie@120000/rp1/i2c@88000/imx708@1a", "Num": 0},
-            {"Model": "HD Webcam", "Id": "/base/axi/pcie@120000/rp1/usb@300000-2:1.0-046d:0825", "Num": 1},
-            {"Model": "ov5647", "Id": "/base/axi/pcie@120000/rp1/i2c@80000/ov5647@36"},
+            {"Model": "imx708_wide", "Id": "/base/axi/pcie@120000/rp1/i2c@88000/imx708@1a", "Num": 1},
+            {"Model": "ov5647", "Id": "/base/axi/pcie@120000/rp1/i2c@80000/ov5647@36", "Num": 0},
+            {"Model": "HD Webcam", "Id": "/base/axi/pcie@120000/rp1/usb@300000-2:1.0-046d:0825", "Num": 2},
         ]
 print("libcamera says something first")
 """
@@ -237,18 +237,18 @@ def picamera2(tmp_path, monkeypatch):
     return write
 
 
-def test_what_libcamera_lists(drivers, picamera2):
+def test_what_libcamera_lists_is_numbered_as_picamera2_opens_it(drivers, picamera2):
     picamera2(STUB)
     assert list_cameras() == (
         ListedCamera(0, "imx708_wide", usb=False),
-        ListedCamera(1, "HD Webcam", usb=True),
-        ListedCamera(2, "ov5647", usb=False),
+        ListedCamera(1, "ov5647", usb=False),
+        ListedCamera(2, "HD Webcam", usb=True),
     )
     drivers.add("video0", "rp1-cfe", CAPTURE)
     drivers.add("video8", "uvcvideo", CAPTURE)
     assert lines(PI, drivers) == [
         "picamera2://0: imx708_wide, through libcamera",
-        "picamera2://2: ov5647, through libcamera",
+        "picamera2://1: ov5647, through libcamera",
         "video8: HD Webcam (uvcvideo)",
     ]
     assert "picamera2" not in sys.modules

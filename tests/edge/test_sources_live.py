@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -274,10 +275,17 @@ def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixtur
     assert "no camera answers: this is the demo" in record.message
 
 
-def test_auto_without_the_demo_is_an_error_where_no_camera_answers() -> None:
-    with AutoCamera([lambda: camera_of(CameraError("gone"))], None) as camera:
+@pytest.mark.parametrize(
+    ("faults", "why"), [([], "is one connected?"), (["one: gone", "two: busy"], "one: gone; two: busy")]
+)
+def test_auto_without_the_demo_is_one_error_where_no_camera_answers(
+    faults: list[str], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever tries it again for months tells one fault once, and knows it by its words."""
+    with AutoCamera([partial(camera_of, CameraError(fault)) for fault in faults], None) as camera:
         frames, error = outcome(camera)
-    assert (frames, str(error)) == ([], "auto: no camera answers; is one connected?")
+    assert (frames, str(error)) == ([], f"auto: no camera answers; {why}")
+    assert not caplog.records
 
 
 def test_a_camera_that_breaks_after_auto_chose_it_is_an_error() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 import types
+from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +226,9 @@ class Picamera:
     """A Raspberry Pi with one camera of 40x30, rows padded to 64 bytes."""
 
     format = "YUV420"
-    fault: Exception | None = None
+    held = False  # by one of this process, or another's
+    fault: Exception | None = None  # of the memory for pictures, by when the camera is held already
+    stalls = False
     last: Picamera  # the one that was opened last
 
     @staticmethod
@@ -231,10 +236,17 @@ class Picamera:
         return [{"Num": 0, "Model": "imx219"}]
 
     def __init__(self, number: int) -> None:
-        self.closed = False
+        self.opened = self.closed = False
         Picamera.last = self
+        if type(self).held:
+            logging.getLogger("picamera2.picamera2").error("Camera __init__ sequence did not complete.")
+            busy = RuntimeError("Failed to acquire camera: Device or resource busy")
+            raise RuntimeError("Camera __init__ sequence did not complete.") from busy
+        type(self).held = self.opened = True
+        logging.getLogger("picamera2.picamera2").info("Camera now open.")
         if self.fault is not None:
             raise self.fault
+        self.allocator = object()
 
     def create_video_configuration(self, **streams: dict[str, Any]) -> dict[str, Any]:
         self.asked = streams
@@ -250,8 +262,11 @@ class Picamera:
     def start(self) -> None:
         pass
 
-    def capture_buffer(self, stream: str) -> Gray:
+    def capture_buffer(self, stream: str, wait: float) -> Gray:
         assert stream == "lores"
+        assert isinstance(wait, float) and wait < 10  # else it is left alone, and keeps the camera
+        if self.stalls:
+            raise futures.TimeoutError
         luma = np.full((30, 64), 255, np.uint8)
         luma[:, :40] = np.arange(40)
         if self.format == "YUYV":
@@ -259,16 +274,20 @@ class Picamera:
         return np.concatenate([luma.ravel(), np.full(64 * 15, 128, np.uint8)])
 
     def close(self) -> None:
-        self.closed = True
+        if self.opened:
+            self.closed, self.opened, type(self).held = True, False, False
+            del self.allocator
 
 
 @pytest.fixture
-def picamera(monkeypatch: pytest.MonkeyPatch) -> type[Picamera]:
+def picamera(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Picamera]]:
     kind = type("Picamera", (Picamera,), {})
     module = types.ModuleType("picamera2")
     module.Picamera2 = kind  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "picamera2", module)
-    return kind
+    yield kind
+    for name in ("picamera2", "picamera2.picamera2"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("name", ["YUV420", "NV12", "YUYV"])
@@ -290,12 +309,62 @@ def test_a_format_without_luma_is_refused(picamera: type[Picamera]) -> None:
     assert Picamera.last.closed
 
 
+def test_a_picamera2_that_was_built_for_another_numpy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    error = refusal("picamera2://0")
+    assert isinstance(error, MissingDependencyError)
+    assert str(error).startswith(
+        "picamera2://0: picamera2 cannot be imported (numpy.dtype size changed); mend: `"
+    )
+
+
 def test_a_camera_that_libcamera_does_not_find(picamera: type[Picamera]) -> None:
     assert "picamera2://3: libcamera finds 1 cameras" in str(refusal("picamera2://3"))
 
 
-def test_a_camera_that_is_in_use(picamera: type[Picamera]) -> None:
-    picamera.fault = RuntimeError("Failed to acquire camera: Device or resource busy")
+def test_a_camera_that_is_in_use(picamera: type[Picamera], caplog: pytest.LogCaptureFixture) -> None:
+    picamera.held = True
     error = refusal("picamera2://0")
-    assert str(error).startswith("picamera2://0: does not start (Failed to acquire")
+    assert str(error) == (
+        "picamera2://0: does not start (Failed to acquire camera: Device or resource busy); "
+        "is another program using it?"
+    )
     assert error.exit_code == 1
+    assert not caplog.records  # one line says it
+
+
+def test_a_camera_that_fails_half_way_is_given_back(picamera: type[Picamera], tmp_path: Path) -> None:
+    heap = tmp_path / "dma_heap" / "system"
+    heap.parent.mkdir()
+    heap.touch(0o600)
+    picamera.fault = PermissionError(13, "Permission denied", str(heap))
+    said = str(refusal("picamera2://0"))
+    assert said.startswith(f"picamera2://0: {heap}: permission denied: its mode is -rw-------")
+    assert "`sudo udevadm trigger --subsystem-match=dma_heap`" in said
+    picamera.fault = RuntimeError("Could not open any dmaHeap device")
+    assert "does not start (Could not open any dmaHeap device)" in str(refusal("picamera2://0"))
+    picamera.fault = None
+    with open_source("picamera2://0", PLAIN, fast=False) as camera:
+        assert next(frame for frame in camera if frame is not None)
+    assert not picamera.held
+
+
+def test_a_camera_that_stalls_is_given_back(picamera: type[Picamera]) -> None:
+    picamera.stalls = True
+    assert str(refusal("picamera2://0")) == "picamera2://0: no picture for 8 s; check the ribbon cable"
+    assert Picamera.last.closed
+    assert not picamera.held
+
+
+@pytest.mark.parametrize(("level", "told"), [(logging.INFO, False), (logging.DEBUG, True)])
+def test_what_picamera2_tells_of_every_opening_is_for_debugging(
+    picamera: type[Picamera], caplog: pytest.LogCaptureFixture, level: int, told: bool
+) -> None:
+    caplog.set_level(level)
+    with open_source("picamera2://0", PLAIN, fast=False) as camera:
+        next(frame for frame in camera if frame is not None)
+    assert ("Camera now open." in caplog.text) == told
