@@ -187,7 +187,15 @@ _ABLATION = {
 
 # What is shipped, and what it comes from: `make quantize` prunes a trained parent, and takes the best.
 SHIPPED = tuple(
-    recipe.name for recipe in (_TEACHER, _SHIPPED_EMOTION, _GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT)
+    recipe.name
+    for recipe in (
+        _TEACHER,
+        _SHIPPED_EMOTION,
+        _EMOTION_PARENT,
+        _GENDER_TEACHER,
+        _SHIPPED_GENDER,
+        _GENDER_PARENT,
+    )
 )
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
