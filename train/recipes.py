@@ -186,26 +186,12 @@ _ABLATION = {
 }
 
 # What is shipped, and what it comes from: `make quantize` prunes a trained parent, and takes the best.
-SHIPPED = tuple(
-    recipe.name
-    for recipe in (
-        _TEACHER,
-        _SHIPPED_EMOTION,
-        _EMOTION_PARENT,
-        _GENDER_TEACHER,
-        _SHIPPED_GENDER,
-        _GENDER_PARENT,
-    )
-)
+_SHIPPED = (_TEACHER, _SHIPPED_EMOTION, _EMOTION_PARENT, _GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT)
+SHIPPED = tuple(recipe.name for recipe in _SHIPPED)
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        _TEACHER,
-        _SHIPPED_EMOTION,
-        _EMOTION_PARENT,
-        _GENDER_TEACHER,
-        _SHIPPED_GENDER,
-        _GENDER_PARENT,
+        *_SHIPPED,
         *_REFERENCES,
         *(replace(recipe, name=f"ablation-{name}") for name, recipe in _ABLATION.items()),
     )

@@ -19,6 +19,18 @@ from typing import IO, Protocol
 HERE = Path(__file__).parent
 _POLL_S = 0.2
 
+# The demo as a recording, for what plays one: in a guest that has the package.
+DRAW = """
+import cv2, edge
+from pathlib import Path
+from edge.demo import Demo
+demo = Demo(Path(edge.__file__).parent / "demo")
+out = cv2.VideoWriter("/var/tmp/demo.avi", cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
+for number in range(90):
+    out.write(cv2.cvtColor(demo.frame(number), cv2.COLOR_GRAY2BGR))
+out.release()
+"""
+
 
 @dataclass(frozen=True)
 class Done:

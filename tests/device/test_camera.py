@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.device.guest import Service, put, run, wait
+from tests.device.guest import DRAW, Service, put, run, wait
 from tests.device.inside import HEARD, PASSWORD, broker, intrude, may_do_nothing, with_broker
 
 VIVID, LOOP = "/dev/video0", "/dev/video10"
@@ -14,17 +14,6 @@ SIZE = "640x480"
 CLIP = "/var/tmp/clip"
 DEVICE = "lab"
 CREDENTIAL = "LoadCredential=mqtt_password:/etc/emotiny/password"
-# Draws the package's own demo, where there is no clip of people.
-DRAW = """
-import cv2, edge
-from pathlib import Path
-from edge.demo import Demo
-demo = Demo(Path(edge.__file__).parent / "demo")
-out = cv2.VideoWriter("/var/tmp/demo.avi", cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
-for number in range(90):
-    out.write(cv2.cvtColor(demo.frame(number), cv2.COLOR_GRAY2BGR))
-out.release()
-"""
 
 
 @pytest.fixture(scope="module")

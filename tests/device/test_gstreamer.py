@@ -5,23 +5,12 @@ import re
 
 import pytest
 
-from tests.device.guest import put, run
+from tests.device.guest import DRAW, put, run
 
 EMOTINY = "/opt/emotiny/bin/emotiny"
 PYTHON = "/opt/emotiny/bin/python"
 GSTREAMER = ("gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good")
 OPENCV = ("python3-opencv", "opencv-data")
-# The demo as a recording that a pipeline can play.
-DRAW = """
-import cv2, edge
-from pathlib import Path
-from edge.demo import Demo
-demo = Demo(Path(edge.__file__).parent / "demo")
-out = cv2.VideoWriter("/var/tmp/demo.avi", cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
-for number in range(90):
-    out.write(cv2.cvtColor(demo.frame(number), cv2.COLOR_GRAY2BGR))
-out.release()
-"""
 # What a source's first three pictures are.
 LOOK = """
 import itertools, json, sys
