@@ -23,7 +23,7 @@ PLAIN = Reading()
 _EVERY = 4  # of the calibration pictures measure ranges that are looked at more closely
 
 
-def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> bytes:
+def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN, prepared: bool = False) -> bytes:
     """Full-integer conversion: weights per channel, uint8 pixels in, int8 logits out, no float in between.
 
     Integer arithmetic as in Jacob et al. 2017 (arXiv:1712.05877), one weight scale for each output channel
@@ -35,6 +35,7 @@ def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> 
         calibration: (N, size, size) uint8; must hold both pixel 0 and pixel 255, so that the input's scale
             comes out as 1/128 with pixel 128 for zero, and a pixel is its own quantized value.
         reading: the looks that the file takes at a face.
+        prepared: whether the model is one of `prepare`; other ones are prepared first.
 
     Returns:
         The file's content.
@@ -50,7 +51,8 @@ def to_int8(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> 
         raise ConfigError(
             f"calibration pictures span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
-    converter = _converter(_prepared(model, calibration, reading), reading)
+    ready = model if prepared else prepare(model, calibration, reading)
+    converter = _converter(ready.get_layer("body"), reading)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _samples(model, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -73,16 +75,25 @@ def to_float(model: keras.Model, reading: Reading = PLAIN, calibration: Gray | N
         reading: the looks that the file takes at a face.
         calibration: (N, size, size) uint8; with it, every tensor is the twin of the integer file's.
     """
-    body = model.get_layer("body") if calibration is None else _prepared(model, calibration, reading)
-    return shorten_names(bytes(_converter(body, reading).convert()))
+    ready = model if calibration is None else prepare(model, calibration, reading)
+    return shorten_names(bytes(_converter(ready.get_layer("body"), reading).convert()))
 
 
-def _prepared(model: keras.Model, calibration: Gray, reading: Reading) -> keras.Model:
-    """The network proper without BatchNorm, its channels of like range."""
+def prepare(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> keras.Model:
+    """The same function without BatchNorm, its channels of like range: what is converted.
+
+    Args:
+        model: of `train.model.build`; it stays as it is.
+        calibration: (N, size, size) uint8, to measure ranges on.
+        reading: the looks that the file takes at a face.
+    """
     body = folded(model.get_layer("body"))
     looks = [scale_pixels(model, look) for look in reading.looks(calibration[::_EVERY])]
     equalize(body, np.concatenate(looks))
-    return body
+    scale = model.get_layer("scale")
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    scaled = keras.layers.Rescaling(scale.scale, scale.offset, name="scale")(pixels)
+    return keras.Model(pixels, body(scaled), name=model.name)
 
 
 def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -14,12 +15,13 @@ from edge.contract import Contract, read_model
 from edge.errors import ModelError
 from quantize.calibrate import calibration_rows
 from quantize.contents import read_contents
+from quantize.conversion import TUNED, reading_of
 from quantize.export import to_float, to_int8
 from quantize.matching import add_offsets
 from quantize.noise import noise_table, signal_to_noise
+from quantize.reading import Reading
 from quantize.runtimes import compare_runtimes, latency_ratios, runtimes_table
-from quantize.ship import reading_of
-from quantize.verify import check_file, check_loss, compare, scores_of
+from quantize.verify import check_faithful, check_file, compare, scores_of
 from train.augment import View, plain_images
 from train.data import Dataset
 from train.model import build
@@ -69,14 +71,11 @@ def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iter
     comparison = compare(
         rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
     )
-    check_loss(comparison.before.accuracy, comparison.after.accuracy, contract.name)
+    check_faithful(comparison, contract.name)
     yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
     yield runtimes_table(compare_runtimes(content, crops[:_ASKED]))
     if layers:
-        calibration = plain_images(
-            calibration_rows(contract.task, data), View(contract.size, contract.framing)
-        )
-        twin = to_float(model, reading, calibration)
+        twin = _twin(contract, parent, model, data, reading)
         yield noise_table(signal_to_noise(content, twin, crops[:_COMPARED]))
     floats = to_float(model, reading)
     other = ReferenceSpec(_BESIDE, len(contract.labels))
@@ -85,6 +84,14 @@ def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iter
     others = {"this file": content, "its float form": floats, f"{_BESIDE} in int8": beside}
     ratios = latency_ratios(others)
     yield "  latency: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+
+
+def _twin(contract: Contract, run: Path, model: keras.Model, data: Dataset, reading: Reading) -> bytes:
+    """The network in floats as it was before its integers were rounded."""
+    if "fine-tuned" in contract.training:
+        return to_float(load_checkpoint(run, TUNED), reading)
+    view = View(contract.size, contract.framing)
+    return to_float(model, reading, plain_images(calibration_rows(contract.task, data), view))
 
 
 def _offsets(contract: Contract) -> npt.NDArray[np.float32] | None:

@@ -14,13 +14,15 @@ from edge.contract import Contract
 from edge.errors import ModelError
 from edge.types import Gray
 from quantize.contents import FileContents
-from train.calibration import softmax
+from train.calibration import expected_calibration_error, softmax
 from train.data import Dataset
 from train.evaluate import Evaluation, evaluate
+from train.groups import groups_of
 from train.spec import BUDGET
 
-# A conversion that loses more than this is broken, not rounded.
-LARGEST_LOSS = 0.005
+# What integers may change of a network, beyond which they are another network.
+LARGEST_LOSS = 0.003
+LEAST_AGREEMENT = 0.97
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,16 @@ class Comparison:
         after: the integer file's.
         agreement: share of pictures with the same top label.
         largest_difference: between two scores of the same label and picture, 0 to 1.
+        calibration_error: expected calibration error of the integer file's confidences, 0 to 1.
+        groups: its accuracy and count by group, where the rows name groups.
     """
 
     before: Evaluation
     after: Evaluation
     agreement: float
     largest_difference: float
+    calibration_error: float
+    groups: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as the contract holds them."""
@@ -46,6 +52,8 @@ class Comparison:
             "float_accuracy": round(self.before.accuracy, 4),
             "top1_agreement": round(self.agreement, 4),
             "largest_score_difference": round(self.largest_difference, 4),
+            "calibration_error": round(self.calibration_error, 4),
+            **({"groups": self.groups} if self.groups else {}),
         }
 
 
@@ -69,11 +77,14 @@ def compare(
     before = softmax(logits)
     name = f"{rows.name} {split}"
     top_before, top_after = before.argmax(axis=1), scores.argmax(axis=1)
+    right = top_after == rows.labels
     return Comparison(
         before=evaluate(name, rows.label_names, rows.labels, top_before),
         after=evaluate(name, rows.label_names, rows.labels, top_after),
         agreement=float((top_before == top_after).mean()),
         largest_difference=float(np.abs(before - scores).max()),
+        calibration_error=expected_calibration_error(scores.max(axis=1), right),
+        groups=groups_of(rows, right),
     )
 
 
@@ -91,18 +102,35 @@ def check_file(contents: FileContents, contract: Contract) -> None:
         raise ModelError(f"{contract.name}: {contents.parameters} parameters, must be fewer than {BUDGET}")
 
 
-def check_loss(before: float, after: float, name: str) -> None:
-    """Refuses a conversion that lost too much.
+def is_faithful(comparison: Comparison) -> bool:
+    """Whether integers answer as their floats do, but for `LARGEST_LOSS` and `LEAST_AGREEMENT`."""
+    return not _unfaithful(comparison)
+
+
+def check_faithful(comparison: Comparison, name: str) -> None:
+    """Refuses integers that answer otherwise than their floats.
 
     Args:
-        before: accuracy of the float network on the validation split, 0 to 1.
-        after: accuracy of the integers on the same.
+        comparison: on the validation split.
         name: of the network.
 
     Raises:
-        ModelError: more than `LARGEST_LOSS` of accuracy went.
+        ModelError: more of accuracy went than `LARGEST_LOSS`, and more than one picture, or fewer top labels
+            than `LEAST_AGREEMENT` are the same.
     """
-    if before - after > LARGEST_LOSS:
-        raise ModelError(
-            f"{name}: int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
+    fault = _unfaithful(comparison)
+    if fault:
+        raise ModelError(f"{name}: {fault}")
+
+
+def _unfaithful(comparison: Comparison) -> str:
+    before, after = comparison.before.accuracy, comparison.after.accuracy
+    pictures = round((before - after) * comparison.after.count)
+    if pictures > max(1, LARGEST_LOSS * comparison.after.count):
+        return f"int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
+    if comparison.agreement < LEAST_AGREEMENT:
+        return (
+            f"int8 and float give {comparison.agreement:.2%} of the faces the same label; expected at least "
+            f"{LEAST_AGREEMENT:.0%}"
         )
+    return ""

@@ -127,7 +127,7 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
 
 
 def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, monkeypatch):
-    from quantize import calibrate, candidates, ship
+    from quantize import calibrate, candidates, conversion, ship
 
     recipe, folder = parent
     recipe = replace(recipe, name="emotion-parent")
@@ -148,7 +148,7 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
 
     calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
     monkeypatch.setattr(
-        ship, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
+        conversion, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
     )
     (tmp_path / "models").mkdir()
     contract = ship.quantize_runs([runs / "emotion-parent", found], toy, tmp_path / "models")

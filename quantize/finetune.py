@@ -1,0 +1,67 @@
+"""A short training after which a network's integers answer as the network did in floats."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from edge.types import Gray
+from quantize.export import prepare, scale_pixels
+from quantize.reading import Reading
+from quantize.rounding import Rounded
+from train.fit import predict
+
+EPOCHS = 2
+# Three times more learns as much in one epoch, and moves accuracy by 0.3 points up and down meanwhile.
+_RATE = 3e-5
+_BATCH = 128
+_SEED = 0
+_RANGES = 4  # every so many of the calibration pictures show the ranges of activations
+
+
+def finetune(model: keras.Model, images: Gray, calibration: Gray, reading: Reading) -> keras.Model:
+    """Trains a network a little further with the rounding of its integers, towards its own answers without.
+
+    Quantization-aware fine-tuning (Krishnamoorthi 2018, arXiv:1806.08342, section 4), its targets not the
+    labels but the network's own scores, so that it becomes no other network.
+
+    Args:
+        model: of `train.model.build`; it stays as it is.
+        images: (N, size, size) uint8 pictures of the training split.
+        calibration: (N, size, size) uint8, to find ranges by.
+        reading: the looks that the file takes; of every picture one is drawn.
+
+    Returns:
+        Another of `quantize.export.prepare`'s kind.
+    """
+    tuned = prepare(model, calibration, reading)
+    random = np.random.default_rng(_SEED)
+    looks = reading.looks(images)
+    drawn = random.integers(0, len(looks), len(images))
+    order = random.permutation(len(images))
+    seen = np.stack([looks[drawn[place]][place] for place in order])
+    answers = predict(model, seen[..., np.newaxis])
+    ranged = [scale_pixels(model, look) for look in reading.looks(calibration[::_RANGES])]
+    rounded = Rounded(tuned.get_layer("body"), np.concatenate(ranged))
+    steps = EPOCHS * -(-len(seen) // _BATCH)
+    rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
+    rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=_divergence)
+    rounded.fit(
+        scale_pixels(model, seen),
+        answers,
+        batch_size=_BATCH,
+        epochs=EPOCHS,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 0,
+    )
+    return tuned
+
+
+def _divergence(wanted: Any, found: Any) -> Any:
+    """Kullback-Leibler divergence between the scores of (N, classes) logits, (N,)."""
+    scores = ops.softmax(wanted)
+    return ops.sum(scores * (ops.log_softmax(wanted) - ops.log_softmax(found)), axis=-1)
