@@ -17,15 +17,8 @@ from quantize.finetune import finetune  # noqa: E402
 from quantize.reading import Reading  # noqa: E402
 from quantize.rounding import Rounded, Rounding  # noqa: E402
 from quantize.verify import Comparison  # noqa: E402
-from train.fit import fit, predict  # noqa: E402
+from train.fit import predict  # noqa: E402
 from train.run import load_checkpoint  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def run(toy, toy_recipe, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    fit(toy_recipe, toy, folder)
-    return folder
 
 
 def read_file(content, images):

@@ -22,13 +22,6 @@ from train.fit import fit, predict  # noqa: E402
 from train.run import load_checkpoint  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def run(toy, toy_recipe, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    fit(toy_recipe, toy, folder)
-    return folder
-
-
 @pytest.fixture
 def lists(toy, tmp_path, monkeypatch):
     """A calibration list of the toy's own, where the shipping looks for it."""
