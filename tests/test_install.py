@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,10 @@ def wheels(tmp_path_factory):
     (wheel,) = build(tree, folder / "this", "--wheel")
     version = tree / "edge" / "__init__.py"
     version.write_text(re.sub('(__version__ = ").*"', rf'\g<1>{NEXT}"', version.read_text()))
+    shutil.rmtree(tree / "build")  # what the first build left is taken for newer where the clock went back
     (next_wheel,) = build(tree, folder / "next", "--wheel")
+    with zipfile.ZipFile(next_wheel) as archive:
+        assert NEXT in archive.read("edge/__init__.py").decode()
     return wheel, next_wheel
 
 
