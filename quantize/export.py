@@ -88,12 +88,17 @@ def prepare(model: keras.Model, calibration: Gray, reading: Reading = PLAIN) -> 
         reading: the looks that the file takes at a face.
     """
     body = folded(model.get_layer("body"))
-    looks = [scale_pixels(model, look) for look in reading.looks(calibration[::_EVERY])]
-    equalize(body, np.concatenate(looks))
+    equalize(body, range_pixels(model, calibration, reading))
     scale = model.get_layer("scale")
     pixels = keras.Input(model.input_shape[1:], name="pixels")
     scaled = keras.layers.Rescaling(scale.scale, scale.offset, name="scale")(pixels)
     return keras.Model(pixels, body(scaled), name=model.name)
+
+
+def range_pixels(model: keras.Model, calibration: Gray, reading: Reading) -> npt.NDArray[np.float32]:
+    """(M, size, size, 1): all looks at every fourth calibration picture, as the network proper reads them."""
+    looks = reading.looks(calibration[::_EVERY])
+    return np.concatenate([scale_pixels(model, look) for look in looks])
 
 
 def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:

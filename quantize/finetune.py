@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from edge.types import Gray
-from quantize.export import prepare, scale_pixels
+from quantize.export import prepare, range_pixels, scale_pixels
 from quantize.reading import Reading
 from quantize.rounding import Rounded
 from train.fit import predict
@@ -20,7 +20,6 @@ EPOCHS = 2
 _RATE = 3e-5
 _BATCH = 128
 _SEED = 0
-_RANGES = 4  # every so many of the calibration pictures show the ranges of activations
 
 
 def finetune(model: keras.Model, images: Gray, calibration: Gray, reading: Reading) -> keras.Model:
@@ -45,8 +44,7 @@ def finetune(model: keras.Model, images: Gray, calibration: Gray, reading: Readi
     order = random.permutation(len(images))
     seen = np.stack([looks[drawn[place]][place] for place in order])
     answers = predict(model, seen[..., np.newaxis])
-    ranged = [scale_pixels(model, look) for look in reading.looks(calibration[::_RANGES])]
-    rounded = Rounded(tuned.get_layer("body"), np.concatenate(ranged))
+    rounded = Rounded(tuned.get_layer("body"), range_pixels(model, calibration, reading))
     steps = EPOCHS * -(-len(seen) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
     rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=_divergence)

@@ -34,7 +34,6 @@ _SAMPLES = 12_800  # values of a tensor that a batch adds
 Array = npt.NDArray[np.float32]
 
 
-@keras.saving.register_keras_serializable("emotiny")
 class Rounding(layers.Layer):  # type: ignore[misc]
     """An activation as an integer tensor holds it: one of 256 values, evenly spaced, 0 among them."""
 
