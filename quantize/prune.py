@@ -31,7 +31,7 @@ from train.augment import plain_images
 from train.cost import multiply_accumulates
 from train.data import Dataset
 from train.fit import evaluate_model, fit
-from train.journal import claim, save
+from train.journal import check_same, claim, restored, save
 from train.lessons import Lesson, Sources, lessons
 from train.recipe import Recipe
 from train.run import load_checkpoint, read_settings
@@ -127,8 +127,11 @@ def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sour
     groups = channel_groups(held.model.get_layer("body"))
     choose(recipe.spec, groups, random_importance(groups, 0), plan.target)  # says at once if it is too low
     decisive = {"plan": asdict(plan), "recipe": recipe.to_dict(), "sources": sources.digests()}
-    claim(folder, decisive, {}, "plan.json")
     table = folder / "steps.csv"
+    if restored(folder):
+        check_same(folder / "plan.json", {name: decisive[name] for name in ("plan", "recipe")})
+        return read_steps(table)
+    claim(folder, decisive, {}, "plan.json")
     if not table.exists():
         right = pruning.accuracy(held.model)
         _write_steps([_step(0, held, (right, right))], table)

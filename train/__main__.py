@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.errors import ConfigError, EdgeError, OutputError
+from edge.errors import ConfigError, DataError, EdgeError, OutputError
 from train.journal import reason
 from train.spec import ReferenceSpec
 
@@ -86,12 +86,18 @@ def _parser() -> argparse.ArgumentParser:
     table = command("table", _table, "all finished runs in one table: Markdown, CSV and a picture")
     table.add_argument("--out", type=Path, help="folder for the tables (RUNS)")
     table.add_argument("--earlier", type=Path, metavar="CSV", help="a table whose other runs are kept in it")
-    for name, run, text in (
-        ("archive", _archive, "a finished run's weights, settings and figures in one file"),
-        ("restore", _restore, "a run from such a file, as if it had been trained here"),
+    for name, run, text, count, which in (
+        (
+            "archive",
+            _archive,
+            "a finished run's weights, settings and figures in one file",
+            "+",
+            "or a recipe",
+        ),
+        ("restore", _restore, "a run from such a file, as if it had been trained here", "*", "(all)"),
     ):
         keep = command(name, run, text)
-        keep.add_argument("recipes", nargs="+", metavar="RECIPE")
+        keep.add_argument("names", nargs=count, metavar="RUN", help=which)
         keep.add_argument(
             "--archives", type=Path, default=ARCHIVES, metavar="FOLDER", help="(models/trained)"
         )
@@ -194,11 +200,10 @@ def _table(options: argparse.Namespace) -> None:
 
 def _archive(options: argparse.Namespace) -> None:
     from train.archive import archive
-    from train.recipes import find_recipe
-    from train.run import finished, runs_of
+    from train.run import runs_named
 
-    for recipe in map(find_recipe, options.recipes):
-        for run in finished(runs_of(recipe, options.runs)):
+    for name in options.names:
+        for run in runs_named(name, options.runs):
             archive(run, options.archives / f"{run.name}.zip")
             logger.info("%s", options.archives / f"{run.name}.zip")
 
@@ -206,7 +211,13 @@ def _archive(options: argparse.Namespace) -> None:
 def _restore(options: argparse.Namespace) -> None:
     from train.archive import restore
 
-    for name in options.recipes:
+    archived = sorted(path.stem for path in options.archives.glob("*.zip"))
+    if not archived:
+        raise DataError(f"no archived runs in {options.archives}")
+    for name in options.names or archived:
+        if not options.names and (options.runs / name).exists():
+            logger.info("%s is there already", options.runs / name)
+            continue
         restore(options.archives / f"{name}.zip", options.runs / name)
         logger.info("%s", options.runs / name)
 

@@ -18,6 +18,8 @@ from train.spec import read_spec
 
 _TEXTS = ("run.json", "log.csv", "val.json", "train.json")
 _CHECKPOINTS = ("best.keras", "final.keras")
+# What some runs have beside these: how they were pruned, and the floats that their integers were made of.
+_BESIDE = ("plan.json", "steps.csv", "tuned.keras")
 # Of a network larger than this the best checkpoint is kept alone, in half precision: it is there to teach.
 _LARGE = 100_000
 
@@ -39,7 +41,7 @@ def archive(run: Path, path: Path) -> None:
 
     def write(partial: Path) -> None:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
-            for name in _TEXTS:
+            for name in (*_TEXTS, *(name for name in _BESIDE if (run / name).exists())):
                 _put(file, name, (run / name).read_bytes())
             for name in _CHECKPOINTS:
                 model = keras.models.load_model(run / name, compile=False)
@@ -68,14 +70,15 @@ def restore(path: Path, run: Path) -> None:
         raise ConfigError(f"{run} exists; remove it, or name another folder with --runs")
     try:
         with zipfile.ZipFile(path) as file:
-            texts = {name: file.read(name) for name in _TEXTS}
+            names = file.namelist()
+            files = {
+                name: file.read(name) for name in (*_TEXTS, *(name for name in _BESIDE if name in names))
+            }
             held = {
-                name: _arrays(file.read(f"{name}.npz"))
-                for name in _CHECKPOINTS
-                if f"{name}.npz" in file.namelist()
+                name: _arrays(file.read(f"{name}.npz")) for name in _CHECKPOINTS if f"{name}.npz" in names
             }
         models = {
-            name: _model(json.loads(texts["run.json"])["recipe"], arrays) for name, arrays in held.items()
+            name: _model(json.loads(files["run.json"])["recipe"], arrays) for name, arrays in held.items()
         }
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: no archive of a run ({error})") from error
@@ -84,8 +87,8 @@ def restore(path: Path, run: Path) -> None:
         model.save(run / name)
     if _CHECKPOINTS[1] not in models:
         models[_CHECKPOINTS[0]].save(run / _CHECKPOINTS[1])
-    for name, text in texts.items():
-        (run / name).write_bytes(text)
+    for name, content in files.items():
+        (run / name).write_bytes(content)
 
 
 def _put(file: zipfile.ZipFile, name: str, content: bytes) -> None:

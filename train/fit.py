@@ -25,7 +25,7 @@ from train.data import Dataset
 from train.distribute import Cluster
 from train.evaluate import Evaluation, evaluate
 from train.groups import balanced_weights
-from train.journal import append_log, claim, rewind_log, save
+from train.journal import append_log, check_same, claim, restored, rewind_log, save
 from train.lessons import Sources, lessons
 from train.model import OFFSET, SCALE, build
 from train.muon import PointwiseMuon
@@ -80,9 +80,12 @@ def fit(
         "multiply_accumulates": multiply_accumulates(body),
         "labels": list(data.label_names),
     }
-    claim(folder, _decisive(recipe, data, sources), facts)
-    if not last.exists() and (folder / "final.keras").exists():
-        return keras.models.load_model(folder / "best.keras")  # finished elsewhere, see train.archive
+    decisive = _decisive(recipe, data, sources)
+    if restored(folder):
+        # Another machine has other versions, and teachers in half precision: it is the recipe that counts.
+        check_same(folder / "run.json", {"recipe": decisive["recipe"]})
+        return keras.models.load_model(folder / "best.keras")
+    claim(folder, decisive, facts)
     if last.exists():
         # Into a fresh model: a saved one would forget which variables the weight decay leaves alone.
         model.load_weights(last)

@@ -31,21 +31,35 @@ def claim(
     Raises:
         ConfigError: the folder holds another run, or checkpoints of an unknown one.
     """
-    wanted = json.loads(json.dumps(decisive))
     file = folder / name
     if file.exists():
-        held = json.loads(file.read_text(encoding="utf-8"))
-        differing = [key for key in wanted if held.get(key) != wanted[key]]
-        if differing:
-            raise ConfigError(
-                f"{folder} holds a run with another {', '.join(differing)}; "
-                "name another folder with --out, or remove this one"
-            )
+        check_same(file, decisive)
     elif any(folder.glob("*.keras")):
         raise ConfigError(f"{folder} holds checkpoints but no {name}; name another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({**wanted, **facts}, indent=1) + "\n"
+    content = json.dumps({**decisive, **facts}, indent=1) + "\n"
     save(lambda path: path.write_text(content, encoding="utf-8"), file)
+
+
+def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
+    """Holds what decides a result against what a `run.json` or `plan.json` says.
+
+    Raises:
+        ConfigError: it says otherwise.
+    """
+    wanted = json.loads(json.dumps(decisive))
+    held = json.loads(file.read_text(encoding="utf-8"))
+    differing = [key for key in wanted if held.get(key) != wanted[key]]
+    if differing:
+        raise ConfigError(
+            f"{file.parent} holds a run with another {', '.join(differing)}; "
+            "name another folder with --out, or remove this one"
+        )
+
+
+def restored(folder: Path) -> bool:
+    """Whether the run is a finished one that was trained elsewhere (`train.archive`): it has no optimizer."""
+    return (folder / "final.keras").exists() and not (folder / "last.weights.h5").exists()
 
 
 def save(write: Callable[[Path], object], path: Path) -> None:

@@ -20,7 +20,7 @@ from train.framing import with_boxes
 from train.groups import groups_of
 from train.lessons import Sources
 from train.recipe import Recipe
-from train.recipes import find_recipes
+from train.recipes import RECIPES, find_recipe, find_recipes
 from train.report import Report, report_run
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,18 @@ def runs_of(recipe: Recipe, runs: Path) -> list[Path]:
 def finished(runs: Sequence[Path]) -> list[Path]:
     """Those of some runs whose last epoch is over, or all of them where there is no such run."""
     return [run for run in runs if (run / "final.keras").exists()] or list(runs)
+
+
+def runs_named(name: str, runs: Path) -> list[Path]:
+    """The finished runs that a name means: a recipe's, of whatever seed, or that of one pruned network.
+
+    Raises:
+        ConfigError: it is neither.
+        DataError: the recipe has no run.
+    """
+    if name not in RECIPES and (runs / name / "run.json").exists():
+        return [runs / name]
+    return finished(runs_of(find_recipe(name), runs))
 
 
 def sources_of(recipe: Recipe, runs: Path) -> Sources:

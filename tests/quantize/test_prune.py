@@ -128,6 +128,8 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
 
 def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, monkeypatch):
     from quantize import calibrate, candidates, conversion, ship
+    from train.archive import archive, restore
+    from train.run import report
 
     recipe, folder = parent
     recipe = replace(recipe, name="emotion-parent")
@@ -159,6 +161,17 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
     contract = ship.quantize_runs([found], toy, tmp_path / "models", overwrite=True)
     assert "pruned from" in contract.training["goes on from"]
     assert "by taylor importance" in contract.training["goes on from"]
+
+    # Archived and restored elsewhere: nothing is pruned again, and the integers are the same.
+    archive(found, tmp_path / "pruned.zip")
+    elsewhere = tmp_path / "elsewhere"
+    restore(tmp_path / "pruned.zip", elsewhere / found.name)
+    shutil.copytree(folder / "run", elsewhere / "emotion-parent")
+    monkeypatch.setattr(candidates, "report", report)
+    assert candidates.candidates("emotion", toy, elsewhere) == [elsewhere / found.name]
+    assert not (elsewhere / found.name / "steps").exists()
+    again = ship.quantize_runs([elsewhere / found.name], toy, tmp_path / "models", overwrite=True)
+    assert again.sha256 == contract.sha256
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "random"])

@@ -1,6 +1,7 @@
 """A run put into one file and taken out again is the same run."""
 
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError, DataError
+from train.__main__ import ARCHIVES
 
 pytestmark = pytest.mark.train
 
@@ -41,9 +43,48 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
     for name in ("run.json", "log.csv", "val.json", "train.json"):
         assert (tmp_path / "runs" / "toy" / name).read_bytes() == (folder / name).read_bytes()
     report(recipe, toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
+    # Trained by other versions, towards a teacher in full precision: it is trained all the same.
+    settings = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())
+    settings |= {"versions": {"keras": "3.0"}, "sources": {"emotion-teacher": "another"}}
+    (tmp_path / "runs" / "toy" / "run.json").write_text(json.dumps(settings))
     log = (folder / "log.csv").read_text()
     fit(recipe, toy, tmp_path / "runs" / "toy")
     assert (tmp_path / "runs" / "toy" / "log.csv").read_text() == log
+    assert json.loads((tmp_path / "runs" / "toy" / "run.json").read_text()) == settings
+    with pytest.raises(ConfigError, match="another recipe"):
+        fit(replace(recipe, epochs=3), toy, tmp_path / "runs" / "toy")
+
+
+def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, caplog):
+    from train.__main__ import main
+
+    where = ["--archives", str(tmp_path / "archives"), "--runs", str(tmp_path / "runs")]
+    assert main(["restore", *where]) == DataError.exit_code
+    shutil.copytree(run[1], tmp_path / "runs" / "b")
+    (tmp_path / "archives").mkdir()
+    assert main(["archive", "b", *where]) == 0  # no recipe: the folder's name
+    for name in "ac":
+        shutil.copyfile(tmp_path / "archives" / "b.zip", tmp_path / "archives" / f"{name}.zip")
+    assert main(["restore", *where]) == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a", "b", "c"]
+    assert (tmp_path / "runs" / "b" / "last.weights.h5").exists()  # the one that was there
+    assert not (tmp_path / "runs" / "a" / "last.weights.h5").exists()
+    assert main(["archive", "nobody", *where]) == ConfigError.exit_code
+
+
+def test_what_pruning_and_fine_tuning_left_is_kept_as_it_is(run, tmp_path):
+    from train.archive import archive, restore
+
+    names = ("plan.json", "steps.csv", "tuned.keras")
+    folder = tmp_path / "pruned"
+    shutil.copytree(run[1], folder)
+    for name in names:
+        (folder / name).write_bytes(name.encode() * 3)
+    archive(folder, tmp_path / "pruned.zip")
+    restore(tmp_path / "pruned.zip", tmp_path / "restored")
+    assert [(tmp_path / "restored" / name).read_bytes() for name in names] == [
+        name.encode() * 3 for name in names
+    ]
 
 
 def test_the_same_run_makes_the_same_file(run, tmp_path):
@@ -118,3 +159,14 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
     with pytest.raises(DataError, match="no archive of a run"):
         restore(path, tmp_path / "restored")
     assert not (tmp_path / "restored").exists()
+
+
+@pytest.mark.parametrize("path", sorted(ARCHIVES.glob("*.zip")), ids=lambda path: path.stem)
+def test_what_is_shipped_counts_as_trained_by_the_recipe_of_today(path):
+    from train.recipes import RECIPES
+
+    with zipfile.ZipFile(path) as file:
+        held = json.loads(file.read("run.json"))["recipe"]
+        if "plan.json" in file.namelist():  # a pruned network's own recipe is its parent's, but for the spec
+            held = json.loads(file.read("plan.json"))["recipe"]
+    assert json.loads(json.dumps(RECIPES[held["name"]].to_dict())) == held
