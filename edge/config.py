@@ -17,7 +17,8 @@ from edge.errors import ConfigError
 from edge.faces import DetectorSettings
 from edge.metrics.settings import MetricsSettings
 from edge.mqtt.settings import MqttSettings
-from edge.options import OPTIONS, SECTIONS, Option, size_argument
+from edge.option import Option, size_argument
+from edge.options import OPTIONS, SECTIONS
 from edge.readings import ReadSettings
 from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
 from edge.steady import SteadySettings

@@ -2,154 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from edge.option import Option
 
-PREFIX = "EMOTINY_"
 # Read by others than the settings.
 FOREIGN = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE"}
-
-Kind = Literal["text", "number", "integer", "switch", "file", "size"]
-
-
-@dataclass(frozen=True)
-class Option:
-    """One setting.
-
-    Attributes:
-        key: in the file, "section.name" or, outside of all sections, "name".
-        attribute: of `edge.config.Settings`, "group.name" or "name".
-        kind: of its value.
-        text: what it means, with its unit.
-        flag: on the command line; empty where it must not lie in a shell's history.
-        choices: all values that it can have; empty for any.
-        metavar: stands for the value in the help.
-        secret: is never printed.
-    """
-
-    key: str
-    attribute: str
-    kind: Kind
-    text: str
-    flag: str
-    choices: tuple[str, ...] = ()
-    metavar: str = "N"
-    secret: bool = False
-
-    @property
-    def variable(self) -> str:
-        """Its environment variable."""
-        return PREFIX + self.key.replace(".", "_").upper()
-
-    @property
-    def section(self) -> str:
-        """Of the file; empty outside of all sections."""
-        return self.key.rpartition(".")[0]
-
-    @property
-    def name(self) -> str:
-        """Within its section."""
-        return self.key.rpartition(".")[2]
-
-    def parse(self, text: str) -> Any:
-        """The value that a flag's or a variable's text means.
-
-        Raises:
-            ValueError: none; the message says what was expected.
-        """
-        value = _PARSERS[self.kind](text)
-        if self.choices and str(value) not in self.choices:
-            raise ValueError(f"{text!r}: expected one of {', '.join(self.choices)}")
-        return value
-
-    def accept(self, value: Any) -> Any:
-        """The value that a file's value means: numbers are numbers there, and all else is as in a flag.
-
-        Raises:
-            ValueError: none; the message says what was expected.
-        """
-        right: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,), "switch": (bool,)}
-        kinds = right.get(self.kind, (str,))
-        # A bool is an int to Python, and to nobody else.
-        if not isinstance(value, kinds) or (isinstance(value, bool) and self.kind != "switch"):
-            raise ValueError(f"{value!r}: expected {_EXPECTED[self.kind]}")
-        return value if self.kind == "switch" else self.parse(str(value))
-
-
-def size(text: str) -> tuple[int, int]:
-    """Width and height from text such as 640x480.
-
-    Raises:
-        ValueError: it is none.
-    """
-    width, _, height = text.partition("x")
-    try:
-        return int(width), int(height)
-    except ValueError:
-        raise ValueError(f"{text!r}: expected WIDTHxHEIGHT, such as 640x480") from None
-
-
-def size_argument(text: str) -> tuple[int, int]:
-    """`size` for argparse."""
-    try:
-        return size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _plain(text: str) -> str:
-    if "\0" in text:
-        raise ValueError(f"{text!r}: expected no NUL character")
-    return text
-
-
-def _file(text: str) -> Path:
-    if not text:
-        raise ValueError("an empty text: expected a file's name")
-    return Path(_plain(text))
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text!r}: expected a number") from None
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"{text!r}: expected a whole number") from None
-
-
-def _switch(text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"0", "false", "no", "off"}:
-        return False
-    raise ValueError(f"{text!r}: expected true or false")
-
-
-_PARSERS: dict[Kind, Callable[[str], Any]] = {
-    "text": _plain,
-    "number": _number,
-    "integer": _integer,
-    "switch": _switch,
-    "file": _file,
-    "size": size,
-}
-_EXPECTED: dict[Kind, str] = {
-    "text": "a text in quotes",
-    "number": "a number",
-    "integer": "a whole number",
-    "switch": "true or false",
-    "file": "a file's name in quotes",
-    "size": 'a size in quotes, such as "640x480"',
-}
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -365,13 +221,7 @@ OPTIONS: tuple[Option, ...] = (
         "least score of an apparent gender that is said, 0 to 1",
         "--sure-gender",
     ),
-    Option(
-        "labels.memory",
-        "steady.memory",
-        "integer",
-        "readings of apparent gender that count",
-        "--memory",
-    ),
+    Option("labels.memory", "steady.memory", "integer", "readings of apparent gender that count", "--memory"),
     Option(
         "budget.max_fps",
         "budget.max_fps",
@@ -387,11 +237,7 @@ OPTIONS: tuple[Option, ...] = (
         "--cpu-share",
     ),
     Option(
-        "budget.hot_c",
-        "budget.hot_c",
-        "number",
-        "degrees Celsius from which on the loop works less",
-        "--hot",
+        "budget.hot_c", "budget.hot_c", "number", "degrees Celsius from which on the loop works less", "--hot"
     ),
     Option(
         "mqtt.host",
@@ -401,13 +247,7 @@ OPTIONS: tuple[Option, ...] = (
         "--mqtt-host",
         metavar="HOST",
     ),
-    Option(
-        "mqtt.port",
-        "mqtt.port",
-        "integer",
-        "0 for 1883, or 8883 with TLS",
-        "--mqtt-port",
-    ),
+    Option("mqtt.port", "mqtt.port", "integer", "0 for 1883, or 8883 with TLS", "--mqtt-port"),
     Option(
         "mqtt.device",
         "mqtt.device",
@@ -416,22 +256,8 @@ OPTIONS: tuple[Option, ...] = (
         "--mqtt-device",
         metavar="NAME",
     ),
-    Option(
-        "mqtt.base",
-        "mqtt.base",
-        "text",
-        "first part of all topics",
-        "--mqtt-base",
-        metavar="NAME",
-    ),
-    Option(
-        "mqtt.username",
-        "mqtt.username",
-        "text",
-        "for the broker",
-        "--mqtt-username",
-        metavar="NAME",
-    ),
+    Option("mqtt.base", "mqtt.base", "text", "first part of all topics", "--mqtt-base", metavar="NAME"),
+    Option("mqtt.username", "mqtt.username", "text", "for the broker", "--mqtt-username", metavar="NAME"),
     Option(
         "mqtt.password",
         "mqtt.password",
@@ -448,13 +274,7 @@ OPTIONS: tuple[Option, ...] = (
         "--mqtt-password-file",
         metavar="FILE",
     ),
-    Option(
-        "mqtt.tls",
-        "mqtt.tls",
-        "switch",
-        "encrypt, and check the broker's certificate",
-        "--mqtt-tls",
-    ),
+    Option("mqtt.tls", "mqtt.tls", "switch", "encrypt, and check the broker's certificate", "--mqtt-tls"),
     Option(
         "mqtt.ca",
         "mqtt.ca",
@@ -471,22 +291,8 @@ OPTIONS: tuple[Option, ...] = (
         "--mqtt-certificate",
         metavar="FILE",
     ),
-    Option(
-        "mqtt.key",
-        "mqtt.key",
-        "file",
-        "PEM file of its key",
-        "--mqtt-key",
-        metavar="FILE",
-    ),
-    Option(
-        "mqtt.version",
-        "mqtt.version",
-        "text",
-        "of the protocol",
-        "--mqtt-version",
-        ("5", "3.1.1"),
-    ),
+    Option("mqtt.key", "mqtt.key", "file", "PEM file of its key", "--mqtt-key", metavar="FILE"),
+    Option("mqtt.version", "mqtt.version", "text", "of the protocol", "--mqtt-version", ("5", "3.1.1")),
     Option(
         "mqtt.transport",
         "mqtt.transport",
@@ -525,11 +331,7 @@ OPTIONS: tuple[Option, ...] = (
         "--mqtt-interval",
     ),
     Option(
-        "mqtt.queue",
-        "mqtt.queue",
-        "integer",
-        "messages that wait while the broker is away",
-        "--mqtt-queue",
+        "mqtt.queue", "mqtt.queue", "integer", "messages that wait while the broker is away", "--mqtt-queue"
     ),
     Option(
         "metrics.port",

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from edge.options import FOREIGN, OPTIONS, PREFIX, SECTIONS, Option
+from edge.option import PREFIX, Option
+from edge.options import FOREIGN, OPTIONS, SECTIONS
 
 # {key: value}, {key: where it is from}
 Given = tuple[dict[str, Any], dict[str, str]]
