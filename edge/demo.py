@@ -1,6 +1,6 @@
 """A source without camera, network or data: drawn frames in which computed faces drift and change.
 
-The faces are class averages that the project computed; they show no person.
+The faces are made of averages over hundreds of pictures that the project computed; they show no person.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edge.camera import PictureSettings
 from edge.errors import CameraError
-from edge.labels import EMOTIONS
+from edge.labels import EMOTIONS, GENDERS
 from edge.playback import Pictures, Recording
 from edge.types import Gray
 
@@ -40,15 +40,18 @@ class Demo:
     """Draws the frames of the demo."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads the seven faces.
+        """Reads the faces.
 
         Args:
-            folder: holds one square gray picture `<emotion>.png` of each emotion.
+            folder: holds a square gray picture `<emotion>-<gender>.png` of each emotion and apparent gender.
 
         Raises:
             CameraError: one of them is missing or damaged.
         """
-        self._faces = [_read_face(folder / f"{emotion}.png") for emotion in EMOTIONS]
+        self._faces = {
+            gender: [_read_face(folder / f"{emotion}-{gender}.png") for emotion in EMOTIONS]
+            for gender in GENDERS
+        }
         rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(np.float32)
         noise = np.random.default_rng(0).normal(0, 1.5, (_HEIGHT, _WIDTH)).astype(np.float32)
         self._background = 55 - 25 * rows / _HEIGHT + 12 * columns / _WIDTH + noise
@@ -58,19 +61,23 @@ class Demo:
         now_s = index / FPS
         canvas = self._background.copy()
         drift_x, drift_y = 50 * math.sin(0.5 * now_s), 60 * math.sin(0.37 * now_s)
-        self._draw(canvas, now_s, 280, (round(230 + drift_x), round(240 + drift_y)))
+        self._draw(canvas, self._moment("female", now_s), 280, (round(230 + drift_x), round(240 + drift_y)))
         if now_s % _VISIT_S >= _VISIT_S / 2:
             drift_x, drift_y = 25 * math.sin(0.6 * now_s), 80 * math.cos(0.43 * now_s)
-            self._draw(canvas, now_s + 3 * _EMOTION_S, 174, (round(520 + drift_x), round(240 + drift_y)))
+            visitor = self._moment("male", now_s + 3 * _EMOTION_S)
+            self._draw(canvas, visitor, 174, (round(520 + drift_x), round(240 + drift_y)))
         return np.asarray(canvas.clip(0, 255), dtype=np.uint8)
 
-    def _draw(self, canvas: _Floats, mood_s: float, side: int, centre_xy: tuple[int, int]) -> None:
-        """Blends the face of a moment into the canvas; six sevenths of `side` are face, the rest its edge."""
+    def _moment(self, gender: str, mood_s: float) -> Gray:
+        """One emotion, or one that fades into the next."""
+        faces = self._faces[gender]
         number, into_s = divmod(mood_s, _EMOTION_S)
         fade = max(0.0, (into_s - _EMOTION_S + _FADE_S) / _FADE_S)
-        this = self._faces[int(number) % len(self._faces)]
-        following = self._faces[(int(number) + 1) % len(self._faces)]
-        small = cv2.addWeighted(this, 1 - fade, following, fade, 0)
+        this, following = faces[int(number) % len(faces)], faces[(int(number) + 1) % len(faces)]
+        return np.asarray(cv2.addWeighted(this, 1 - fade, following, fade, 0), dtype=np.uint8)
+
+    def _draw(self, canvas: _Floats, small: Gray, side: int, centre_xy: tuple[int, int]) -> None:
+        """Blends a face into the canvas; six sevenths of `side` are face, the rest its edge."""
         face = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
         left, top = centre_xy[0] - side // 2, centre_xy[1] - side // 2
         region = canvas[top : top + side, left : left + side]

@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     expansion.add_argument("--count", type=int, help="so many pictures of the training split (all)")
     framing = command("framing", _framing, "measure how the cascade's box lies in each dataset's pictures")
     framing.add_argument("--count", type=int, default=4000, help="pictures of each set (%(default)s)")
-    faces = command("demo-faces", _demo_faces, "compute the demo's faces: FER-2013's class averages")
+    faces = command("demo-faces", _demo_faces, "compute the demo's faces from averages over FER-2013")
     faces.add_argument("--out", type=Path, default=Path("edge/demo"), metavar="FOLDER")
     return parser
 
@@ -304,11 +304,13 @@ def _triple(values: tuple[float, float, float]) -> str:
 def _demo_faces(options: argparse.Namespace) -> None:
     import cv2
 
-    from train.averages import average_faces
+    from train.averages import average_faces, read_genders
     from train.data import load
 
+    data = load("emotion", options.data)
+    found = average_faces(data, read_genders(data.part("train").images))
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, face in average_faces(load("emotion", options.data)).items():
+    for name, face in found.items():
         path = options.out / f"{name}.png"
         if not cv2.imwrite(str(path), face):
             raise OutputError(f"cannot write {path}")

@@ -27,7 +27,7 @@ FACE_BOX = Box(200, 120, 240, 240)
 
 def picture_of(emotion: str) -> Gray:
     """A 640x480 picture with one of the project's computed faces in FACE_BOX."""
-    face = cv2.imread(str(_FACES / f"{emotion}.png"), cv2.IMREAD_GRAYSCALE)
+    face = cv2.imread(str(_FACES / f"{emotion}-female.png"), cv2.IMREAD_GRAYSCALE)
     picture = np.full((480, 640), 128, np.uint8)
     size_wh = (FACE_BOX.width, FACE_BOX.height)
     picture[FACE_BOX.y :, FACE_BOX.x :][: size_wh[1], : size_wh[0]] = cv2.resize(face, size_wh)

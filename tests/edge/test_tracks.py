@@ -9,6 +9,7 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.faces import HaarDetector
+from edge.labels import EMOTIONS
 from edge.tracks import Follower, FollowSettings
 
 FACES = Path(__file__).parents[2] / "edge" / "demo"
@@ -24,7 +25,9 @@ def scene(*faces, seed=0):
     """A noisy 640x480 picture with faces given as (emotion, x, y, side) of their upper left corners."""
     picture = np.full((480, 640), 128, np.uint8)
     for emotion, x, y, side in faces:
-        face = cv2.resize(cv2.imread(str(FACES / f"{emotion}.png"), cv2.IMREAD_GRAYSCALE), (side, side))
+        face = cv2.resize(
+            cv2.imread(str(FACES / f"{emotion}-female.png"), cv2.IMREAD_GRAYSCALE), (side, side)
+        )
         left, top, right, bottom = max(0, x), max(0, y), min(640, x + side), min(480, y + side)
         if left < right and top < bottom:
             picture[top:bottom, left:right] = face[top - y : bottom - y, left - x : right - x]
@@ -82,9 +85,12 @@ def test_who_comes_somewhere_else_is_somebody_else(detector):
     assert list(found[-1]) == [2]
 
 
-def test_a_face_that_walks_up_grows_with_its_box(detector):
-    sides = [80 + 8 * n for n in range(35)]
-    found = followed(detector, [scene(("neutral", 320 - s // 2, 240 - s // 2, s), seed=s) for s in sides])
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_a_face_that_walks_up_grows_with_its_box(detector, emotion):
+    metres = np.arange(4.4, 1, -1.2 / FPS)  # at a brisk walk's speed, and then it stands
+    sides = [*np.rint(352 / metres).astype(int).tolist(), *[350] * 15]
+    faces = [(emotion, 320 - side // 2, 240 - side // 2, side) for side in sides]
+    found = followed(detector, [scene(face, seed=n) for n, face in enumerate(faces)])
     assert set().union(*found) == {1}
     assert found[-1][1].width > 2.5 * found[4][1].width
 

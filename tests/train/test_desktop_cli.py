@@ -94,12 +94,18 @@ def seventy_faces(tmp_path):
     return tmp_path
 
 
-def test_demo_faces_are_the_averages_of_each_label(seventy_faces):
+def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkeypatch, capsys):
     out = seventy_faces / "faces"
-    assert train_main(["demo-faces", "--data", str(seventy_faces), "--out", str(out)]) == 0
-    face = cv2.imread(str(out / "happy.png"), cv2.IMREAD_GRAYSCALE)
-    assert (face[10:20, 10:20] == 255).all()
-    assert face[0, 0] == 0
+    command = ["demo-faces", "--data", str(seventy_faces), "--out", str(out)]
+    assert train_main(command) == 3
+    assert "no training picture of angry is read as" in capsys.readouterr().err.splitlines()[-1]
+    assert not out.exists()
+    monkeypatch.setattr("train.averages.read_genders", lambda images: np.arange(len(images)) // 7 % 2)
+    assert train_main(command) == 0
+    assert len(list(out.iterdir())) == 14
+    face = cv2.imread(str(out / "happy-female.png"), cv2.IMREAD_GRAYSCALE)
+    assert face.shape == (48, 48)
+    assert face[12:18, 12:18].mean() > 200  # where the pictures are bright
 
 
 def test_a_disk_that_fills_is_said_in_one_line(seventy_faces, small_disk, capsys):

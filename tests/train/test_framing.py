@@ -15,7 +15,9 @@ FACES = Path(__file__).parents[2] / "edge" / "demo"
 
 @pytest.fixture(scope="module")
 def faces():
-    return np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(FACES.glob("*.png"))])
+    return np.stack(
+        [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(FACES.glob("*-female.png"))]
+    )
 
 
 def test_average_faces_fill_their_frame_as_their_set_does(faces):
