@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge.errors import ModelError
 from edge.types import Gray
+from quantize.observe import open_observed
 
 _Details = dict[str, Any]
 
@@ -49,7 +49,7 @@ def signal_to_noise(integers: bytes, floats: bytes, crops: Gray) -> tuple[Tensor
     Raises:
         ModelError: the files have most tensors not in common.
     """
-    one, other = _open(integers), _open(floats)
+    one, other = open_observed(integers), open_observed(floats)
     computed = _computed(integers, one, np.int8)
     pairs = _pairs(computed, _computed(floats, other, np.float32))
     if 2 * len(pairs) < len(computed):
@@ -85,18 +85,6 @@ def noise_table(rows: Sequence[TensorNoise]) -> str:
         f"{'x'.join(map(str, each.shape)):12} {each.name}"
         for each in rows
     )
-
-
-def _open(content: bytes) -> Any:
-    # What lies between the layers is kept only if asked for, and a delegate such as XNNPACK shows none of it.
-    interpreter = Interpreter(
-        model_content=content,
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _pairs(integers: Sequence[_Details], floats: Sequence[_Details]) -> list[tuple[_Details, _Details]]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from quantize.observe import open_observed
 from quantize.packing import pack
 
 # What these make is new; others only move values, and keep the range of what they move.
@@ -92,13 +92,7 @@ def _computed(model: Any, graph: Any) -> list[int]:
 
 
 def _sample(content: bytes, places: list[int], pixels: Array) -> dict[int, Array]:
-    interpreter = Interpreter(
-        model_content=content,
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
+    interpreter = open_observed(content)
     given = interpreter.get_input_details()[0]["index"]
     random = np.random.default_rng(0)
     found: dict[int, list[Array]] = {place: [] for place in places}
