@@ -13,6 +13,7 @@ from edge.types import Gray
 from quantize.export import prepare, range_pixels, scale_pixels
 from quantize.reading import Reading
 from quantize.rounding import Rounded
+from train.feed import feed
 from train.fit import predict
 
 EPOCHS = 2
@@ -49,9 +50,7 @@ def finetune(model: keras.Model, images: Gray, calibration: Gray, reading: Readi
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
     rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=_divergence)
     rounded.fit(
-        scale_pixels(model, seen),
-        answers,
-        batch_size=_BATCH,
+        **feed(_BATCH, scale_pixels(model, seen), answers),
         epochs=EPOCHS,
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 0,

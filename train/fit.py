@@ -24,6 +24,7 @@ from train.cost import folded_parameters, multiply_accumulates
 from train.data import Dataset
 from train.distribute import Cluster
 from train.evaluate import Evaluation, evaluate
+from train.feed import feed
 from train.groups import balanced_weights
 from train.journal import append_log, check_same, claim, restored, rewind_log, save
 from train.lessons import Sources, lessons
@@ -150,7 +151,7 @@ def fit(
 
 def predict(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     """(N, classes) float32 logits of (N, size, size, 1) uint8 pictures."""
-    return np.asarray(model.predict(images, batch_size=512, verbose=0), dtype=np.float32)
+    return np.asarray(model.predict(**feed(512, images), verbose=0), dtype=np.float32)
 
 
 def evaluate_model(model: keras.Model, images: Gray, rows: Dataset, split: str) -> Evaluation:

@@ -19,6 +19,7 @@ from edge.preprocess import cut_square, even_contrast
 from edge.types import Gray
 from train.augment import View, plain_images
 from train.data import Dataset
+from train.fit import predict
 from train.plots import save_figure
 from train.saliency import METHODS, saliency
 
@@ -131,7 +132,7 @@ def _faces_of(networks: Networks, rows: Dataset, view: View, label: int) -> Gray
     crops = plain_images(rows.take(places), view)
     right = np.ones(len(crops), dtype=bool)
     for model in networks.values():
-        logits = model.predict(crops[..., np.newaxis], batch_size=256, verbose=0)
+        logits = predict(model, crops[..., np.newaxis])
         right &= logits.argmax(axis=1) == label
     return (crops[right] if right.any() else crops)[:_AVERAGED]
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from edge.types import Gray
 from train.distribute import Cluster
+from train.feed import feed
 
 _Floats = npt.NDArray[np.float32]
 
@@ -100,10 +101,7 @@ class Trainer:
     def _fit(self, epoch: Epoch) -> Progress:
         with _raw_weights(self._model.optimizer):
             history = self._model.fit(
-                epoch.images,
-                epoch.targets,
-                sample_weight=epoch.weights,
-                batch_size=epoch.batch_size,
+                **feed(epoch.batch_size, epoch.images, epoch.targets, epoch.weights),
                 initial_epoch=epoch.number,
                 epochs=epoch.number + 1,
                 shuffle=False,
