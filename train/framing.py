@@ -14,6 +14,7 @@ from tqdm import tqdm
 from edge.faces import DetectorSettings, HaarDetector
 from edge.types import Box, Gray
 from train.data import Dataset
+from train.journal import save
 
 # The cascade misses faces that fill the picture unless there is something around them.
 _BORDER = 0.3
@@ -128,7 +129,5 @@ def with_boxes(data: Dataset, cache: Path) -> Dataset:
         )
         table = np.array([(b.x, b.y, b.width, b.height) for b in (box or usual for box in boxes)])
         cache.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".tmp.npy")
-        np.save(partial, table)
-        partial.replace(file)
+        save(lambda path: np.save(path, table), file)
     return replace(data, boxes=tuple(Box(*map(int, row)) for row in table))

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import keras
 import numpy as np
@@ -22,10 +20,10 @@ from edge.errors import DataError
 from edge.types import Gray
 from train.augment import epoch_images, plain_images
 from train.data import Dataset
+from train.kept import kept
 from train.recipe import Recipe
 
 _BATCH = 256
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
@@ -49,15 +47,12 @@ def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
     }
     shape = (recipe.views, len(training), recipe.spec.size, recipe.spec.size)
 
-    def fill(views: npt.NDArray[np.uint8]) -> None:
-        for number in tqdm(range(recipe.views), desc="expanding the set", unit="view"):
-            views[number] = (
-                plain_images(training, recipe.view)
-                if recipe.augmentation is None or number == 0
-                else epoch_images(training, recipe.view, recipe.augmentation, number)
-            )
+    def view(number: int) -> Gray:
+        if recipe.augmentation is None or number == 0:
+            return plain_images(training, recipe.view)
+        return epoch_images(training, recipe.view, recipe.augmentation, number)
 
-    return _kept(_path(cache, "views", key), shape, np.uint8, fill)
+    return kept(_path(cache, "views", key), shape, np.uint8, view, "expanding the set")
 
 
 def answers(
@@ -90,40 +85,25 @@ def _answers_of(views: Gray, teacher: Path, classes: int, cache: Path) -> npt.ND
         "teacher": hashlib.sha256(teacher.read_bytes()).hexdigest(),
         "views": hashlib.sha256(np.ascontiguousarray(views[:, ::50]).tobytes()).hexdigest(),
     }
-    count = views.shape[1]
+    model: keras.Model = None
 
-    def fill(found: npt.NDArray[np.float32]) -> None:
-        model = keras.models.load_model(teacher, compile=False)
-        starts = [(view, start) for view in range(len(views)) for start in range(0, count, _BATCH)]
-        for view, start in tqdm(starts, desc=f"asking {teacher.parent.name}", unit="batch", mininterval=2.0):
-            images = views[view, start : start + _BATCH, ..., np.newaxis]
+    def ask(number: int) -> npt.NDArray[np.float32]:
+        nonlocal model
+        model = model or keras.models.load_model(teacher, compile=False)
+        found = []
+        starts = range(0, views.shape[1], _BATCH)
+        for start in tqdm(starts, desc=f"view {number + 1}", unit="batch", mininterval=2.0, leave=False):
+            images = views[number, start : start + _BATCH, ..., np.newaxis]
             both = np.concatenate([images, images[:, :, ::-1]])
             scores = keras.ops.softmax(model.predict_on_batch(both))
             halves = keras.ops.convert_to_numpy(scores).reshape(2, len(images), classes)
-            found[view, start : start + _BATCH] = halves.mean(axis=0)
+            found.append(halves.mean(axis=0))
+        return np.concatenate(found)
 
-    return _kept(_path(cache, "answers", key), (*views.shape[:2], classes), np.float32, fill)
+    path = _path(cache, "answers", key)
+    return kept(path, (*views.shape[:2], classes), np.float32, ask, f"asking {teacher.parent.name}")
 
 
 def _path(cache: Path, kind: str, key: Mapping[str, object]) -> Path:
     """Where the array that such a key makes is kept."""
     return cache / f"{kind}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}.npy"
-
-
-def _kept(
-    path: Path, shape: tuple[int, ...], dtype: type[_Scalar], fill: Callable[[npt.NDArray[_Scalar]], None]
-) -> npt.NDArray[_Scalar]:
-    """The array in this file, filled and put there if it is not yet; whole or not at all."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # By process: two runs of one recipe may be at it at once.
-        partial = path.with_suffix(f".{os.getpid()}.npy")
-        try:
-            array = np.lib.format.open_memmap(partial, "w+", dtype, shape)  # type: ignore[no-untyped-call]
-            fill(array)
-            array.flush()
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    found: npt.NDArray[_Scalar] = np.load(path, mmap_mode="r")
-    return found

@@ -10,7 +10,7 @@ from edge.types import Box
 
 pytestmark = pytest.mark.train
 
-from train.augment import plain_images  # noqa: E402
+from train.augment import epoch_images, plain_images  # noqa: E402
 from train.fit import fit  # noqa: E402
 from train.lessons import Sources, lessons  # noqa: E402
 from train.model import build  # noqa: E402
@@ -54,16 +54,38 @@ def test_cut_out_faces_are_expanded_too_and_other_boxes_make_other_copies(toy, t
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_broken_expansion_leaves_nothing_behind(toy, toy_recipe, tmp_path, monkeypatch):
-    import train.views
+def test_a_broken_expansion_and_broken_questions_go_on_to_the_same_end(
+    toy, toy_recipe, teacher, tmp_path, monkeypatch
+):
+    from keras import ops
 
-    def fail(*_):
-        raise KeyboardInterrupt
+    recipe, training = taught(toy_recipe), toy.part("train")
+    whole = expand(training, recipe, tmp_path / "whole")
+    taught_whole = answers(whole, recipe, {"teacher": teacher}, tmp_path / "whole")
 
-    monkeypatch.setattr(train.views, "epoch_images", fail)
-    with pytest.raises(KeyboardInterrupt):
-        expand(toy.part("train"), replace(toy_recipe, views=2), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    def broken(function, at):
+        """Ctrl-C in the call of this number."""
+        calls = iter(range(100))
+
+        def call(*given, **named):
+            if next(calls) == at:
+                raise KeyboardInterrupt
+            return function(*given, **named)
+
+        return call
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("train.views.epoch_images", broken(epoch_images, 1))
+        expand(training, recipe, tmp_path / "broken")
+    views = expand(training, recipe, tmp_path / "broken")
+    np.testing.assert_array_equal(views, whole)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ops, "softmax", broken(ops.softmax, 5))
+        answers(views, recipe, {"teacher": teacher}, tmp_path / "broken")
+    found = answers(views, recipe, {"teacher": teacher}, tmp_path / "broken")
+    np.testing.assert_array_equal(found, taught_whole)
+    names = [sorted(path.name for path in (tmp_path / each).iterdir()) for each in ("broken", "whole")]
+    assert names[0] == names[1]  # nothing half made is left
 
 
 def test_answers_are_the_mean_over_a_picture_and_its_mirror_image(toy, toy_recipe, teacher, tmp_path):
