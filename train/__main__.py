@@ -214,6 +214,9 @@ def _restore(options: argparse.Namespace) -> None:
     archived = sorted(path.stem for path in options.archives.glob("*.zip"))
     if not archived:
         raise DataError(f"no archived runs in {options.archives}")
+    unknown = sorted(set(options.names) - set(archived))
+    if unknown:
+        raise DataError(f"no run {unknown[0]!r} in {options.archives}; expected {', '.join(archived)}")
     for name in options.names or archived:
         if not options.names and (options.runs / name).exists():
             logger.info("%s is there already", options.runs / name)

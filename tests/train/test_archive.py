@@ -55,7 +55,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
         fit(replace(recipe, epochs=3), toy, tmp_path / "runs" / "toy")
 
 
-def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, caplog):
+def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, capsys):
     from train.__main__ import main
 
     where = ["--archives", str(tmp_path / "archives"), "--runs", str(tmp_path / "runs")]
@@ -70,6 +70,11 @@ def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, 
     assert (tmp_path / "runs" / "b" / "last.weights.h5").exists()  # the one that was there
     assert not (tmp_path / "runs" / "a" / "last.weights.h5").exists()
     assert main(["archive", "nobody", *where]) == ConfigError.exit_code
+    capsys.readouterr()
+    assert main(["restore", "a", "d", *where]) == DataError.exit_code
+    assert (
+        capsys.readouterr().err.splitlines()[-1].endswith("no run 'd' in " + where[1] + "; expected a, b, c")
+    )
 
 
 def test_what_pruning_and_fine_tuning_left_is_kept_as_it_is(run, tmp_path):
