@@ -136,14 +136,13 @@ def prune(recipe: Recipe, plan: Plan, data: Dataset, folder: Path, sources: Sour
         right = pruning.accuracy(held.model)
         _write_steps([_step(0, held, (right, right))], table)
     steps = {step.number: step for step in read_steps(table)}
+    if done := max(steps):
+        held = _reopen(_place(folder, done))
     goals = list(enumerate(_goals(recipe.spec.stored_parameters(), plan), 1))
     with tqdm(goals, desc=f"pruning {recipe.name}", unit="step") as bar:
         for number, goal in bar:
-            place = folder / "steps" / f"{number:02d}"
-            if number in steps:
-                held = _reopen(place)
-            elif held.spec.stored_parameters() > goal:  # else the step before had to go further than asked
-                held, before = pruning.go_on(held, number, goal, place)
+            if held.spec.stored_parameters() > goal:  # else it is done, or one before went further than asked
+                held, before = pruning.go_on(held, number, goal, _place(folder, number))
                 steps[number] = _step(number, held, (before, pruning.accuracy(held.model)))
                 _write_steps(list(steps.values()), table)
                 bar.set_postfix_str(f"{steps[number].parameters:,} parameters, {steps[number].after:.1%}")
@@ -195,6 +194,11 @@ class _Pruning:
             save(smaller.save, start)
         model = fit(replace(tuned, spec=spec), self.data, place, replace(self.sources, start=start))
         return _Held(model, spec, place / "best.keras"), before
+
+
+def _place(folder: Path, number: int) -> Path:
+    """A step's own run."""
+    return folder / "steps" / f"{number:02d}"
 
 
 def _reopen(place: Path) -> _Held:
