@@ -77,5 +77,5 @@ def pruned_run(recipe: Recipe, plan: Plan, data: Dataset, runs: Path, folder: Pa
     networks = {recipe.name: load_checkpoint(parent.parent), folder.name: load_checkpoint(folder)}
     save_labels_png(networks, data.part("val"), recipe.view, folder / "saliency.png")
     for split in ("val", "train"):
-        report(recipe, data, folder, split)
+        report(data, folder, split)
     return folder

@@ -16,7 +16,6 @@ import numpy as np
 from edge.classifier import Classifier
 from edge.contract import Contract
 from edge.labels import LABELS, Task
-from edge.preprocess import Framing
 from edge.types import Gray
 from quantize.calibrate import calibration_rows
 from quantize.contents import read_contents
@@ -30,7 +29,7 @@ from train.augment import View, plain_images
 from train.calibration import fit_temperature
 from train.data import Dataset, Split
 from train.journal import save
-from train.run import load_checkpoint, read_settings
+from train.run import load_checkpoint, read_settings, view_of
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +70,7 @@ class Parent:
     @property
     def view(self) -> View:
         """What it is shown of a picture."""
-        recipe = self.settings["recipe"]
-        return View(recipe["spec"]["size"], Framing(**recipe["framing"]))
+        return view_of(self.settings)
 
     @property
     def reading(self) -> Reading:

@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     workers.set_defaults(run=_workers, threads=1)
     commands.add_parser("recipes", help="list them").set_defaults(run=_recipes, threads=1)
     evaluation = command("evaluate", _evaluate, "figures, pictures and report.html of a finished run")
-    evaluation.add_argument("recipe", help="as for fit")
+    evaluation.add_argument("name", metavar="RUN", help="a recipe, a group, or a run's folder below RUNS")
     evaluation.add_argument("--split", default="val", choices=("train", "val", "test"))
     evaluation.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
     evaluation.add_argument("--dataset", help="measure on another set's rows: utkface, imdb-wiki, rafd, ...")
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
             "--archives", type=Path, default=ARCHIVES, metavar="FOLDER", help="(models/trained)"
         )
     looks = command("saliency", _saliency, "a sheet of what a trained network looks at")
-    looks.add_argument("recipe", help="whose best checkpoint is looked at")
+    looks.add_argument("name", metavar="RUN", help="a recipe, or a run's folder below RUNS")
     looks.add_argument("--against", metavar="RUN", help="another run below RUNS, shown beside it")
     looks.add_argument("--pictures", nargs="+", type=Path, metavar="FILE", help="instead of sampled faces")
     looks.add_argument("--out", type=Path, help="the picture (RUNS/RECIPE/saliency.png)")
@@ -156,8 +156,8 @@ def _train(recipe: Recipe, options: argparse.Namespace, cluster: Cluster) -> Non
     data = load_for(recipe, options.data, options.runs / "cache")
     fit(recipe, data, folder, sources, cluster)
     if cluster.is_chief:
-        report(recipe, data, folder, "val")
-        report(recipe, data, folder, "train")
+        report(data, folder, "val")
+        report(data, folder, "train")
 
 
 def _workers(options: argparse.Namespace) -> int:
@@ -180,12 +180,11 @@ def _recipes(_: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from train.recipes import find_recipes
-    from train.run import folder_of, load_located, report
+    from train.run import load_located, read_settings, report, runs_to_look_at
 
-    for recipe in find_recipes(options.recipe):
-        data = load_located(options.dataset or recipe.dataset, options.data, options.runs / "cache")
-        report(recipe, data, options.out or folder_of(recipe, options.runs), options.split)
+    for folder in [options.out] if options.out else runs_to_look_at(options.name, options.runs):
+        dataset = options.dataset or read_settings(folder)["recipe"]["dataset"]
+        report(load_located(dataset, options.data, options.runs / "cache"), folder, options.split)
 
 
 def _table(options: argparse.Namespace) -> None:
@@ -228,27 +227,28 @@ def _restore(options: argparse.Namespace) -> None:
 def _saliency(options: argparse.Namespace) -> None:
     from edge.faces import HaarDetector
     from edge.labels import LABELS
-    from train.recipes import find_recipe
     from train.report import write_page
-    from train.run import folder_of, load_checkpoint, load_located, read_settings
+    from train.run import load_checkpoint, load_located, read_settings, runs_to_look_at, view_of
     from train.saliency_plot import read_face, save_labels_png, save_pictures_png
 
-    recipe = find_recipe(options.recipe)
-    folder = folder_of(recipe, options.runs)
-    networks = {folder.name: load_checkpoint(folder)}
+    folder, *others = runs_to_look_at(options.name, options.runs)
+    if others:
+        raise ConfigError(f"{options.name!r} is a group of recipes; name one of them, or one run")
+    settings = read_settings(folder)
+    view, networks = view_of(settings), {folder.name: load_checkpoint(folder)}
     if options.against:
         networks[options.against] = load_checkpoint(options.runs / options.against)
     out = options.out or folder / "saliency.png"
     if options.pictures:
         detector = HaarDetector()
-        pictures = {path.name: read_face(path, recipe.view, detector) for path in options.pictures}
-        save_pictures_png(networks, pictures, LABELS[recipe.task], out)
+        pictures = {path.name: read_face(path, view, detector) for path in options.pictures}
+        save_pictures_png(networks, pictures, LABELS[settings["recipe"]["task"]], out)
     else:
-        data = load_located(recipe.dataset, options.data, options.runs / "cache")
-        save_labels_png(networks, data.part("val"), recipe.view, out)
+        data = load_located(settings["recipe"]["dataset"], options.data, options.runs / "cache")
+        save_labels_png(networks, data.part("val"), view, out)
     logger.info("%s", out)
     if out == folder / "saliency.png":
-        logger.info("%s", write_page(folder, read_settings(folder)))
+        logger.info("%s", write_page(folder, settings))
 
 
 def _data(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import keras
 
 from edge.errors import DataError
 from edge.labels import Task
-from train.augment import plain_images
+from edge.preprocess import Framing
+from train.augment import View, plain_images
 from train.data import Dataset, Split, find_named, load_named
 from train.data.ferplus import with_votes
 from train.fit import predict
@@ -20,7 +21,7 @@ from train.framing import with_boxes
 from train.groups import groups_of
 from train.lessons import Sources
 from train.recipe import Recipe
-from train.recipes import RECIPES, find_recipe, find_recipes
+from train.recipes import GROUPS, RECIPES, find_recipe, find_recipes
 from train.report import Report, report_run
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,17 @@ def runs_of(recipe: Recipe, runs: Path) -> list[Path]:
 def finished(runs: Sequence[Path]) -> list[Path]:
     """Those of some runs whose last epoch is over, or all of them where there is no such run."""
     return [run for run in runs if (run / "final.keras").exists()] or list(runs)
+
+
+def runs_to_look_at(name: str, runs: Path) -> list[Path]:
+    """The folders that a name means: a recipe's own run, those of a group, or a pruned network's run.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if name not in (*RECIPES, *GROUPS) and (runs / name / "run.json").exists():
+        return [runs / name]
+    return [folder_of(recipe, runs) for recipe in find_recipes(name)]
 
 
 def runs_named(name: str, runs: Path) -> list[Path]:
@@ -137,11 +149,16 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def report(recipe: Recipe, data: Dataset, folder: Path, split: Split = "val") -> Report:
+def view_of(settings: Mapping[str, Any]) -> View:
+    """What a run's network is shown of a picture."""
+    recipe = settings["recipe"]
+    return View(recipe["spec"]["size"], Framing(**recipe["framing"]))
+
+
+def report(data: Dataset, folder: Path, split: Split = "val") -> Report:
     """Evaluates a run's best checkpoint on a split and writes what `train.report.report_run` writes.
 
     Args:
-        recipe: of the run.
         data: the run's own dataset, or another one with the same labels: its figures then lie in a folder
             of their own below the run, as those of a test.
         folder: the run's.
@@ -160,7 +177,7 @@ def report(recipe: Recipe, data: Dataset, folder: Path, split: Split = "val") ->
         )
     foreign = data.name != settings["data"]["name"]
     model = load_checkpoint(folder)
-    crops = plain_images(rows, recipe.view)
+    crops = plain_images(rows, view_of(settings))
     logits = predict(model, crops[..., None])
     groups = groups_of(rows, logits.argmax(axis=1) == rows.labels)
     out = folder / f"on-{data.name.lower()}" if foreign else folder

@@ -23,7 +23,7 @@ def run(toy, toy_recipe, tmp_path_factory):
     recipe = replace(toy_recipe, epochs=2)
     fit(recipe, toy, folder)
     for split in ("val", "train"):
-        report(recipe, toy, folder, split)
+        report(toy, folder, split)
     return recipe, folder
 
 
@@ -42,7 +42,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
         np.testing.assert_array_equal(predict(before, images), predict(after, images))
     for name in ("run.json", "log.csv", "val.json", "train.json"):
         assert (tmp_path / "runs" / "toy" / name).read_bytes() == (folder / name).read_bytes()
-    report(recipe, toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
+    report(toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
     # Trained by other versions, towards a teacher in full precision: it is trained all the same.
     settings = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())
     settings |= {"versions": {"keras": "3.0"}, "sources": {"emotion-teacher": "another"}}

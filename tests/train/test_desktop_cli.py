@@ -1,6 +1,7 @@
 """Wrong words and missing things on the command lines of train and quantize: one line, the right code."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -80,6 +81,29 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
     assert train_main(["evaluate", "emotion", "--data", str(tmp_path), "--runs", str(tmp_path)]) == 3
     assert "no trained run in" in capsys.readouterr().err
+
+
+def test_any_trained_network_is_evaluated_and_looked_at(toy, toy_recipe, seventy_faces, capsys):
+    from train.fit import fit
+
+    large = replace(toy, images=toy.images.repeat(3, axis=1).repeat(3, axis=2))
+    recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), dataset="fer2013", epochs=1)
+    fit(recipe, large, seventy_faces / "runs" / "cut-to-size")
+    table = seventy_faces / "fer2013.csv"
+    table.write_text(table.read_text().replace("Training", "PublicTest", 35))
+    where = ["--data", str(seventy_faces), "--runs", str(seventy_faces / "runs")]
+    assert train_main(["evaluate", "cut-to-size", *where]) == 0
+    assert (seventy_faces / "runs" / "cut-to-size" / "on-fer-2013" / "report.html").exists()
+    out = seventy_faces / "sheet.png"
+    assert train_main(["saliency", "cut-to-size", "--out", str(out), *where]) == 0
+    assert out.stat().st_size > 10_000
+    capsys.readouterr()
+    assert train_main(["saliency", "shipped", *where]) == 2
+    assert capsys.readouterr().err == (
+        "train: error: 'shipped' is a group of recipes; name one of them, or one run\n"
+    )
+    assert train_main(["saliency", "cut-to-bits", *where]) == 2
+    assert "no recipe 'cut-to-bits'; expected one of" in capsys.readouterr().err
 
 
 @pytest.fixture

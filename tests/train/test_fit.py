@@ -173,13 +173,13 @@ def test_another_sets_figures_do_not_become_the_runs_own(toy, toy_recipe, tmp_pa
 
     run = tmp_path / "run"
     fit(toy_recipe, toy, run)
-    report(toy_recipe, toy, run)
+    report(toy, run)
     held = (run / "val.json").read_text()
-    found = report(toy_recipe, replace(toy, name="Other"), run)
+    found = report(replace(toy, name="Other"), run)
     assert (run / "val.json").read_text() == held
     figures = json.loads((run / "on-other" / "test.json").read_text())
     assert figures["calibration"]["temperature"] == json.loads(held)["calibration"]["temperature"]
     assert found.files[-1] == run / "on-other" / "report.html"
     foreign = replace(toy, label_names=(*toy.label_names[:-1], "contempt"))
     with pytest.raises(DataError, match=r"toy has the labels .*contempt; .* was trained on angry"):
-        report(toy_recipe, foreign, run)
+        report(foreign, run)
