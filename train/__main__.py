@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         (
             "archive",
             _archive,
-            "a finished run's weights, settings and figures in one file",
+            "a run in one file: weights, settings, figures; what one that is broken off goes on from",
             "+",
             "or a recipe",
         ),

@@ -1,4 +1,8 @@
-"""A finished run in one small file, and back: what was trained for hours need not be trained again."""
+"""A run in one small file, and back: what was trained for hours need not be trained again.
+
+Of a finished run the weights are kept, without the optimizer; of one that was broken off, what it takes to go
+on with it elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -20,34 +25,35 @@ _TEXTS = ("run.json", "log.csv", "val.json", "train.json")
 _CHECKPOINTS = ("best.keras", "final.keras")
 # What some runs have beside these: how they were pruned, and the floats that their integers were made of.
 _BESIDE = ("plan.json", "steps.csv", "tuned.keras")
+# What a run goes on from, and where one that is pruned keeps its steps.
+_LAST, _STEPS = "last.weights.h5", "steps"
 # Of a network larger than this the best checkpoint is kept alone, in half precision: it is there to teach.
 _LARGE = 100_000
 
 
 def archive(run: Path, path: Path) -> None:
-    """Writes a finished run's settings, log, figures and weights into a zip file, without optimizer.
+    """Writes a run's settings, log, figures and weights into a zip file.
 
     Args:
         run: its folder.
         path: of the zip.
 
     Raises:
-        DataError: the run is not finished.
+        DataError: it is no run, or is finished but not evaluated.
         OutputError: the file cannot be written.
     """
+    unfinished = not (run / _CHECKPOINTS[1]).exists() and ((run / _LAST).exists() or (run / _STEPS).exists())
     missing = [name for name in (*_TEXTS, *_CHECKPOINTS) if not (run / name).exists()]
-    if missing:
+    if missing and not unfinished:
         raise DataError(f"{run}: not a finished and evaluated run, no {', '.join(missing)}")
 
     def write(partial: Path) -> None:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
-            for name in (*_TEXTS, *(name for name in _BESIDE if (run / name).exists())):
-                _put(file, name, (run / name).read_bytes())
-            for name in _CHECKPOINTS:
-                model = keras.models.load_model(run / name, compile=False)
-                large = model.count_params() > _LARGE
-                if not (large and name != _CHECKPOINTS[0]):
-                    _put(file, f"{name}.npz", _weights(model, np.float16 if large else np.float32))
+            if unfinished:
+                for name in _begun(run):
+                    _put(file, name, (run / name).read_bytes())
+            else:
+                _put_finished(file, run)
 
     try:
         save(write, path)
@@ -56,7 +62,7 @@ def archive(run: Path, path: Path) -> None:
 
 
 def restore(path: Path, run: Path) -> None:
-    """Makes a run's folder from an archive, as if it had been trained here.
+    """Makes a run's folder from an archive, as if it had been trained here; whole or not at all.
 
     Args:
         path: of the zip.
@@ -70,25 +76,52 @@ def restore(path: Path, run: Path) -> None:
         raise ConfigError(f"{run} exists; remove it, or name another folder with --runs")
     try:
         with zipfile.ZipFile(path) as file:
-            names = file.namelist()
-            files = {
-                name: file.read(name) for name in (*_TEXTS, *(name for name in _BESIDE if name in names))
-            }
-            held = {
-                name: _arrays(file.read(f"{name}.npz")) for name in _CHECKPOINTS if f"{name}.npz" in names
-            }
+            contents = {name: file.read(name) for name in file.namelist()}
+        if outside := [name for name in contents if name.startswith("/") or ".." in name]:
+            raise ValueError(f"{outside[0]!r} would lie outside of it")
+        settings = json.loads(contents.get("run.json") or contents["plan.json"])["recipe"]
         models = {
-            name: _model(json.loads(files["run.json"])["recipe"], arrays) for name, arrays in held.items()
+            name: _model(settings, _arrays(contents.pop(f"{name}.npz")))
+            for name in _CHECKPOINTS
+            if f"{name}.npz" in contents
         }
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: no archive of a run ({error})") from error
-    run.mkdir(parents=True)
-    for name, model in models.items():
-        model.save(run / name)
-    if _CHECKPOINTS[1] not in models:
-        models[_CHECKPOINTS[0]].save(run / _CHECKPOINTS[1])
-    for name, content in files.items():
-        (run / name).write_bytes(content)
+    run.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="partial-", dir=run.parent) as folder:
+        partial = Path(folder) / run.name
+        partial.mkdir()
+        for name, model in models.items():
+            model.save(partial / name)
+        if models and _CHECKPOINTS[1] not in models:
+            models[_CHECKPOINTS[0]].save(partial / _CHECKPOINTS[1])
+        for name, content in contents.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_bytes(content)
+        partial.rename(run)
+
+
+def _begun(run: Path) -> list[str]:
+    """The files below a run's folder that it goes on from."""
+    names = [name for name in (*_TEXTS, *_CHECKPOINTS, *_BESIDE, _LAST) if (run / name).is_file()]
+    steps = sorted((run / _STEPS).glob("*"))
+    # The last that is done, and the one that is at it.
+    newest = sorted({path.name[:2] for path in steps})[-2:]
+    for path in steps:
+        if path.name[:2] in newest:
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+            names += [str(file.relative_to(run)) for file in files if not file.name.startswith("partial-")]
+    return names
+
+
+def _put_finished(file: zipfile.ZipFile, run: Path) -> None:
+    for name in (*_TEXTS, *(name for name in _BESIDE if (run / name).exists())):
+        _put(file, name, (run / name).read_bytes())
+    for name in _CHECKPOINTS:
+        model = keras.models.load_model(run / name, compile=False)
+        large = model.count_params() > _LARGE
+        if not (large and name != _CHECKPOINTS[0]):
+            _put(file, f"{name}.npz", _weights(model, np.float16 if large else np.float32))
 
 
 def _put(file: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from edge.errors import DataError
 from edge.types import Gray
 from train.ahead import epochs_ahead
 from train.data import Dataset
+from train.digest import weights_digest
 from train.recipe import Recipe
 from train.views import answers, expand
 
@@ -34,9 +34,13 @@ class Sources:
     cache: Path = Path("runs") / "cache"
 
     def digests(self) -> dict[str, str]:
-        """{role: sha256 of the checkpoint}: other checkpoints make another run."""
+        """{role: digest of the checkpoint's weights}: other weights make another run.
+
+        Raises:
+            DataError: one cannot be read.
+        """
         files = {**({"start": self.start} if self.start else {}), **self.teachers}
-        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+        return {name: weights_digest(path) for name, path in files.items()}
 
 
 @dataclass(frozen=True)

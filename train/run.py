@@ -91,13 +91,15 @@ def runs_to_look_at(name: str, runs: Path) -> list[Path]:
 
 
 def runs_named(name: str, runs: Path) -> list[Path]:
-    """The finished runs that a name means: a recipe's, of whatever seed, or that of one pruned network.
+    """The runs that a name means: a recipe's, of whatever seed, or that of one pruned network.
+
+    Of a recipe's those that are finished, if there are any.
 
     Raises:
         ConfigError: it is neither.
         DataError: the recipe has no run.
     """
-    if name not in RECIPES and (runs / name / "run.json").exists():
+    if name not in RECIPES and any((runs / name / file).exists() for file in ("run.json", "plan.json")):
         return [runs / name]
     return finished(runs_of(find_recipe(name), runs))
 

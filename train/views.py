@@ -20,6 +20,7 @@ from edge.errors import DataError
 from edge.types import Gray
 from train.augment import epoch_images, plain_images
 from train.data import Dataset
+from train.digest import weights_digest
 from train.kept import kept
 from train.recipe import Recipe
 
@@ -82,7 +83,7 @@ def answers(
 
 def _answers_of(views: Gray, teacher: Path, classes: int, cache: Path) -> npt.NDArray[np.float32]:
     key = {
-        "teacher": hashlib.sha256(teacher.read_bytes()).hexdigest(),
+        "teacher": weights_digest(teacher),
         "views": hashlib.sha256(np.ascontiguousarray(views[:, ::50]).tobytes()).hexdigest(),
     }
     model: keras.Model = None

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -87,10 +88,23 @@ def plan(**changes):
     return Plan(**settings)
 
 
-class Interrupt(logging.Handler):
-    def emit(self, record):
-        if record.getMessage().startswith("02 1/1"):
-            raise KeyboardInterrupt
+@contextmanager
+def broken_off(said):
+    """Ctrl-C once an epoch is logged whose line begins like this."""
+
+    class Interrupt(logging.Handler):
+        def emit(self, record):
+            if record.getMessage().startswith(said):
+                raise KeyboardInterrupt
+
+    logger, handler = logging.getLogger("train.fit"), Interrupt()
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, parent, tmp_path, monkeypatch):
@@ -110,12 +124,8 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
     assert settings["parameters"] == counts[-1]
     assert settings["recipe"]["epochs"] == 2
 
-    logging.getLogger("train.fit").setLevel(logging.INFO)
-    handler = Interrupt()
-    logging.getLogger("train.fit").addHandler(handler)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_off("02 1/1"):
         prune(recipe, plan(), toy, tmp_path / "broken", given)
-    logging.getLogger("train.fit").removeHandler(handler)
     assert prune(recipe, plan(), toy, tmp_path / "broken", given) == steps
     networks = [load_checkpoint(tmp_path / name).get_weights() for name in ("whole", "broken")]
     for left, right in zip(*networks, strict=True):
@@ -124,6 +134,35 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
     assert prune(recipe, plan(), toy, tmp_path / "whole", given) == steps  # nothing is left to do
     with pytest.raises(ConfigError, match="whole holds a run with another plan"):
         prune(recipe, plan(rate=1e-3), toy, tmp_path / "whole", given)
+
+
+def test_a_pruning_that_was_broken_off_goes_on_from_an_archive_elsewhere(toy, parent, tmp_path):
+    import keras
+
+    from quantize.prune import prune
+    from train.archive import archive, restore
+
+    recipe, folder = parent
+    three = plan(share=0.1)
+    given = sources(folder, folder / "run" / "best.keras")
+    steps = prune(recipe, three, toy, tmp_path / "whole" / "net", given)
+    # The parent saved again is the same network in another file.
+    keras.models.load_model(given.start).save(tmp_path / "again.keras")
+    assert (tmp_path / "again.keras").read_bytes() != given.start.read_bytes()
+    moved = sources(tmp_path, tmp_path / "again.keras")
+    for place, said, start in (("a", "02 1/1", given), ("b", "03 1/1", moved), ("c", "net 1/2", moved)):
+        with broken_off(said):
+            prune(recipe, three, toy, tmp_path / place / "net", start)
+        archive(tmp_path / place / "net", tmp_path / f"{place}.zip")
+        restore(tmp_path / f"{place}.zip", tmp_path / chr(ord(place) + 1) / "net")
+    assert prune(recipe, three, toy, tmp_path / "d" / "net", moved) == steps
+    networks = [
+        keras.models.load_model(tmp_path / name / "net" / "final.keras").get_weights()
+        for name in ("whole", "d")
+    ]
+    for left, right in zip(*networks, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert not (tmp_path / "d" / "net" / "steps" / "01").exists()  # nothing needs it any more
 
 
 def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, monkeypatch):

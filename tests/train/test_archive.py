@@ -1,6 +1,7 @@
 """A run put into one file and taken out again is the same run."""
 
 import json
+import logging
 import shutil
 import zipfile
 from dataclasses import replace
@@ -137,10 +138,44 @@ def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
         restore(tmp_path / "toy.zip", run[1])
     with pytest.raises(DataError, match=r"not a finished and evaluated run, no run\.json"):
         archive(tmp_path, tmp_path / "x.zip")
+    with pytest.raises(DataError, match=r"not a finished and evaluated run, no val\.json"):
+        shutil.copytree(run[1], tmp_path / "new", ignore=shutil.ignore_patterns("val.json"))
+        archive(tmp_path / "new", tmp_path / "x.zip")
     assert not (tmp_path / "x.zip").exists()
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut", "no zip", "another spec"])
+def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(run, toy, tmp_path):
+    import keras
+
+    from train.archive import archive, restore
+    from train.fit import fit
+
+    class Interrupt(logging.Handler):
+        def emit(self, record):
+            if " 1/2: " in record.getMessage():
+                raise KeyboardInterrupt
+
+    logger, handler = logging.getLogger("train.fit"), Interrupt()
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    with pytest.raises(KeyboardInterrupt):
+        fit(run[0], toy, tmp_path / "begun" / "toy")
+    logger.removeHandler(handler)
+    archive(tmp_path / "begun" / "toy", tmp_path / "toy.zip")
+    restore(tmp_path / "toy.zip", tmp_path / "moved" / "toy")
+    assert [path.name for path in (tmp_path / "moved").iterdir()] == ["toy"]
+    with pytest.raises(ConfigError, match="a run with another recipe"):
+        fit(replace(run[0], learning_rate=0.1), toy, tmp_path / "moved" / "toy")
+    fit(run[0], toy, tmp_path / "moved" / "toy")
+    networks = [
+        keras.models.load_model(folder / "final.keras").get_weights()
+        for folder in (run[1], tmp_path / "moved" / "toy")
+    ]
+    for left, right in zip(*networks, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut", "no zip", "another spec", "outside"])
 def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
     from train.archive import archive, restore
 
@@ -152,6 +187,9 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
         path.write_bytes(path.read_bytes()[:-400])
     elif harm == "no zip":
         path.write_text("no zip")
+    elif harm == "outside":
+        with zipfile.ZipFile(path, "a") as file:
+            file.writestr("../elsewhere", "")
     else:
         with zipfile.ZipFile(path) as file:
             held = {name: file.read(name) for name in file.namelist()}

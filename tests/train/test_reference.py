@@ -196,7 +196,7 @@ def test_weights_that_cannot_be_had_are_named_with_the_ways_out(name, keras_home
 
 def write_weights(path, model):
     """Weights in the older form of HDF5 in which Keras offers ImageNet's."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
     from keras.src.legacy.saving import legacy_h5_format
 
     path.parent.mkdir()
