@@ -68,14 +68,13 @@ class Broker:
 
 
 class Listener:
-    """Hears everything, in order, and can wait for something."""
+    """Hears everything, in order, and can wait for something; what is kept it has heard when it is made."""
 
     def __init__(
         self, port: int, *topics: str, login: tuple[str, str] | None = None, tls: dict[str, Any] | None = None
     ) -> None:
         self.heard: list[paho.MQTTMessage] = []
         self._changed = threading.Condition()
-        self._ready = threading.Event()
         self.client = paho.Client(CallbackAPIVersion.VERSION2)
         if login:
             self.client.username_pw_set(*login)
@@ -84,11 +83,17 @@ class Listener:
         self.client.on_connect = lambda client, *_: client.subscribe(
             [(topic, 1) for topic in topics or ("#",)]
         )
-        self.client.on_subscribe = lambda *_: self._ready.set()
+        self._acknowledged: set[int] = set()
+        self.client.on_subscribe = lambda _client, _data, number, *_: self._acknowledge(number)
         self.client.on_message = self._hear
         self.client.connect("localhost" if tls else "127.0.0.1", port)
         self.client.loop_start()
-        assert self._ready.wait(LIMIT_S)
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._acknowledged, LIMIT_S)
+        # What the broker kept comes before it answers this.
+        _, barrier = self.client.subscribe("emotiny-tests/barrier", 1)
+        with self._changed:
+            assert self._changed.wait_for(lambda: barrier in self._acknowledged, LIMIT_S)
 
     def wait(self, wanted, limit_s: float = LIMIT_S) -> paho.MQTTMessage:
         """The first message, heard or to come, of which `wanted` is true."""
@@ -115,7 +120,28 @@ class Listener:
         self.client.disconnect()
         self.client.loop_stop()
 
+    def _acknowledge(self, number: int) -> None:
+        with self._changed:
+            self._acknowledged.add(number)
+            self._changed.notify_all()
+
     def _hear(self, _client, _data, message: paho.MQTTMessage) -> None:
         with self._changed:
             self.heard.append(message)
             self._changed.notify_all()
+
+
+def until(wanted, limit_s: float = LIMIT_S):
+    """Waits for something to become true, and gives it."""
+    until_s = time.monotonic() + limit_s
+    while not (found := wanted()):
+        assert time.monotonic() < until_s, "it does not come true"
+        time.sleep(0.02)
+    return found
+
+
+def kept_on(port: int, login: tuple[str, str] | None = None) -> dict[str, paho.MQTTMessage]:
+    """What a broker keeps, by topic."""
+    later = Listener(port, login=login)
+    later.close()
+    return {message.topic: message for message in later.heard if message.retain}

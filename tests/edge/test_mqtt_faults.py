@@ -20,7 +20,7 @@ import pytest
 from edge.errors import ConfigError, OutputError
 from edge.mqtt.settings import MqttSettings
 from edge.types import Box
-from tests.edge.broker import LIMIT_S, MOSQUITTO, Broker, Listener, free_port
+from tests.edge.broker import LIMIT_S, MOSQUITTO, Broker, Listener, free_port, kept_on, until
 from tests.edge.proxy import Proxy
 
 pytestmark = [
@@ -30,15 +30,6 @@ pytestmark = [
 ]
 
 NEAR = Box(100, 60, 80, 80)
-
-
-def until(wanted, limit_s=LIMIT_S):
-    """Waits for something to become true, and gives it."""
-    until_s = time.monotonic() + limit_s
-    while not (found := wanted()):
-        assert time.monotonic() < until_s, "it does not come true"
-        time.sleep(0.02)
-    return found
 
 
 class Log:
@@ -113,15 +104,6 @@ def hasty(monkeypatch):
 
 def told(message):
     return json.loads(message.payload)
-
-
-def kept_on(port):
-    """What the broker keeps, by topic."""
-    later = Listener(port)
-    time.sleep(0.5)
-    kept = {message.topic: message.payload.decode() for message in later.heard if message.retain}
-    later.close()
-    return kept
 
 
 def test_a_broker_that_is_absent_at_start_is_found_later(tmp_path, sink_on, frame_and_report, log):
@@ -293,7 +275,7 @@ def test_a_half_open_connection_is_noticed_and_left(broker, proxy, sink_on, fram
     assert any("connection lost (nothing heard for 5 s or more)" in line for line in log.faults())
     sink.close()
     # What was on its way when all stood still is older than what is kept now, and came before it.
-    assert json.loads(kept_on(broker.port)["emotiny/kitchen/state"])["faces"] == 0
+    assert json.loads(kept_on(broker.port)["emotiny/kitchen/state"].payload)["faces"] == 0
     listener.close()
 
 

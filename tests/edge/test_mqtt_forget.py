@@ -1,7 +1,5 @@
 """A device that goes for good leaves nothing behind on the broker."""
 
-import time
-
 import pytest
 
 from edge.__main__ import main
@@ -9,7 +7,7 @@ from edge.errors import ConfigError, OutputError
 from edge.mqtt.forget import forget
 from edge.mqtt.settings import MqttSettings
 from edge.types import Box
-from tests.edge.broker import MOSQUITTO, Listener, free_port
+from tests.edge.broker import MOSQUITTO, free_port, kept_on, until
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
 
@@ -19,19 +17,11 @@ TOPICS = [
 ]
 
 
-def kept_on(port, login=None):
-    later = Listener(port, login=login)
-    time.sleep(0.5)
-    kept = {message.topic for message in later.heard if message.retain}
-    later.close()
-    return kept
-
-
-def announced(port, sink_on, frame_and_report, **more):
+def announced(port, sink_on, frame_and_report, topics=TOPICS[:-1], ear=None, **more):
     """A device that was seen, and is gone."""
     sink = sink_on(port, **more)
     sink.send(*frame_and_report(1, Box(100, 60, 80, 80)))
-    time.sleep(0.5)
+    until(lambda: kept_on(port, ear).keys() >= set(topics))
     sink.close()
 
 
@@ -39,10 +29,10 @@ def test_nothing_is_left(broker, listener, sink_on, frame_and_report, capsys):
     listener.client.publish("emotiny/kitchen/enabled/set", b"ON", 1, retain=True).wait_for_publish(5)
     listener.client.publish("emotiny/hall/status", b"online", 1, retain=True).wait_for_publish(5)
     announced(broker.port, sink_on, frame_and_report)
-    assert kept_on(broker.port) == {*TOPICS, "emotiny/hall/status"}
+    assert kept_on(broker.port).keys() == {*TOPICS, "emotiny/hall/status"}
     flags = ["--mqtt-host", "127.0.0.1", "--mqtt-port", str(broker.port), "--mqtt-device", "kitchen"]
     assert main(["forget", *flags]) == 0
-    assert kept_on(broker.port) == {"emotiny/hall/status"}
+    assert kept_on(broker.port).keys() == {"emotiny/hall/status"}
     out = capsys.readouterr().out
     assert out.splitlines() == [f"{topic}: nothing is kept any more" for topic in TOPICS]
     assert main(["forget", *flags]) == 0  # again, where there is nothing
@@ -52,28 +42,32 @@ def test_one_that_was_announced_by_earlier_settings(broker, sink_on, frame_and_r
     announced(broker.port, sink_on, frame_and_report)
     now = MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen", discovery="")
     assert len(list(forget(now, 10))) == len(TOPICS)
-    assert kept_on(broker.port) == set()
+    assert kept_on(broker.port) == {}
 
 
 def test_one_that_still_runs_is_told_of(broker, sink_on, frame_and_report):
     sink = sink_on(broker.port)
     sink.send(*frame_and_report(1))
-    time.sleep(0.5)
+    status = "emotiny/kitchen/status"
+    until(lambda: status in (kept := kept_on(broker.port)) and kept[status].payload == b"online")
     *_, last = forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10)
     assert last == "kitchen was online: if it still runs it announces itself again; stop it first"
 
 
 def test_what_the_access_list_forbids_is_told_of_after_the_rest(locked_with, sink_on, frame_and_report):
     broker = locked_with("user ear\ntopic read #\n\nuser kitchen\ntopic readwrite emotiny/kitchen/#\n")
-    announced(broker.port, sink_on, frame_and_report, username="kitchen", password="secret of kitchen")
-    assert kept_on(broker.port, ("ear", "secret of ear")) == set(TOPICS[1:-1])
+    ear, password = ("ear", "secret of ear"), "secret of kitchen"
+    announced(
+        *(broker.port, sink_on, frame_and_report, TOPICS[1:-1], ear), username="kitchen", password=password
+    )
+    assert kept_on(broker.port, ear).keys() == set(TOPICS[1:-1])
     lines = forget(
         MqttSettings(
             host="127.0.0.1",
             port=broker.port,
             device="kitchen",
             username="kitchen",
-            password="secret of kitchen",
+            password=password,
         ),
         10,
     )
@@ -81,7 +75,7 @@ def test_what_the_access_list_forbids_is_told_of_after_the_rest(locked_with, sin
         ConfigError, match=f"Not authorized on {TOPICS[0]}; let this user write {TOPICS[0]} in"
     ):
         list(lines)
-    assert kept_on(broker.port, ("ear", "secret of ear")) == set()
+    assert kept_on(broker.port, ear) == {}
 
 
 def test_who_is_refused_or_finds_nobody_is_told_why(locked):
