@@ -28,6 +28,7 @@ from quantize.verify import Comparison, check_file, compare, scores_of
 from train.augment import View, plain_images
 from train.calibration import fit_temperature
 from train.data import Dataset, Split
+from train.digest import weights_digest
 from train.journal import save
 from train.run import load_checkpoint, read_settings, view_of
 
@@ -153,7 +154,7 @@ def finetuned(conversion: Conversion, data: Dataset, folder: Path) -> Conversion
     path = parent.path.parent / TUNED
     save(tuned.save, path)
     content = to_int8(tuned, calibration, parent.reading, prepared=True)
-    told = {"fine-tuned": f"{EPOCHS} epochs with rounding, towards its own floats; {TUNED}, {_sha256(path)}"}
+    told = {"fine-tuned": f"{EPOCHS} epochs with rounding, towards its own floats; {_identity(path)}"}
     return _conversion(parent, content, data, folder, told)
 
 
@@ -220,7 +221,7 @@ def _training(parent: Parent, data: Dataset, told: Mapping[str, str]) -> dict[st
         "spec": json.dumps(recipe["spec"]),
         "reads": str(parent.reading),
         "offsets of the logits": ", ".join(map(str, parent.offsets)) or "none",
-        "checkpoint": f"{parent.path.name}, {_sha256(parent.path)}",
+        "checkpoint": _identity(parent.path),
         **told,
         "calibration": f"quantize/calibration/{recipe['task']}.json",
         "versions": ", ".join(f"{key} {value}" for key, value in versions),
@@ -239,5 +240,5 @@ def _origin(run: Path, recipe: dict[str, Any]) -> str:
     )
 
 
-def _sha256(path: Path) -> str:
-    return f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+def _identity(checkpoint: Path) -> str:
+    return f"{checkpoint.name}, weights {weights_digest(checkpoint)}"

@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.contract import MODELS_FOLDER, find_model, read_model
 from edge.errors import ConfigError, DataError
+from edge.labels import TASKS
 from train.__main__ import ARCHIVES
 
 pytestmark = pytest.mark.train
@@ -213,3 +215,17 @@ def test_what_is_shipped_counts_as_trained_by_the_recipe_of_today(path):
         if "plan.json" in file.namelist():  # a pruned network's own recipe is its parent's, but for the spec
             held = json.loads(file.read("plan.json"))["recipe"]
     assert json.loads(json.dumps(RECIPES[held["name"]].to_dict())) == held
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_shipped_was_made_of_the_weights_in_the_archive(task, tmp_path):
+    from train.archive import restore
+    from train.digest import weights_digest
+
+    told = read_model(find_model(MODELS_FOLDER, task))[0].training
+    run = tmp_path / told["run"]
+    restore(ARCHIVES / f"{run.name}.zip", run)
+    checkpoint, _, digest = told["checkpoint"].partition(", weights ")
+    assert weights_digest(run / checkpoint) == digest
+    if "fine-tuned" in told:
+        assert told["fine-tuned"].endswith(f"tuned.keras, weights {weights_digest(run / 'tuned.keras')}")
