@@ -85,6 +85,8 @@ def restore(path: Path, run: Path) -> None:
             for name in _CHECKPOINTS
             if f"{name}.npz" in contents
         }
+        if models and (lost := sorted(set(_TEXTS) - contents.keys())):
+            raise ValueError(f"no {lost[0]} in it")
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: no archive of a run ({error})") from error
     run.parent.mkdir(parents=True, exist_ok=True)

@@ -177,7 +177,7 @@ def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(run, to
         np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut", "no zip", "another spec", "outside"])
+@pytest.mark.parametrize("harm", ["missing", "cut", "no zip", "another spec", "outside", "no log"])
 def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
     from train.archive import archive, restore
 
@@ -196,11 +196,13 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
         with zipfile.ZipFile(path) as file:
             held = {name: file.read(name) for name in file.namelist()}
         settings = json.loads(held["run.json"])
-        settings["recipe"]["spec"]["stem"] = 9
+        if harm == "another spec":
+            settings["recipe"]["spec"]["stem"] = 9
         held["run.json"] = json.dumps(settings).encode()
         with zipfile.ZipFile(path, "w") as file:
             for name, content in held.items():
-                file.writestr(name, content)
+                if harm != "no log" or name != "log.csv":
+                    file.writestr(name, content)
     with pytest.raises(DataError, match="no archive of a run"):
         restore(path, tmp_path / "restored")
     assert not (tmp_path / "restored").exists()
