@@ -1,6 +1,7 @@
 """FER+ votes beside FER-2013, whole and damaged."""
 
 import csv
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from train.data import Dataset
+from train.data import Dataset, find_named, load_fer2013
 from train.data.ferplus import COLUMNS, expected_labels, find_votes, load_votes, with_votes
+
+DATA = os.environ.get("EMOTINY_DATA", "")
 
 
 def data(count=20):
@@ -18,11 +21,12 @@ def data(count=20):
     return Dataset("FER-2013", np.zeros((count, 48, 48), np.uint8), labels, EMOTIONS, ("",) * count, splits)
 
 
-def write_votes(path, rows, columns=COLUMNS):
+def write_votes(path, rows, columns=COLUMNS, usages=None):
+    usages = usages or [{"train": "Training", "val": "PublicTest"}[split] for split in data(len(rows)).splits]
     with path.open("w", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(("Usage", "Image name", *columns))
-        writer.writerows(("Training", "", *row) for row in rows)
+        writer.writerows((usage, "", *row) for usage, row in zip(usages, rows, strict=True))
     return path
 
 
@@ -72,6 +76,52 @@ def test_votes_that_do_not_fit(tmp_path, rows, columns, said):
     path = write_votes(tmp_path / "fer2013new.csv", rows, columns)
     with pytest.raises(DataError, match=said):
         load_votes(path, data())
+
+
+@pytest.mark.parametrize(
+    ("usages", "said"),
+    [
+        # As many of each as there should be, but the first 16 rows are the training split.
+        (["Training"] * 16 + ["PublicTest"] * 4, "row 5 is of 'Training', FER-2013's of 'PublicTest'"),
+        (["PrivateTest"] * 20, "row 1 is of 'PrivateTest', FER-2013's of 'Training'; expected .* same order"),
+        ([""] * 20, "row 1 is of ''"),
+    ],
+)
+def test_votes_in_another_order_are_refused(tmp_path, usages, said):
+    path = write_votes(tmp_path / "fer2013new.csv", votes(), usages=usages)
+    with pytest.raises(DataError, match=said):
+        load_votes(path, data())
+
+
+def test_votes_that_do_not_tell_their_splits_are_refused(tmp_path):
+    path = write_votes(tmp_path / "fer2013new.csv", votes())
+    path.write_text(path.read_text().replace("Usage", "Use", 1))
+    with pytest.raises(DataError, match="no column Usage; expected Usage, neutral"):
+        load_votes(path, data())
+
+
+def test_a_folder_of_pictures_gets_no_votes(tmp_path):
+    # As many rows as pictures, even of the same splits: but which vote is whose?
+    (tmp_path / "fer2013" / "train").mkdir(parents=True)
+    write_votes(tmp_path / "fer2013new.csv", votes())
+    with pytest.raises(
+        DataError, match=r"expected fer2013\.csv or fer2013\.tar\.gz, or .*RECIPE=mini-xception"
+    ):
+        with_votes(data(), tmp_path / "fer2013")
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA, reason="EMOTINY_DATA names no folder with datasets")
+def test_real_votes_stand_beside_the_real_set():
+    path = find_named("fer2013", DATA)
+    whole = load_fer2013(path)
+    learned = with_votes(whole, path)
+    assert learned.expected is not None
+    rows = np.flatnonzero(learned.splits == "train")
+    # Most annotators agree with the label, which no other order of the votes would give.
+    assert (learned.expected[rows].argmax(axis=1) == learned.labels[rows]).mean() > 0.6
+    with pytest.raises(DataError, match="row 1 is of 'Training', FER-2013's of 'PublicTest'"):
+        with_votes(whole.take(np.arange(len(whole))[::-1]), path)
 
 
 def test_no_votes_says_what_to_get_and_what_does_without(tmp_path):

@@ -7,6 +7,7 @@ pictures; the votes say how sure a label is.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from edge.errors import DataError
 from train.data.dataset import Dataset
+from train.data.fer2013 import USAGES
 
 COLUMNS = (
     "neutral",
@@ -28,6 +30,7 @@ COLUMNS = (
     "unknown",
     "NF",
 )
+_ALL_COLUMNS = ("Usage", *COLUMNS)
 
 
 def find_votes(fer2013: Path) -> Path:
@@ -56,26 +59,40 @@ def load_votes(path: Path, data: Dataset) -> npt.NDArray[np.float32]:
         (N, 10) float32, shares of the votes in the order of `COLUMNS`, each row summing to 1.
 
     Raises:
-        DataError: a column is missing, a vote is no number, or the rows do not stand beside the data's.
+        DataError: a column is missing, a vote is no number, or the rows do not stand beside the data's: they
+            are more or fewer, or of other splits.
     """
     if data.bad_rows:
         raise DataError(f"{path}: cannot stand beside FER-2013 with {len(data.bad_rows)} rows left out")
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            missing = [name for name in _ALL_COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise DataError(f"{path}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
-            votes = np.array([[float(row[name]) for name in COLUMNS] for row in reader], dtype=np.float32)
+                raise DataError(f"{path}: no column {', '.join(missing)}; expected {', '.join(_ALL_COLUMNS)}")
+            rows = list(reader)
+        votes = np.array([[float(row[name]) for name in COLUMNS] for row in rows], dtype=np.float32)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as FER+ votes ({error})") from error
     if len(votes) != len(data):
         raise DataError(f"{path}: {len(votes)} rows beside {len(data)} of FER-2013; expected one for each")
+    _check_splits(path, [row["Usage"] for row in rows], data)
     total = votes.sum(axis=1, keepdims=True)
     if not (np.isfinite(votes).all() and (votes >= 0).all() and (total > 0).all()):
         raise DataError(f"{path}: a row without votes or with negative ones")
     shares: npt.NDArray[np.float32] = votes / total
     return shares
+
+
+def _check_splits(path: Path, usages: Sequence[str], data: Dataset) -> None:
+    """Refuses votes whose rows are of other splits than the data's: they stand in another order."""
+    for row, (usage, split) in enumerate(zip(usages, data.splits, strict=True)):
+        if USAGES.get(usage) != split:
+            wanted = next(name for name, each in USAGES.items() if each == split)
+            raise DataError(
+                f"{path}: row {row + 1} is of {usage!r}, FER-2013's of {wanted!r}; expected the votes for "
+                "the same rows in the same order"
+            )
 
 
 def expected_labels(votes: npt.NDArray[np.float32], training: Dataset) -> npt.NDArray[np.float32]:
@@ -102,11 +119,17 @@ def with_votes(data: Dataset, fer2013: Path) -> Dataset:
 
     Args:
         data: FER-2013, complete.
-        fer2013: the file it was read from.
+        fer2013: what it was read from: its csv or archive.
 
     Raises:
-        DataError: there are no votes beside it, or they do not fit.
+        DataError: it was read from a folder, there are no votes beside it, or they do not fit.
     """
+    if fer2013.is_dir():
+        # As many pictures as there are votes, but sorted by label: every vote would go to another picture.
+        raise DataError(
+            f"{fer2013}: FER-2013 as a folder of pictures is not in the order of FER+'s votes; expected "
+            "fer2013.csv or fer2013.tar.gz, or a recipe that does without votes, such as RECIPE=mini-xception"
+        )
     votes = load_votes(find_votes(fer2013), data)
     rows = np.flatnonzero(data.splits == "train")
     expected = np.zeros((len(data), len(data.label_names)), dtype=np.float32)
