@@ -57,6 +57,26 @@ def test_splits_do_not_depend_on_form_or_order(tmp_path):
     assert load_utkface(folder).fingerprint() == tar.fingerprint()
 
 
+def test_what_lies_there_twice_or_beside_is_one_row_in_either_form(tmp_path):
+    extra = {f"again/{names()[3]}": jpg(77), f"._{names()[4]}": b"x", f"again/._{names()[5]}": b"x"}
+    tar = load_utkface(write_tar(tmp_path / "UTKFace.tar", extra.items()))
+    with tarfile.open(tmp_path / "UTKFace.tar") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = load_utkface(tmp_path / "UTKFace")
+    assert tar.ids == folder.ids == tuple(sorted(names()))
+    assert tar.bad_rows == folder.bad_rows == ()
+    assert tar.fingerprint() == folder.fingerprint()
+
+
+def test_a_link_to_what_is_not_in_the_archive(tmp_path):
+    with tarfile.open(write_tar(tmp_path / "UTKFace.tar"), "a") as archive:
+        item = tarfile.TarInfo(f"UTKFace/{names(221)[-1]}")
+        item.type, item.linkname = tarfile.SYMTYPE, "elsewhere.jpg"
+        archive.addfile(item)
+    with pytest.raises(DataError, match="damaged or truncated"):
+        load_utkface(tmp_path / "UTKFace.tar")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [

@@ -35,7 +35,8 @@ def read_pictures(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, byte
                 stream = archive.extractfile(member) if _is_picture(name, suffix) else None
                 if stream is not None:
                     found[name] = stream.read()
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
+        # KeyError: a link to what the archive does not hold.
         raise DataError(f"{path}: a damaged or truncated archive ({error}); get it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge.errors import DataError
 from edge.labels import GENDERS
 from train.data.dataset import BadRow, Dataset, Split, decode_gray, settle_bad_rows
+from train.data.files import read_pictures
 
 # Sides differ between copies (200 in the original); the networks read far less than this.
 SIDE = 96
@@ -82,21 +80,9 @@ def _split(name: str) -> Split:
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every jpg, sorted by name so that each form of the set gives the same order."""
-    if path.is_dir():
-        for file in sorted(path.rglob("*.jpg"), key=lambda item: item.name):
-            yield file.name, file.read_bytes()
-        return
-    try:
-        with tarfile.open(path) as archive:
-            found: dict[str, bytes] = {}
-            for member in archive:
-                name = PurePosixPath(member.name).name
-                if member.isfile() and name.endswith(".jpg") and not name.startswith("._"):
-                    stream = archive.extractfile(member)
-                    found[name] = b"" if stream is None else stream.read()
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: a damaged or truncated archive ({error}); get it again") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read as UTKFace ({error})") from error
-    yield from sorted(found.items())
+    """Name and content of every jpg, sorted by name; of several with one name in other folders, the first."""
+    last = None
+    for file, content in read_pictures(path, ".jpg"):
+        if file.name != last:
+            yield file.name, content
+        last = file.name
