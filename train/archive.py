@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
+import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from edge.errors import ConfigError, DataError, OutputError
+from edge.errors import ConfigError, DataError
 from train.journal import save
 from train.model import build
 from train.spec import read_spec
@@ -29,6 +31,11 @@ _BESIDE = ("plan.json", "steps.csv", "tuned.keras")
 _LAST, _STEPS = "last.weights.h5", "steps"
 # Of a network larger than this the best checkpoint is kept alone, in half precision: it is there to teach.
 _LARGE = 100_000
+# What reading a damaged zip and its parts raises; RuntimeError where it seems encrypted or of a newer kind.
+_DAMAGED = (
+    *(OSError, KeyError, ValueError, TypeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def archive(run: Path, path: Path) -> None:
@@ -55,10 +62,7 @@ def archive(run: Path, path: Path) -> None:
             else:
                 _put_finished(file, run)
 
-    try:
-        save(write, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    save(write, path)
 
 
 def restore(path: Path, run: Path) -> None:
@@ -87,7 +91,7 @@ def restore(path: Path, run: Path) -> None:
         }
         if models and (lost := sorted(set(_TEXTS) - contents.keys())):
             raise ValueError(f"no {lost[0]} in it")
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise DataError(f"{path}: no archive of a run ({error})") from error
     run.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="partial-", dir=run.parent) as folder:
@@ -106,11 +110,13 @@ def restore(path: Path, run: Path) -> None:
 def _begun(run: Path) -> list[str]:
     """The files below a run's folder that it goes on from."""
     names = [name for name in (*_TEXTS, *_CHECKPOINTS, *_BESIDE, _LAST) if (run / name).is_file()]
-    steps = sorted((run / _STEPS).glob("*"))
+    # A folder `07` is a step's run, and a file `07-cut.keras` what it starts from.
+    found = {path: re.match(r"\d+", path.name) for path in sorted((run / _STEPS).glob("*"))}
+    steps = {path: int(number[0]) for path, number in found.items() if number}
     # The last that is done, and the one that is at it.
-    newest = sorted({path.name[:2] for path in steps})[-2:]
-    for path in steps:
-        if path.name[:2] in newest:
+    newest = sorted(set(steps.values()))[-2:]
+    for path, number in steps.items():
+        if number in newest:
             files = sorted(path.iterdir()) if path.is_dir() else [path]
             names += [str(file.relative_to(run)) for file in files if not file.name.startswith("partial-")]
     return names

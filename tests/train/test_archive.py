@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.contract import MODELS_FOLDER, find_model, read_model
-from edge.errors import ConfigError, DataError
+from edge.errors import ConfigError, DataError, OutputError
 from edge.labels import TASKS
 from train.__main__ import ARCHIVES
 
@@ -177,7 +177,32 @@ def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(run, to
         np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut", "no zip", "another spec", "outside", "no log"])
+def test_an_archive_that_cannot_be_written_says_why(run, tmp_path):
+    from train.archive import archive
+
+    with pytest.raises(OutputError, match=r"^cannot write .*/none/toy\.zip: No such file or directory$"):
+        archive(run[1], tmp_path / "none" / "toy.zip")
+
+
+def test_of_a_long_pruning_the_newest_steps_are_kept(tmp_path):
+    from train.archive import archive
+
+    steps = tmp_path / "run" / "steps"
+    for number in (9, 98, 99, 100):
+        (steps / f"{number:02d}").mkdir(parents=True)
+        (steps / f"{number:02d}" / "run.json").write_text("{}")
+        (steps / f"{number:02d}-cut.keras").write_text("")
+    (steps / "partial-101-cut.keras").write_text("")
+    archive(tmp_path / "run", tmp_path / "run.zip")
+    with zipfile.ZipFile(tmp_path / "run.zip") as file:
+        assert sorted(file.namelist()) == sorted(
+            f"steps/{number}{name}" for number in (99, 100) for name in ("/run.json", "-cut.keras")
+        )
+
+
+@pytest.mark.parametrize(
+    "harm", ["missing", "cut", "no zip", "another spec", "outside", "no log", "bits", "method"]
+)
 def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
     from train.archive import archive, restore
 
@@ -189,6 +214,17 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
         path.write_bytes(path.read_bytes()[:-400])
     elif harm == "no zip":
         path.write_text("no zip")
+    elif harm == "bits":
+        spoiled = bytearray(path.read_bytes())
+        with zipfile.ZipFile(path) as file:
+            held_at = file.getinfo("log.csv").header_offset
+        place = held_at + 30 + len("log.csv")
+        spoiled[place : place + 8] = b"\xff" * 8  # no such kind of block in a deflated stream
+        path.write_bytes(spoiled)
+    elif harm == "method":
+        spoiled = bytearray(path.read_bytes())
+        spoiled[spoiled.index(b"PK\1\2") + 10] = 99  # a kind of compression that nobody knows
+        path.write_bytes(spoiled)
     elif harm == "outside":
         with zipfile.ZipFile(path, "a") as file:
             file.writestr("../elsewhere", "")
