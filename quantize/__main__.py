@@ -1,10 +1,9 @@
-"""`python -m quantize`: run, prune, compare, measure, verify, inspect, calibration."""
+"""`python -m quantize`: run, prune, compare, measure, verify, inspect, calibration, classic."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING
 from edge.errors import ConfigError, EdgeError, ModelError, OutputError
 from edge.labels import TASKS
 from train.journal import reason
+from train.threads import THREADS_HELP, prepare
 
 if TYPE_CHECKING:
     from quantize.prune import Plan
+    from train.recipe import Recipe
 
 logger = logging.getLogger("quantize")
 
@@ -25,9 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs a command and gives its exit code: 0, or the one of the error (see `edge.errors`)."""
     options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # TensorFlow's start-up chatter would bury what a person has to read.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        prepare(options.threads)
         options.run(options)
     except EdgeError as error:
         print(f"quantize: error: {error}", file=sys.stderr)
@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m quantize", description=__doc__)
+    parser.set_defaults(threads=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="trained runs to int8 networks, contracts and cards")
@@ -62,13 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     prune.add_argument("--criterion", default="taylor", help="taylor, magnitude or random (%(default)s)")
     prune.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     prune.add_argument("--out", type=Path, help="the pruned network's run (RUNS/RECIPE-CRITERION-SEED)")
-    _add_plan(prune, share=0.06, epochs=30)
+    _add_plan(prune, share=0.06)
 
     compare = commands.add_parser("compare", help="prune by every criterion, with a table and a picture")
     compare.set_defaults(run=_compare)
     compare.add_argument("--seeds", type=int, default=2, help="prunings by each (%(default)s)")
     compare.add_argument("--out", type=Path, help="where they lie (RUNS/RECIPE-compared)")
-    _add_plan(compare, share=0.25, epochs=6)
+    _add_plan(compare, share=0.25)
+    compare.set_defaults(target=9_950, epochs=6)
 
     measure = commands.add_parser("measure", help="int8 accuracy of runs, written beside them for the table")
     measure.set_defaults(run=_measure)
@@ -95,10 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
     )
-    verify.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="for its cache")
+    verify.add_argument(
+        "--runs", default="runs", type=Path, metavar="FOLDER", help="its parent is looked for there"
+    )
     verify.add_argument(
         "--layers", action="store_true", help="the signal-to-noise ratio of every tensor, the worst marked"
     )
+
+    for command in (run, prune, compare, measure, verify):
+        command.add_argument("--threads", type=int, metavar="N", help=THREADS_HELP)
 
     draw = commands.add_parser("calibration", help="draw the calibration lists anew")
     draw.set_defaults(run=_calibration)
@@ -106,13 +113,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_plan(command: argparse.ArgumentParser, share: float, epochs: int) -> None:
+def _add_plan(command: argparse.ArgumentParser, share: float) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="whose best checkpoint is pruned")
-    command.add_argument("--target", type=int, default=9_950, help="parameters that may remain (%(default)s)")
+    command.add_argument(
+        "--target", type=int, help="parameters that may remain (9950; of what ships, as it ships)"
+    )
     command.add_argument("--share", type=float, default=share, help="of the parameters, a step (%(default)s)")
     command.add_argument("--tuning", type=int, default=1, help="epochs after each step (%(default)s)")
     command.add_argument("--rate", type=float, default=2e-3, help="their learning rate (%(default)s)")
-    command.add_argument("--epochs", type=int, default=epochs, help="after the last step (%(default)s)")
+    command.add_argument("--epochs", type=int, help="after the last step (30; of what ships, as it ships)")
     command.add_argument(
         "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
     )
@@ -121,7 +130,9 @@ def _add_plan(command: argparse.ArgumentParser, share: float, epochs: int) -> No
 
 def _run(options: argparse.Namespace) -> None:
     from quantize.candidates import candidates
-    from quantize.ship import quantize_runs
+    from quantize.conversion import file_name
+    from quantize.ship import quantize_runs, refuse_existing
+    from train.recipes import find_recipe
     from train.run import DATASETS, load_located
 
     unknown = sorted(set(options.tasks) - set(TASKS))
@@ -129,7 +140,11 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError(f"no task {unknown[0]!r}; expected {' or '.join(TASKS)}")
     if not options.models.is_dir():
         raise ConfigError(f"{options.models}: no such folder")
-    for task in [task for task in TASKS if task in options.tasks or not options.tasks]:
+    tasks = [task for task in TASKS if task in options.tasks or not options.tasks]
+    if not options.overwrite:  # said now, not after hours of pruning
+        for task in tasks:
+            refuse_existing(file_name(task, find_recipe(task).spec.size), options.models)
+    for task in tasks:
         data = load_located(DATASETS[task], options.data, options.runs / "cache")
         quantize_runs(candidates(task, data, options.runs), data, options.models, options.overwrite)
 
@@ -148,26 +163,29 @@ def _write(content: bytes, path: Path) -> None:
     path.write_bytes(content)
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
+    """What is asked for; the rest is as what ships is pruned, where the recipe is its parent."""
+    from quantize.candidates import PLANS, parent_of
     from quantize.prune import Plan
 
+    base = PLANS[recipe.task] if recipe.name == parent_of(recipe.task) else Plan(target=9_950)
     names = ("target", "share", "tuning", "rate", "epochs")
-    return Plan(**{name: getattr(options, name) for name in names})
+    asked = {name: getattr(options, name) for name in names}
+    return replace(base, **{name: value for name, value in asked.items() if value is not None})
 
 
 def _compare(options: argparse.Namespace) -> None:
     from quantize.compare import compare, plans_of
     from train.recipes import find_recipe
-    from train.run import load_for, sources_of
+    from train.run import load_for, sources_of, trained
 
     if options.seeds < 1:
         raise ConfigError(f"--seeds {options.seeds}: expected at least 1")
     recipe = find_recipe(options.recipe)
     data = load_for(recipe, options.data, options.runs / "cache")
     folder = options.out or options.runs / f"{recipe.name}-compared"
-    start = options.runs / recipe.name / "best.keras"
-    sources = replace(sources_of(recipe, options.runs), start=start)
-    compare(recipe, plans_of(_plan(options), options.seeds), data, folder, sources)
+    sources = replace(sources_of(recipe, options.runs), start=trained(recipe.name, options.runs))
+    compare(recipe, plans_of(_plan(options, recipe), options.seeds), data, folder, sources)
     logger.info("%s", folder / "criteria.png")
 
 
@@ -177,7 +195,7 @@ def _prune(options: argparse.Namespace) -> None:
     from train.run import load_for
 
     recipe = find_recipe(options.recipe)
-    plan = replace(_plan(options), criterion=options.criterion, seed=options.seed)
+    plan = replace(_plan(options, recipe), criterion=options.criterion, seed=options.seed)
     data = load_for(recipe, options.data, options.runs / "cache")
     logger.info("%s", pruned_run(recipe, plan, data, options.runs, options.out) / "report.html")
 

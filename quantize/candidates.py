@@ -13,7 +13,7 @@ from quantize.pruning_plot import save_pruning_png
 from train.data import Dataset
 from train.recipe import Recipe
 from train.recipes import find_recipe
-from train.run import finished, load_checkpoint, report, runs_of, sources_of
+from train.run import begun, load_checkpoint, report, sources_of, trained
 from train.saliency_plot import save_labels_png
 
 logger = logging.getLogger(__name__)
@@ -35,22 +35,27 @@ def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
 
     Returns:
         The finished runs of the recipe that bears the task's name, of whatever seed, and those of the
-        parent pruned; where the recipe has no finished run, its unfinished ones.
+        parent pruned, by whatever plan.
 
     Raises:
         DataError: there is none.
     """
-    parent = find_recipe(f"{task}-parent")
-    if (runs / parent.name / "final.keras").exists():
+    parent = find_recipe(parent_of(task))
+    own = _pruned_folder(parent, PLANS[task], runs)
+    if _is_finished(runs / parent.name) and not _is_finished(own):
         pruned_run(parent, PLANS[task], data, runs)
-    pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "final.keras").exists()]
-    try:
-        trained = runs_of(find_recipe(task), runs)
-    except DataError:
-        if pruned:
-            return pruned
-        raise
-    return [*finished(trained), *pruned]
+    pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "plan.json").exists()]
+    found = [path for path in (*begun(find_recipe(task), runs), *pruned) if _is_finished(path)]
+    if not found:
+        raise DataError(
+            f"no run of {task} in {runs} is at its end; `make train RECIPE={task}` trains or resumes it"
+        )
+    return found
+
+
+def parent_of(task: Task) -> str:
+    """The recipe of the larger network that is pruned to the size that ships."""
+    return f"{task}-parent"
 
 
 def pruned_run(recipe: Recipe, plan: Plan, data: Dataset, runs: Path, folder: Path | None = None) -> Path:
@@ -65,10 +70,14 @@ def pruned_run(recipe: Recipe, plan: Plan, data: Dataset, runs: Path, folder: Pa
 
     Returns:
         The pruned network's run.
+
+    Raises:
+        DataError: the recipe, or what it builds on, is not trained to its end.
+        ConfigError: the folder holds another pruning, or `quantize.prune.prune` refuses this one.
     """
-    folder = folder or runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
-    reported = (folder / "final.keras").exists() and (folder / "report.html").exists()
-    parent = runs / recipe.name / "best.keras"
+    folder = folder or _pruned_folder(recipe, plan, runs)
+    reported = _is_finished(folder) and (folder / "report.html").exists()
+    parent = trained(recipe.name, runs)
     steps = prune(recipe, plan, data, folder, replace(sources_of(recipe, runs), start=parent))
     if reported:
         return folder
@@ -79,3 +88,11 @@ def pruned_run(recipe: Recipe, plan: Plan, data: Dataset, runs: Path, folder: Pa
     for split in ("val", "train"):
         report(data, folder, split)
     return folder
+
+
+def _pruned_folder(recipe: Recipe, plan: Plan, runs: Path) -> Path:
+    return runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
+
+
+def _is_finished(run: Path) -> bool:
+    return (run / "final.keras").exists()

@@ -106,8 +106,12 @@ class Conversion:
 
 def name_of(settings: Mapping[str, Any]) -> str:
     """What the file of a run is called, without suffix."""
-    recipe = settings["recipe"]
-    return f"{recipe['task']}_sepnet_{recipe['spec']['size']}_int8"
+    return file_name(settings["recipe"]["task"], settings["recipe"]["spec"]["size"])
+
+
+def file_name(task: Task, size: int) -> str:
+    """What the file of a task's network of crops of size x size is called, without suffix."""
+    return f"{task}_sepnet_{size}_int8"
 
 
 def reading_of(settings: Mapping[str, Any]) -> Reading:

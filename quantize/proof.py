@@ -47,10 +47,12 @@ def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iter
         What was found.
 
     Raises:
-        ModelError: the file is not what models/ may hold; the message says why.
+        ModelError: the file is not what models/ may hold, or its contract does not say what it was made of;
+            the message says why.
         DataError: the run is not there.
     """
     contract, content = read_model(file)
+    checkpoint = _checkpoint(contract)
     contents = read_contents(content)
     check_file(contents, contract)
     if contents.size_bytes > LARGEST_FILE:
@@ -60,7 +62,7 @@ def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iter
         f"{file}: {contents.parameters} parameters, no float tensor; {contents.size_bytes} bytes, of these "
         f"{contents.weight_bytes} weights and biases, {rest} graph and scales"
     )
-    model = load_checkpoint(parent, contract.training["checkpoint"].split(",")[0])
+    model = load_checkpoint(parent, checkpoint)
     offsets = _offsets(contract)
     if offsets is not None:
         add_offsets(model, offsets)
@@ -84,6 +86,17 @@ def prove(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iter
     others = {"this file": content, "its float form": floats, f"{_BESIDE} in int8": beside}
     ratios = latency_ratios(others)
     yield "  latency: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+
+
+def _checkpoint(contract: Contract) -> str:
+    """Name of the checkpoint, in the run that the file was made from."""
+    told = contract.training.get("checkpoint")
+    if not isinstance(told, str):
+        raise ModelError(
+            f"{contract.name}: its contract names no training.checkpoint; expected one, such as "
+            "'best.keras', that lies in the run's folder (--run)"
+        )
+    return told.split(",")[0]
 
 
 def _twin(contract: Contract, run: Path, model: keras.Model, data: Dataset, reading: Reading) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -33,7 +34,7 @@ from train.data import Dataset
 from train.fit import evaluate_model, fit
 from train.journal import check_same, claim, restored, save
 from train.lessons import Lesson, Sources, lessons
-from train.recipe import Recipe
+from train.recipe import SEEDS, Recipe
 from train.run import load_checkpoint, read_settings
 from train.spec import NetSpec, read_spec
 
@@ -48,9 +49,9 @@ class Plan:
         share: of the parameters that goes in a step.
         batches: of training pictures that importance is measured on, each step anew.
         tuning: epochs of training after each step.
-        rate: learning rate of these.
+        rate: learning rate of these, above 0.
         epochs: of training after the last step.
-        seed: of batches, lots and order.
+        seed: of batches, lots and order, 0 to 2^32 - 1.
     """
 
     target: int
@@ -69,6 +70,12 @@ class Plan:
             raise ConfigError(
                 f"{self}: expected a share above 0 and below 1, and at least 1 of everything else"
             )
+        # What a negative one did would be seen after hours: it trains uphill.
+        if not 0 < self.rate < math.inf:
+            raise ConfigError(f"a learning rate of {self.rate}; expected a number above 0")
+        # Else the steps, which count on from it, are trained before the last training refuses it.
+        if not 0 <= self.seed < SEEDS:
+            raise ConfigError(f"seed {self.seed}, expected 0 to {SEEDS - 1}")
 
 
 @dataclass(frozen=True)

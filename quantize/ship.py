@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edge.contract import Contract
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, ModelError, OutputError
 from quantize.card import model_card
 from quantize.conversion import Conversion, convert, finetuned, name_of
 from quantize.verify import Comparison, check_faithful, is_faithful
@@ -26,12 +26,13 @@ _CHECKPOINTS = ("best.keras", "final.keras")
 
 
 def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: bool = False) -> Contract:
-    """Converts the checkpoints of a recipe's runs, compares them with their parents and writes the best one.
+    """Converts the checkpoints of a task's runs, compares them with their parents and writes the best one.
 
     Args:
-        runs: folders of finished runs of one recipe with different seeds. Of each, the best and, if there is
-            one, the final checkpoint are tried, and the integers that read most of the validation split
-            right are shipped; fine-tuned before, where they are not faithful to their floats.
+        runs: folders of finished runs, trained at their size or pruned to it. Of each, the best and, if there
+            is one, the final checkpoint are tried, and the integers that read most of the validation split
+            right are shipped; fine-tuned before, where they are not faithful to their floats. A network that
+            models/ may not hold, such as one of too many parameters, is left out with a line in the log.
         data: the task's dataset, boxes located.
         models: where network, contract and card go.
         overwrite: replace files of that name.
@@ -46,12 +47,12 @@ def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: 
         OutputError: models/ cannot be written into; it is as it was.
     """
     name = name_of(read_settings(runs[0]))
-    if (models / f"{name}.tflite").exists() and not overwrite:
-        raise ConfigError(f"{models / name}.tflite exists; say --overwrite to replace it")
+    if not overwrite:
+        refuse_existing(name, models)
     checkpoints = [path for run in runs for path in _checkpoints(run)]
     with tempfile.TemporaryDirectory(prefix="emotiny-") as staging:
         folder = Path(staging)
-        tried = [convert(path, data, folder) for path in checkpoints]
+        tried = list(_converted(checkpoints, data, folder))
         chosen = max(tried, key=lambda conversion: conversion.accuracy)
         compared = _compare(chosen, data, "val", folder)
         if not is_faithful(compared):
@@ -71,6 +72,32 @@ def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: 
         _put([folder / f"{name}{suffix}" for suffix in (".md", ".json", ".tflite")], models)
     logger.info("%s: %d parameters, %d bytes, in %s", name, contract.parameters, contract.size_bytes, models)
     return contract
+
+
+def refuse_existing(name: str, models: Path) -> None:
+    """Looks whether a network of that name is there.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if (models / f"{name}.tflite").exists():
+        raise ConfigError(
+            f"{models / name}.tflite exists; say --overwrite (OVERWRITE=1 with make) to replace it"
+        )
+
+
+def _converted(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> Iterator[Conversion]:
+    refused: ModelError | None = None
+    found = 0
+    for path in checkpoints:
+        try:
+            yield convert(path, data, folder)
+            found += 1
+        except ModelError as error:
+            logger.warning("left out: %s: %s", path, error)
+            refused = error
+    if refused and not found:
+        raise refused
 
 
 def _put(files: Sequence[Path], models: Path) -> None:

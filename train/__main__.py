@@ -16,6 +16,7 @@ import numpy as np
 from edge.errors import ConfigError, DataError, EdgeError, OutputError
 from train.journal import reason
 from train.spec import ReferenceSpec
+from train.threads import THREADS_HELP, prepare
 
 if TYPE_CHECKING:
     from train.distribute import Cluster
@@ -30,8 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs a command and gives its exit code: 0, or the one of the error (see `edge.errors`)."""
     options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    _prepare(options.threads)
     try:
+        prepare(options.threads)
         return int(options.run(options) or 0)
     except EdgeError as error:
         print(f"train: error: {error}", file=sys.stderr)
@@ -59,13 +60,15 @@ def _parser() -> argparse.ArgumentParser:
             "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
         )
         sub.add_argument("--runs", default="runs", type=Path, metavar="FOLDER", help="results (%(default)s)")
-        sub.add_argument("--threads", type=int, default=1, help="of TensorFlow (%(default)s)")
+        sub.add_argument("--threads", type=int, metavar="N", help=THREADS_HELP)
         return sub
 
     fit = command("fit", _fit, "train recipes, or go on with runs that were broken off")
     fit.add_argument("recipes", nargs="*", metavar="RECIPE", help="recipes or groups of them (shipped)")
     fit.add_argument("--epochs", type=int, help="instead of the recipe's own")
-    fit.add_argument("--seed", type=int, help="instead of the recipe's own")
+    fit.add_argument(
+        "--seed", type=int, help="instead of the recipe's own, which those keep that others of them build on"
+    )
     fit.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
     fit.add_argument("--random-init", action="store_true", help="do without ImageNet's weights")
     fit.add_argument(
@@ -76,12 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     workers = commands.add_parser("workers", help="run `fit` as several workers on this machine")
     workers.add_argument("count", type=int, metavar="N")
     workers.add_argument("command", nargs=argparse.REMAINDER, metavar="fit ...")
-    workers.set_defaults(run=_workers, threads=1)
-    commands.add_parser("recipes", help="list them").set_defaults(run=_recipes, threads=1)
+    workers.set_defaults(run=_workers, threads=None)
+    commands.add_parser("recipes", help="list them").set_defaults(run=_recipes, threads=None)
     evaluation = command("evaluate", _evaluate, "figures, pictures and report.html of a finished run")
-    evaluation.add_argument("name", metavar="RUN", help="a recipe, a group, or a run's folder below RUNS")
+    evaluation.add_argument(
+        "name", nargs="?", metavar="RUN", help="a recipe, a group, or a run's folder below RUNS"
+    )
     evaluation.add_argument("--split", default="val", choices=("train", "val", "test"))
-    evaluation.add_argument("--out", type=Path, help="the run's folder (RUNS/RECIPE)")
+    evaluation.add_argument("--out", type=Path, help="a run's folder that lies elsewhere, instead of RUN")
     evaluation.add_argument("--dataset", help="measure on another set's rows: utkface, imdb-wiki, rafd, ...")
     table = command("table", _table, "all finished runs in one table: Markdown, CSV and a picture")
     table.add_argument("--out", type=Path, help="folder for the tables (RUNS)")
@@ -120,28 +125,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _prepare(threads: int) -> None:
-    """What TensorFlow reads from the environment before it is imported.
-
-    Two runs of one thread beat one run of two on networks this small, and the augmenting process wants a
-    core of its own: one thread is the default.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-
-
 def _fit(options: argparse.Namespace) -> None:
     from train.distribute import distributed
     from train.recipes import find_recipes
+    from train.run import builds_on, refuse_unready
 
     recipes = [recipe for name in options.recipes or ["shipped"] for recipe in find_recipes(name)]
     if options.out and len(recipes) > 1:
         raise ConfigError("--out names one run's folder: name one recipe with it")
-    changes = {key: getattr(options, key) for key in ("epochs", "seed") if getattr(options, key) is not None}
+    refuse_unready(recipes, options.runs)
+    if options.epochs is not None:
+        recipes = [replace(recipe, epochs=options.epochs) for recipe in recipes]
+    if options.seed is not None:
+        needed = {name for recipe in recipes for name in builds_on(recipe)}
+        recipes = [
+            recipe if recipe.name in needed else replace(recipe, seed=options.seed) for recipe in recipes
+        ]
     with distributed(options.strategy) as cluster:
-        for recipe in (replace(recipe, **changes) for recipe in recipes):
+        for recipe in recipes:
+            cluster.wait()  # until the chief has written what this one builds on
             _train(recipe, options, cluster)
 
 
@@ -166,8 +168,11 @@ def _workers(options: argparse.Namespace) -> int:
 
     if options.command[:1] != ["fit"]:
         raise ConfigError(f"workers run `fit`, not {' '.join(options.command[:1]) or 'nothing'!r}")
+    asked = _parser().parse_args(options.command)
+    if asked.strategy not in {"auto", "workers"}:
+        raise ConfigError(f"--strategy {asked.strategy}: workers train by the strategy workers")
     command = (sys.executable, "-m", "train", *options.command, "--strategy", "workers")
-    return launch(options.count, command, Path("runs") / "workers")
+    return launch(options.count, command, asked.runs / "workers")
 
 
 def _recipes(_: argparse.Namespace) -> None:
@@ -182,6 +187,8 @@ def _recipes(_: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from train.run import load_located, read_settings, report, runs_to_look_at
 
+    if (options.name is None) == (options.out is None):
+        raise ConfigError("expected either RUN or --out FOLDER")
     for folder in [options.out] if options.out else runs_to_look_at(options.name, options.runs):
         dataset = options.dataset or read_settings(folder)["recipe"]["dataset"]
         report(load_located(dataset, options.data, options.runs / "cache"), folder, options.split)
@@ -226,7 +233,6 @@ def _restore(options: argparse.Namespace) -> None:
 
 def _saliency(options: argparse.Namespace) -> None:
     from edge.faces import HaarDetector
-    from edge.labels import LABELS
     from train.report import write_page
     from train.run import load_checkpoint, load_located, read_settings, runs_to_look_at, view_of
     from train.saliency_plot import read_face, save_labels_png, save_pictures_png
@@ -237,12 +243,19 @@ def _saliency(options: argparse.Namespace) -> None:
     settings = read_settings(folder)
     view, networks = view_of(settings), {folder.name: load_checkpoint(folder)}
     if options.against:
-        networks[options.against] = load_checkpoint(options.runs / options.against)
+        other = options.runs / options.against
+        networks[options.against] = load_checkpoint(other)
+        if (labels := read_settings(other)["labels"]) != settings["labels"]:
+            raise ConfigError(
+                f"--against {options.against}: its labels are {', '.join(labels)}; expected those of "
+                f"{folder.name}, {', '.join(settings['labels'])}"
+            )
     out = options.out or folder / "saliency.png"
     if options.pictures:
         detector = HaarDetector()
         pictures = {path.name: read_face(path, view, detector) for path in options.pictures}
-        save_pictures_png(networks, pictures, LABELS[settings["recipe"]["task"]], out)
+        # A set may have other labels than its task: CK+ has contempt for neutral.
+        save_pictures_png(networks, pictures, settings["labels"], out)
     else:
         data = load_located(settings["recipe"]["dataset"], options.data, options.runs / "cache")
         save_labels_png(networks, data.part("val"), view, out)
@@ -267,19 +280,25 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _expand(options: argparse.Namespace) -> None:
-    from train.recipes import find_recipes
+    from train.augment import plain_images
+    from train.recipes import find_recipe
     from train.run import load_located
-    from train.sheet import write_expansion
+    from train.sheet import check_free, write_expansion
     from train.views import expand
 
-    (recipe,) = find_recipes(options.recipe)
+    recipe = find_recipe(options.recipe)
     if not recipe.views:
         raise ConfigError(f"{recipe.name} has no views: it changes its pictures anew for every epoch")
-    training = load_located(recipe.dataset, options.data, options.runs / "cache").part("train")
+    if options.count is not None and options.count < 1:
+        raise ConfigError(f"--count {options.count}: expected at least 1")
+    check_free(options.out)
+    data = load_located(recipe.dataset, options.data, options.runs / "cache")
+    training, validation = data.part("train"), data.part("val")
     if options.count is not None:
         training = training.take(np.arange(min(options.count, len(training))))
     views = expand(training, recipe, options.runs / "cache")
-    logger.info("%s", write_expansion(training, views, options.out))
+    crops = plain_images(validation, recipe.view)
+    logger.info("%s", write_expansion(training, views, validation, crops, options.out))
 
 
 def _framing(options: argparse.Namespace) -> None:
@@ -287,6 +306,8 @@ def _framing(options: argparse.Namespace) -> None:
     from train.data import load
     from train.framing import detect_boxes, enlarge, measure
 
+    if options.count < 1:
+        raise ConfigError(f"--count {options.count}: expected at least 1")
     for task in TASKS:
         training = load(task, options.data).part("train")
         sample = training.take(np.arange(0, len(training), -(-len(training) // options.count)))

@@ -78,6 +78,14 @@ class Cluster:
         for variable, array, values in zip(variables, held, np.split(shared, ends), strict=True):
             variable.assign(values.reshape(array.shape).astype(array.dtype))
 
+    def chief_says(self, here: bool) -> bool:
+        """What the chief finds, in every worker; alone, what is found here.
+
+        Raises:
+            EdgeError: another worker is gone.
+        """
+        return here if self.workers == 1 else bool(self._of_chief(np.array([float(here)]))[0])
+
     def wait(self) -> None:
         """Returns when all workers have come this far.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,11 +86,6 @@ def by_group(groups: dict[str, npt.NDArray[np.bool_]], hits: npt.NDArray[np.bool
         for name, rows in groups.items()
         if rows.any()
     }
-
-
-def save_json(evaluation: Evaluation, path: Path) -> None:
-    """Writes the figures."""
-    path.write_text(json.dumps(evaluation.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 
 def save_confusion_png(evaluation: Evaluation, path: Path, title: str) -> None:

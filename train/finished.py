@@ -67,7 +67,7 @@ def read_runs(folder: Path) -> list[RunRow]:
     """Every finished run below a folder, by validation split and parameters.
 
     A folder with only some of a run's files, or with damaged ones, is left out with a line in the log; runs
-    within a run, as pruning makes them, are parts of that.
+    within a run, as pruning makes them, are parts of that, even while it is at it.
 
     Raises:
         DataError: there is no such folder.
@@ -77,7 +77,8 @@ def read_runs(folder: Path) -> list[RunRow]:
     rows = []
     for path in sorted(each for each in folder.rglob("*") if each.is_dir()):
         above = [each for each in path.relative_to(folder).parents if each.name]
-        if any((folder / each / "run.json").exists() for each in above):
+        # Of a pruning that is not done yet only the plan is there.
+        if any((folder / each / name).exists() for each in above for name in ("run.json", "plan.json")):
             continue
         missing = [name for name in _FILES if not (path / name).exists()]
         if len(missing) == len(_FILES):

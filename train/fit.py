@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
 import time
@@ -26,7 +27,7 @@ from train.distribute import Cluster
 from train.evaluate import Evaluation, evaluate
 from train.feed import feed
 from train.groups import balanced_weights
-from train.journal import append_log, check_same, claim, restored, rewind_log, save
+from train.journal import alone, append_log, check_same, claim, restored, rewind_log, rounded, save
 from train.lessons import Sources, lessons
 from train.model import OFFSET, SCALE, build
 from train.muon import PointwiseMuon
@@ -58,11 +59,12 @@ def fit(
         cluster: what trains it together; None for this process alone. Only the chief's files are the run's.
 
     Returns:
-        The best checkpoint.
+        The best checkpoint; to workers that are not the chief, the network as it stands.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, start, data or versions; the start is of
-            another spec; the network has not as many outputs as the data has labels.
+        ConfigError: the folder holds a run of another recipe, start, data or, where it is not finished,
+            versions; another process trains it; the start is of another spec; the network has not as many
+            outputs as the data has labels.
         DataError: a split or a source is missing.
     """
     sources, cluster = sources or Sources(), cluster or Cluster()
@@ -70,23 +72,40 @@ def fit(
         raise ConfigError(f"{recipe.spec.classes} classes for {data.name}'s {len(data.label_names)} labels")
     training, validation = data.part("train"), data.part("val")
     keras.utils.set_random_seed(recipe.seed)
-    steps = -(-len(training) // recipe.batch_size)
     folder = cluster.own(folder)
-    last = folder / "last.weights.h5"
     with cluster.scope():
-        model = _fresh(recipe, training, steps)
+        model = _fresh(recipe, training)
+    decisive = _decisive(recipe, data, sources)
+    finished = (folder / "final.keras").exists()
+    if finished:
+        # No version decides anything any more; of a run from elsewhere, whose teachers came in half
+        # precision, it is the recipe that counts.
+        counts = ("recipe",) if restored(folder) else ("recipe", "data", "sources")
+        check_same(folder / "run.json", {name: decisive[name] for name in counts})
+    if cluster.chief_says(finished):
+        return keras.models.load_model(folder / "best.keras") if finished else model
     body = model.get_layer("body")
     facts = {
         "parameters": folded_parameters(body),
         "multiply_accumulates": multiply_accumulates(body),
         "labels": list(data.label_names),
     }
-    decisive = _decisive(recipe, data, sources)
-    if restored(folder):
-        # Another machine has other versions, and teachers in half precision: it is the recipe that counts.
-        check_same(folder / "run.json", {"recipe": decisive["recipe"]})
-        return keras.models.load_model(folder / "best.keras")
     claim(folder, decisive, facts)
+    with alone(folder):
+        return _go_on(recipe, training, validation, folder, sources, cluster, model)
+
+
+def _go_on(  # noqa: PLR0913, PLR0917 - what `fit` has made ready
+    recipe: Recipe,
+    training: Dataset,
+    validation: Dataset,
+    folder: Path,
+    sources: Sources,
+    cluster: Cluster,
+    model: keras.Model,
+) -> keras.Model:
+    """Trains a compiled network from the last epoch that is done."""
+    last, steps = folder / "last.weights.h5", _steps(recipe, training)
     if last.exists():
         # Into a fresh model: a saved one would forget which variables the weight decay leaves alone.
         model.load_weights(last)
@@ -94,7 +113,7 @@ def fit(
         _copy_weights(sources.start, model)
     cluster.share(model)
     done = int(model.optimizer.iterations.numpy()) // steps
-    best = max((row["val_accuracy"] for row in rewind_log(folder, done)), default=-1.0)
+    best = max((row["val_accuracy"] for row in rewind_log(folder, done)), default=-1.0)  # as the log rounds
     if done:
         logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)
     checks = plain_images(validation, recipe.view)[..., np.newaxis]
@@ -118,8 +137,9 @@ def fit(
                 current = trainer.local()
                 logits = predict(current, checks)
                 result = _evaluate(logits, validation, "val")
-                if result.accuracy > best:
-                    best = result.accuracy
+                # As it will be read again: else an equal one later would count as better after a resumption.
+                if (accuracy := float(rounded(result.accuracy))) > best:
+                    best = accuracy
                     save(current.save, folder / "best.keras")
             row = {
                 "epoch": lesson.epoch + 1,
@@ -146,7 +166,7 @@ def fit(
             )
     with _averaged(recipe, model):
         save(trainer.local().save, folder / "final.keras")
-    return keras.models.load_model(folder / "best.keras")
+    return keras.models.load_model(folder / "best.keras") if cluster.is_chief else model
 
 
 def predict(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
@@ -163,13 +183,18 @@ def _evaluate(logits: npt.NDArray[np.float32], rows: Dataset, split: str) -> Eva
     return evaluate(f"{rows.name} {split}", rows.label_names, rows.labels, logits.argmax(axis=1))
 
 
-def _fresh(recipe: Recipe, training: Dataset, steps: int) -> keras.Model:
+def _steps(recipe: Recipe, training: Dataset) -> int:
+    """Of an epoch."""
+    return -(-len(training) // recipe.batch_size)
+
+
+def _fresh(recipe: Recipe, training: Dataset) -> keras.Model:
     scale, offset = SCALE, OFFSET
     if recipe.standardize:
         pixels = plain_images(training, recipe.view)
         scale, offset = 1 / float(pixels.std()), -float(pixels.mean() / pixels.std())
     model = build(recipe.spec, scale, offset, recipe.precision)
-    optimizer = _optimizer(recipe, steps)
+    optimizer = _optimizer(recipe, _steps(recipe, training))
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -226,12 +251,28 @@ def _copy_weights(start: Path, model: keras.Model) -> None:
         raise ConfigError(f"{start}: no checkpoint of this spec to start from ({error})") from error
 
 
+def _beside(recipe: Recipe, data: Dataset) -> dict[str, str]:
+    """{what else of the data a recipe looks at: its digest}."""
+    arrays: dict[str, Any] = {}
+    if data.boxes is not None:
+        arrays["boxes"] = np.array([list(box) for box in data.boxes], dtype=np.int64)
+    if recipe.votes and data.expected is not None:
+        arrays["votes"] = data.expected
+    if recipe.balance and "age" in data.attributes:
+        arrays["ages"] = data.attributes["age"]
+    return {
+        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
+        for name, array in arrays.items()
+    }
+
+
 def _decisive(recipe: Recipe, data: Dataset, sources: Sources) -> dict[str, Any]:
     """Everything that decides a run's result."""
     backend = keras.backend.backend()
     return {
         "recipe": recipe.to_dict(),
         "data": {"name": data.name, "rows": len(data), "fingerprint": data.fingerprint()},
+        "beside": _beside(recipe, data),
         "versions": {
             "python": sys.version.split()[0],
             "keras": keras.__version__,

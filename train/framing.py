@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from edge.errors import DataError
 from edge.faces import DetectorSettings, HaarDetector
 from edge.types import Box, Gray
 from train.data import Dataset
@@ -84,11 +85,14 @@ def measure(boxes: list[Box | None], side: int) -> FramingMeasure:
     """Quantiles of boxes found in pictures of that side.
 
     Raises:
-        ValueError: there is no box at all.
+        DataError: there is no box at all.
     """
     found = [box for box in boxes if box is not None]
     if not found:
-        raise ValueError(f"the cascade found a face in none of {len(boxes)} pictures")
+        raise DataError(
+            f"the cascade found a face in none of {len(boxes)} pictures; expected some upright ones from the "
+            "front"
+        )
 
     def quantiles(values: npt.ArrayLike) -> tuple[float, float, float]:
         low, median, high = np.quantile(np.asarray(values) / side, (0.1, 0.5, 0.9))
@@ -109,6 +113,9 @@ def with_boxes(data: Dataset, cache: Path) -> Dataset:
     Args:
         data: pictures looser than the device's crop.
         cache: folder for what was found; minutes of searching are done once for equal pictures.
+
+    Raises:
+        DataError: it finds none in any picture.
     """
     side = data.images.shape[1]
     # Another detector finds other boxes, in these few as in all.

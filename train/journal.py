@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,26 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
         )
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps every other process from training the run in a folder; the lock goes with this process.
+
+    Raises:
+        ConfigError: one does already.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"{folder}: another process is training it; wait, or name another folder with --out"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
 def restored(folder: Path) -> bool:
     """Whether the run is a finished one that was trained elsewhere (`train.archive`): it has no optimizer."""
     return (folder / "final.keras").exists() and not (folder / "last.weights.h5").exists()
@@ -104,4 +126,9 @@ def append_log(folder: Path, row: Mapping[str, Any]) -> None:
         writer = csv.DictWriter(text, _COLUMNS)
         if fresh:
             writer.writeheader()
-        writer.writerow({key: f"{row[key]:.6g}" for key in _COLUMNS})
+        writer.writerow({key: rounded(row[key]) for key in _COLUMNS})
+
+
+def rounded(value: float) -> str:
+    """A figure as the log has it."""
+    return f"{value:.6g}"

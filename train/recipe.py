@@ -15,6 +15,9 @@ Optimizer = Literal["adamw", "adam", "momentum", "muon"]
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16"]
 
+# What numpy and Keras can be seeded with: below this.
+SEEDS = 2**32
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -51,7 +54,7 @@ class Recipe:
         averaging: weight of the past in a running mean of the weights, which is what is evaluated and kept;
             0 for none.
         precision: of Keras' layers; weights and sums stay float32.
-        seed: of weights, order and augmentation.
+        seed: of weights, order and augmentation, 0 to 2^32 - 1.
     """
 
     name: str
@@ -85,6 +88,8 @@ class Recipe:
                 f"{self.epochs} epochs of batches of {self.batch_size}, {self.views} views: epochs and batch "
                 "must be at least 1, views at least 0"
             )
+        if not 0 <= self.seed < SEEDS:
+            raise ConfigError(f"{self.name}: seed {self.seed}, expected 0 to {SEEDS - 1}")
         for key in ("teaching", "votes", "label_smoothing", "balance", "matching", "averaging"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{self.name}: {key} {getattr(self, key)}, expected 0 to 1")

@@ -28,13 +28,11 @@ class Reference:
         name: what it is called here.
         build: from side of the input in pixels and number of classes to the network at random weights: a
             model "body" from (N, size, size, 1) float32, `pixel / 128 - 1`, to (N, classes) float32 logits.
-        size: the side that it was published with, or, for a backbone, FER-2013's.
-        source: where it comes from.
+        source: where it comes from; a run's report says it.
     """
 
     name: str
     build: Callable[[int, int], keras.Model]
-    size: int
     source: str
 
 
@@ -143,28 +141,24 @@ _ARRIAGA = "Arriaga, Ploeger and Valdenegro 2017 (arXiv:1710.07557), github.com/
 REFERENCES: dict[str, Reference] = {
     reference.name: reference
     for reference in (
-        Reference("mini_xception", partial(_mini_xception, 8, (16, 32, 64, 128)), 64, _ARRIAGA),
-        Reference("simple_cnn", _simple_cnn, 48, _ARRIAGA),
+        Reference("mini_xception", partial(_mini_xception, 8, (16, 32, 64, 128)), _ARRIAGA),
+        Reference("simple_cnn", _simple_cnn, _ARRIAGA),
         Reference(
             "gender_small",
             partial(_mini_xception, 5, (8, 12, 20, 28)),
-            48,
             f"the stem of tiny_XCEPTION with narrower modules, after {_ARRIAGA}",
         ),
         Reference(
-            "two_blocks", _two_blocks, 48, "the FER-2013 tutorial net, github.com/atulapra/Emotion-detection"
+            "two_blocks", _two_blocks, "the FER-2013 tutorial net, github.com/atulapra/Emotion-detection"
         ),
         Reference(
             "tang",
             _tang,
-            48,
             "after Tang 2013 (arXiv:1306.0239), as in github.com/isseu/emotion-recognition-neural-networks",
         ),
-        Reference(
-            "sequential", _sequential, 48, "a stack as in keras.io/guides/sequential_model, no dropout"
-        ),
+        Reference("sequential", _sequential, "a stack as in keras.io/guides/sequential_model, no dropout"),
         *(
-            Reference(name, partial(build_on_backbone, name), 48, backbone.source)
+            Reference(name, partial(build_on_backbone, name), backbone.source)
             for name, backbone in BACKBONES.items()
         ),
     )

@@ -32,6 +32,10 @@ _USES = {
     "test": "Test: seen by neither training nor selection.",
     "train": "Training: the network learned from these very pictures; here they are unchanged.",
 }
+_FOREIGN = (
+    "Pictures of other data than the network was trained on, or of the same split otherwise: mind which of "
+    "them it may have learned from."
+)
 _PICTURES = {
     "confusion": "Confusion matrix: each row is an annotated label, each column what the network said.",
     "recall": "Recall: the share of each label's pictures that was recognised.",
@@ -48,9 +52,13 @@ _FURTHER = {
     ),
     "pruning": (
         "Pruning",
-        "Accuracy right after each cut and after training on, and the channels that were left: how many goes "
-        "by what back-propagation says each is worth.",
+        "Accuracy right after each cut and after training on, and the channels that were left.",
     ),
+}
+_CRITERIA = {
+    "taylor": "Those went first that back-propagation says are worth least.",
+    "magnitude": "Those went first whose weights are smallest.",
+    "random": "Which went was drawn by lot.",
 }
 _STEPS = {
     "number": "step",
@@ -68,17 +76,15 @@ _CURVES = (
 
 @dataclass(frozen=True)
 class Report:
-    """What was found and where it lies.
+    """What was found.
 
     Attributes:
         evaluation: predictions against labels.
         calibration: confidence against accuracy.
-        files: everything that was written, the page last.
     """
 
     evaluation: Evaluation
     calibration: Calibration
-    files: tuple[Path, ...]
 
 
 def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers, and what the run was
@@ -89,6 +95,8 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
     split: str,
     settings: Mapping[str, Any],
     groups: Mapping[str, Any] | None = None,
+    *,
+    foreign: bool = False,
 ) -> Report:
     """Writes a split's figures and pictures beside a run, and `report.html` with those of all splits so far.
 
@@ -104,6 +112,8 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
         split: "val", "test" or "train".
         settings: what `run.json` holds.
         groups: {name: {"count": ..., "accuracy": ...}} of groups of the rows; None for none.
+        foreign: the rows are of other data than the run was trained on, and `folder` lies below the run's
+            own, whose temperature holds for them, too.
 
     Raises:
         DataError: shapes do not fit, a logit is not finite, the split is unknown, or `val.json` or `log.csv`
@@ -112,12 +122,10 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
     """
     _check(rows, crops, logits, split)
     evaluation = evaluate(f"{rows.name} {split}", rows.label_names, rows.labels, logits.argmax(axis=1))
-    if split == "val":
+    if split == "val" and not foreign:
         temperature, source = fit_temperature(logits, rows.labels), "fitted on this split"
     else:
-        # Of another set's rows, the report lies in a folder of its own below the run.
-        run = folder.parent if (folder.parent / "run.json").exists() else folder
-        temperature, source = _read_temperature(run / "val.json")
+        temperature, source = _read_temperature((folder.parent if foreign else folder) / "val.json")
     calibration = calibrate(logits, rows.labels, temperature, source)
     figures = evaluation.to_dict()
     # JSON has no nan: a label without pictures has no recall.
@@ -125,6 +133,8 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
     figures["calibration"] = calibration.to_dict()
     if groups:
         figures["groups"] = dict(groups)
+    if foreign:
+        figures["foreign"] = True
 
     title = _title(settings, folder)
     try:
@@ -143,12 +153,10 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
     )
     mistakes = folder / f"{split}-mistakes.png"
     save_mistakes_png(crops, rows.labels, softmax(logits, temperature), rows.label_names, mistakes)
-    written = [folder / f"{split}.json", *(folder / f"{split}-{name}.png" for name in _PICTURES)]
     if (folder / "log.csv").exists():
         save_curves_png(folder / "log.csv", folder / "curves.png", title)
-        written.append(folder / "curves.png")
     write_page(folder, settings)
-    return Report(evaluation, calibration, (*written, folder / "report.html"))
+    return Report(evaluation, calibration)
 
 
 def write_page(folder: Path, settings: Mapping[str, Any]) -> Path:
@@ -216,7 +224,8 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
         pictures = tuple((folder / f"{name}-{kind}.png", text) for kind, text in _PICTURES.items())
         yield Section(
             figures["split"],
-            f"{_USES[name]}\n\nTemperature: {figures['calibration']['temperature_from']}.",
+            f"{_FOREIGN if figures.get('foreign') else _USES[name]}\n\n"
+            f"Temperature: {figures['calibration']['temperature_from']}.",
             # A restored run has its figures, but no pictures of the splits that were not evaluated since.
             pictures=tuple(each for each in pictures if each[0].exists()),
         )
@@ -228,10 +237,29 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
         yield Section("Training", pictures=((folder / "curves.png", _CURVES),))
     for name, (heading, text) in _FURTHER.items():
         if (folder / f"{name}.png").exists():
-            yield Section(heading, pictures=((folder / f"{name}.png", text),))
+            more = _criterion(folder) if name == "pruning" else ""
+            yield Section(heading, pictures=((folder / f"{name}.png", text + more),))
     if (folder / "steps.csv").exists():
         yield Section("Steps of the pruning", table=_steps_table(folder / "steps.csv"))
-    yield Section("Configuration", table=(("setting", "value"), *_flat(settings)))
+    yield Section("Configuration", _source(settings), (("setting", "value"), *_flat(settings)))
+
+
+def _criterion(folder: Path) -> str:
+    """By what the channels were chosen, as the plan of the pruning has it."""
+    plan = folder / "plan.json"
+    held = read_object(plan).get("plan") if plan.exists() else None
+    criterion = held.get("criterion") if isinstance(held, Mapping) else None
+    return f" {_CRITERIA[criterion]}" if criterion in _CRITERIA else ""
+
+
+def _source(settings: Mapping[str, Any]) -> str:
+    """Where a published network comes from; empty for the networks of this package."""
+    architecture = settings.get("recipe", {}).get("spec", {}).get("architecture")
+    if architecture is None:
+        return ""
+    from train.reference import REFERENCES  # Keras, which a page does not need otherwise
+
+    return f"The network: {REFERENCES[architecture].source}." if architecture in REFERENCES else ""
 
 
 def _figures_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], ...]:

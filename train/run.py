@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from edge.errors import DataError
 from edge.labels import Task
@@ -60,15 +61,19 @@ def folder_of(recipe: Recipe, runs: Path) -> Path:
     return runs / (recipe.name if recipe.seed == own else f"{recipe.name}-seed{recipe.seed}")
 
 
+def begun(recipe: Recipe, runs: Path) -> list[Path]:
+    """The folders of a recipe's runs, of whatever seed; none where nothing was begun."""
+    folders = (runs / recipe.name, *sorted(runs.glob(f"{recipe.name}-seed*")))
+    return [path for path in folders if path.is_dir()]
+
+
 def runs_of(recipe: Recipe, runs: Path) -> list[Path]:
     """The folders of a recipe's runs, of whatever seed.
 
     Raises:
         DataError: there is none.
     """
-    found = [
-        path for path in (runs / recipe.name, *sorted(runs.glob(f"{recipe.name}-seed*"))) if path.is_dir()
-    ]
+    found = begun(recipe, runs)
     if not found:
         raise DataError(f"no run of {recipe.name} in {runs}; train it with `make train RECIPE={recipe.name}`")
     return found
@@ -104,21 +109,49 @@ def runs_named(name: str, runs: Path) -> list[Path]:
     return finished(runs_of(find_recipe(name), runs))
 
 
+def builds_on(recipe: Recipe) -> tuple[str, ...]:
+    """The recipes whose networks this one's training needs."""
+    return tuple(name for name in (recipe.start, *recipe.teachers) if name)
+
+
+def refuse_unready(recipes: Iterable[Recipe], runs: Path) -> None:
+    """Looks, before the first of some recipes is trained, whether all that they build on will be there.
+
+    Raises:
+        DataError: something is neither trained to its end nor among the recipes before.
+    """
+    coming: set[str] = set()
+    for recipe in recipes:
+        for name in builds_on(recipe):
+            if name not in coming:
+                trained(name, runs)
+        coming.add(recipe.name)
+
+
+def trained(name: str, runs: Path) -> Path:
+    """The best checkpoint of a recipe's own run. One that may still become better is not built on.
+
+    Raises:
+        DataError: the run is not there, or not at its end.
+    """
+    run = runs / name
+    if not all((run / file).exists() for file in ("best.keras", "final.keras")):
+        begun = "is not at its end" if (run / "best.keras").exists() else "is not there"
+        raise DataError(
+            f"{name} is needed, and its run in {run} {begun}: train {name} first, or take the one that is "
+            f"shipped with `python -m train restore {name}`"
+        )
+    return run / "best.keras"
+
+
 def sources_of(recipe: Recipe, runs: Path) -> Sources:
     """The checkpoints that a recipe builds on, and the cache of all runs.
 
     Raises:
-        DataError: one of them is not trained yet.
+        DataError: one of them is not trained to its end.
     """
-    paths = {name: runs / name / "best.keras" for name in (recipe.start, *recipe.teachers) if name}
-    for name, path in paths.items():
-        if not path.exists():
-            raise DataError(
-                f"{recipe.name} builds on {path}: train {name} first, or take the one that is shipped with "
-                f"`python -m train restore {name}`"
-            )
-    teachers = {name: paths[name] for name in recipe.teachers}
-    return Sources(paths[recipe.start] if recipe.start else None, teachers, runs / "cache")
+    start = trained(recipe.start, runs) if recipe.start else None
+    return Sources(start, {name: trained(name, runs) for name in recipe.teachers}, runs / "cache")
 
 
 def load_checkpoint(folder: Path, name: str = "best.keras") -> keras.Model:
@@ -162,7 +195,8 @@ def report(data: Dataset, folder: Path, split: Split = "val") -> Report:
 
     Args:
         data: the run's own dataset, or another one with the same labels: its figures then lie in a folder
-            of their own below the run, as those of a test.
+            of their own below the run, `on-<set>`. Another form of the run's own set, whose splits are drawn
+            otherwise, is another one.
         folder: the run's.
         split: of the data.
 
@@ -177,13 +211,16 @@ def report(data: Dataset, folder: Path, split: Split = "val") -> Report:
             f"{data.name} has the labels {', '.join(data.label_names)}; {folder} was trained on "
             f"{', '.join(labels)}"
         )
-    foreign = data.name != settings["data"]["name"]
+    foreign = not _same(data, settings["data"])
     model = load_checkpoint(folder)
     crops = plain_images(rows, view_of(settings))
     logits = predict(model, crops[..., None])
     groups = groups_of(rows, logits.argmax(axis=1) == rows.labels)
-    out = folder / f"on-{data.name.lower()}" if foreign else folder
-    found = report_run(out, rows, crops, logits, "test" if foreign else split, settings, groups)
+    out = folder
+    if foreign:
+        out /= f"on-{data.name.lower()}"
+        logger.warning("%s: trained on other data than this; what it answers to it lies in %s", folder, out)
+    found = report_run(out, rows, crops, logits, split, settings, groups, foreign=foreign)
     logger.info(
         "%s: accuracy %.2f %%, macro-F1 %.3f on %d pictures of %s; %s",
         folder,
@@ -194,3 +231,10 @@ def report(data: Dataset, folder: Path, split: Split = "val") -> Report:
         out / "report.html",
     )
     return found
+
+
+def _same(data: Dataset, trained_on: Mapping[str, Any]) -> bool:
+    """Whether a run was trained on this data, which may since have got the test rows that it lacked."""
+    seen = data.take(np.flatnonzero(data.splits != "test"))
+    prints = (data.fingerprint(), seen.fingerprint())
+    return data.name == trained_on["name"] and trained_on["fingerprint"] in prints

@@ -1,6 +1,8 @@
 """A shipped file held against all that is asked of it: every runtime, its parent, its size."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from quantize.__main__ import main  # noqa: E402
 from quantize.runtimes import compare_runtimes, latency_ratios  # noqa: E402
 from train.fit import fit  # noqa: E402
 
+TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
 RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
 
 
@@ -74,6 +77,18 @@ def test_another_parent_than_its_own_is_noticed(shipped, toy, tmp_path):
         list(proof.prove(file, other, toy))  # it reads better than this parent: no accuracy was lost
     with pytest.raises(DataError, match="make train"):
         list(proof.prove(file, tmp_path / "none", toy))
+
+
+def test_a_contract_that_does_not_say_what_it_was_made_of(toy, tmp_path):
+    content = TINY.read_bytes()
+    held = json.loads(TINY.with_suffix(".json").read_text())
+    for training in ({}, {"checkpoint": 3}):
+        (tmp_path / "a.tflite").write_bytes(content)
+        (tmp_path / "a.json").write_text(json.dumps(held | {"training": training}))
+        with pytest.raises(
+            ModelError, match=r"names no training\.checkpoint; expected .*'best\.keras'.*--run"
+        ):
+            next(proof.prove(tmp_path / "a.tflite", tmp_path / "run", toy))
 
 
 def test_a_file_that_is_too_large_is_refused(shipped, toy, monkeypatch):

@@ -185,7 +185,18 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
     for name in ("pruning.png", "saliency.png", "report.html"):
         assert (found / name).stat().st_size > 1000
     monkeypatch.setattr(candidates, "report", None)  # nothing is done twice
+    # A parent of another seed is none of them, and neither is what may still become better.
+    shutil.copytree(folder / "run", runs / "emotion-parent-seed2")
+    shutil.copytree(folder / "run", runs / "emotion")
+    (runs / "emotion" / "final.keras").unlink()
     assert candidates.candidates("emotion", toy, runs) == [found]
+    # By whatever plan it was pruned, and whatever has become of the parent.
+    monkeypatch.setitem(candidates.PLANS, "emotion", plan(share=0.3))
+    (runs / "emotion-parent" / "final.keras").rename(runs / "final.keras")
+    assert candidates.candidates("emotion", toy, runs) == [found]
+    with pytest.raises(DataError, match="emotion-parent is not at its end: train emotion-parent first"):
+        candidates.pruned_run(recipe, plan(seed=2), toy, runs)
+    (runs / "final.keras").rename(runs / "emotion-parent" / "final.keras")
 
     calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
     monkeypatch.setattr(
@@ -257,6 +268,11 @@ def test_nothing_to_prune(toy, parent, tmp_path):
         ({"criterion": "hope"}, "no criterion 'hope'; expected taylor, magnitude, random"),
         ({"share": 1.0}, "expected a share above 0 and below 1"),
         ({"tuning": 0}, "at least 1 of everything else"),
+        ({"rate": -2e-3}, "a learning rate of -0.002; expected a number above 0"),
+        ({"rate": 0}, "a learning rate of 0;"),
+        ({"rate": float("nan")}, "a learning rate of nan;"),
+        ({"seed": -1}, "seed -1, expected 0 to 4294967295"),
+        ({"seed": 2**32}, "seed 4294967296, expected 0 to 4294967295"),
     ],
 )
 def test_impossible_plans_are_refused(change, message):

@@ -1,6 +1,7 @@
 """Conversion, inspection, comparison and shipping, on a toy network that was trained for a moment."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -142,6 +143,30 @@ def test_the_checkpoint_whose_integers_read_more_is_shipped(run, toy, tmp_path, 
     contract = ship.quantize_runs([better], toy, models)
     assert contract.training["checkpoint"].startswith("final.keras")
     assert contract.figures["val"]["int8"]["accuracy"] > 0.2
+
+
+def test_a_network_that_models_may_not_hold_is_left_out(run, toy, tmp_path, lists, monkeypatch, caplog):
+    models, large = tmp_path / "models", tmp_path / "large"
+    models.mkdir()
+    shutil.copytree(run, large)
+    monkeypatch.setattr(conversion, "check_file", _refuse_first(2))  # its best and its final checkpoint
+    contract = ship.quantize_runs([large, run], toy, models)
+    assert contract.training["run"] == run.name
+    assert f"left out: {large / 'best.keras'}: too many" in caplog.text
+    monkeypatch.setattr(conversion, "check_file", _refuse_first(2))
+    with pytest.raises(ModelError, match="too many"):
+        ship.quantize_runs([large], toy, models, overwrite=True)
+
+
+def _refuse_first(count):
+    left = [ModelError("too many")] * count
+
+    def check(contents, contract):
+        if left:
+            raise left.pop()
+        check_file(contents, contract)
+
+    return check
 
 
 def test_what_fails_is_not_put_into_models(run, toy, tmp_path, lists, monkeypatch):

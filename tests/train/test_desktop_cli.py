@@ -1,6 +1,7 @@
 """Wrong words and missing things on the command lines of train and quantize: one line, the right code."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,16 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
         (train_main, ["fit", "gender", "--strategy", "all"], 2, "strategy 'all', expected one of auto, none"),
         (train_main, ["workers", "2", "table"], 2, "workers run `fit`, not 'table'"),
         (train_main, ["expand", "tang", "--out", "{}/new"], 2, "tang has no views"),
+        (train_main, ["expand", "shipped", "--out", "{}/new"], 2, "'shipped' is a group of recipes"),
+        (train_main, ["expand", "emotion", "--out", "{}"], 2, "{} exists; name a folder"),
+        (train_main, ["expand", "emotion", "--out", "{}/n", "--count", "0"], 2, "--count 0: expected at"),
+        (train_main, ["expand", "emotion", "--out", "{}/n", "--count", "-3"], 2, "--count -3: expected at"),
+        (train_main, ["framing", "--count", "0", "--data", "{}"], 2, "--count 0: expected at least 1"),
+        (train_main, ["framing", "--count", "-2", "--data", "{}"], 2, "--count -2: expected at least 1"),
+        (train_main, ["fit", "tang", "--seed", "-1", "--data", "{}"], 2, "tang: seed -1, expected 0 to "),
+        (train_main, ["fit", "tang", "--seed", "4294967296", "--data", "{}"], 2, "tang: seed 4294967296, "),
+        (quantize_main, ["prune", "emotion", "--seed", "-1", "--data", "{}"], 2, "seed -1, expected 0 to"),
+        (quantize_main, ["prune", "emotion", "--rate", "-1", "--data", "{}"], 2, "a learning rate of -1.0;"),
         (train_main, ["table", "--runs", "{}"], 3, "no finished run to show"),
         (train_main, ["data", "{}/none"], 3, "{}/none"),
         (train_main, ["fit", "--out", "x"], 2, "--out names one run's folder"),
@@ -38,8 +49,13 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
             train_main,
             ["fit", "emotion", "--runs", "{}"],
             3,
-            "emotion builds on {}/emotion-teacher/best.keras: train emotion-teacher first",
+            "emotion-teacher is needed, and its run in {}/emotion-teacher is not there: train emotion-teach",
         ),
+        (train_main, ["fit", "emotion", "--threads", "0"], 2, "--threads 0: expected 1 or more"),
+        (train_main, ["workers", "2", "fit", "--strategy", "none"], 2, "--strategy none: workers train by"),
+        (train_main, ["evaluate"], 2, "expected either RUN or --out FOLDER"),
+        (train_main, ["evaluate", "emotion", "--out", "{}"], 2, "expected either RUN or --out FOLDER"),
+        (quantize_main, ["run", "emotion"], 2, "models/emotion_sepnet_48_int8.tflite exists; say --overwr"),
         (train_main, ["fit", "tang", "--epochs", "0", "--data", "{}"], 2, "0 epochs"),
         (train_main, ["framing", "--data", "{}"], 3, "no emotion data"),
         (quantize_main, ["run", "emotions"], 2, "no task 'emotions'; expected emotion or gender"),
@@ -83,6 +99,56 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     assert "no trained run in" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("ready", "words", "asked"),
+    [
+        (["emotion-teacher"], ["emotion"], ["emotion-seed2"]),
+        # What the others build on stays as it is, or would have to be trained for every seed.
+        ([], ["emotion-teacher", "emotion"], ["emotion-teacher", "emotion-seed2"]),
+        (
+            [],
+            [],
+            [
+                *("emotion-teacher", "emotion-seed2", "emotion-parent-seed2"),
+                *("gender-teacher", "gender-seed2", "gender-parent-seed2"),
+            ],
+        ),
+    ],
+)
+def test_a_seed_is_of_those_that_nothing_else_builds_on(tmp_path, monkeypatch, ready, words, asked):
+    from train.run import folder_of
+
+    for name in ready:
+        (tmp_path / name).mkdir()
+        for file in ("best.keras", "final.keras"):
+            (tmp_path / name / file).touch()
+    seen = []
+    monkeypatch.setattr("train.__main__._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
+    assert train_main(["fit", *words, "--seed", "2", "--runs", str(tmp_path)]) == 0
+    assert [path.name for path in seen] == asked
+
+
+def test_nothing_is_built_on_what_may_still_become_better(tmp_path, capsys):
+    (tmp_path / "emotion-teacher").mkdir()
+    (tmp_path / "emotion-teacher" / "best.keras").touch()
+    assert train_main(["fit", "emotion", "--runs", str(tmp_path)]) == 3
+    assert "emotion-teacher is not at its end: train emotion-teacher first" in capsys.readouterr().err
+
+
+def test_threads_are_those_that_are_asked_for(monkeypatch):
+    from train.threads import prepare
+
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(name, "3")
+    prepare(None)
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
+    prepare(2)
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["TF_NUM_INTRAOP_THREADS"]) == ("2", "2")
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    prepare(None)
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
+
+
 def test_any_trained_network_is_evaluated_and_looked_at(toy, toy_recipe, seventy_faces, capsys):
     from train.fit import fit
 
@@ -116,6 +182,19 @@ def seventy_faces(tmp_path):
         rows.append(f"{number % 7},{' '.join(map(str, pixels.ravel()))},Training")
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
     return tmp_path
+
+
+def test_what_is_expanded_can_be_read_again_with_its_splits(seventy_faces):
+    from train.data import load_fer2013
+
+    table = seventy_faces / "fer2013.csv"
+    table.write_text(table.read_text().replace("Training", "PublicTest", 35))
+    out = seventy_faces / "expanded"
+    where = ["--data", str(seventy_faces), "--runs", str(seventy_faces / "runs")]
+    assert train_main(["expand", "emotion", "--count", "6", "--out", str(out), *where]) == 0
+    again = load_fer2013(out)
+    assert len(again.part("train")) == 6 * 10
+    np.testing.assert_array_equal(np.bincount(again.part("val").labels), [5] * 7)
 
 
 def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkeypatch, capsys):

@@ -209,10 +209,12 @@ def test_the_command_trains_a_recipe_with_two_workers(tmp_path):
         pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
         lines.append(f"{number % 7},{pixels},{'PublicTest' if number >= 56 else 'Training'}")
     (tmp_path / "fer2013.csv").write_text("\n".join(lines))
-    words = ("workers", "2", "fit", "mini-xception", "--epochs", "1")
+    words = ("workers", "2", "fit", "mini-xception", "--epochs", "1", "--runs", str(tmp_path / "logs"))
+    command = [sys.executable, "-m", "train", *words, "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "train", *words, "--data", str(tmp_path), "--out", str(tmp_path / "run")],
-        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
+        command,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=_PATIENCE_S,
@@ -221,7 +223,13 @@ def test_the_command_trains_a_recipe_with_two_workers(tmp_path):
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 2
     assert (tmp_path / "run" / "report.html").exists()
-    assert (tmp_path / "run" / "best.keras").exists()
+    best = tmp_path / "run" / "best.keras"
+    before = best.read_bytes()
+    # Nothing is left to do, and all workers see it.
+    again = subprocess.run(command, env=environment, capture_output=True, timeout=_PATIENCE_S, check=False)
+    assert again.returncode == 0, again.stderr.decode()
+    assert best.read_bytes() == before
+    assert (tmp_path / "logs" / "workers" / "worker-1.log").exists()
 
 
 def test_the_command_ends_with_its_workers_exit_code(tmp_path):

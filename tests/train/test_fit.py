@@ -13,7 +13,9 @@ pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
-from train.fit import fit  # noqa: E402
+from train.evaluate import evaluate  # noqa: E402
+from train.fit import _beside, fit  # noqa: E402
+from train.journal import alone, rounded  # noqa: E402
 from train.lessons import Sources  # noqa: E402
 
 
@@ -61,6 +63,18 @@ def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tm
     fit(toy_recipe, toy, tmp_path / "whole")
     assert (tmp_path / "whole" / "best.keras").stat().st_mtime_ns == before
 
+    # So it is when there are new versions, which an unfinished one must not go on with.
+    for name, message in (("whole", None), ("broken", "holds a run with another versions")):
+        settings = tmp_path / name / "run.json"
+        held = json.loads(settings.read_text())
+        settings.write_text(json.dumps(held | {"versions": held["versions"] | {"numpy": "0.1"}}))
+        if message is None:
+            fit(toy_recipe, toy, tmp_path / name)
+            continue
+        (tmp_path / name / "final.keras").unlink()
+        with pytest.raises(ConfigError, match=message):
+            fit(toy_recipe, toy, tmp_path / name)
+
     with pytest.raises(ConfigError, match="holds a run with another recipe"):
         fit(replace(toy_recipe, seed=2), toy, tmp_path / "whole")
     spoilt = replace(toy, labels=(toy.labels + 1) % 7)
@@ -69,6 +83,43 @@ def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tm
     held = json.loads((tmp_path / "whole" / "run.json").read_text())
     assert held["recipe"]["spec"]["stem"] == 6
     assert held["data"]["fingerprint"] == toy.fingerprint()
+
+
+def test_of_equal_epochs_the_first_is_kept_whether_the_run_is_broken_off_or_not(
+    toy, toy_recipe, tmp_path, monkeypatch
+):
+    # 1/3 stands in the log as less than it is.
+    always = evaluate("toy val", toy.label_names, np.array([0, 0, 0]), np.array([0, 1, 1]))
+    assert float(rounded(always.accuracy)) < always.accuracy
+    monkeypatch.setattr("train.fit._evaluate", lambda *_: always)
+    logging.getLogger("train.fit").setLevel(logging.INFO)
+    handler = Interrupt("run 2/4")
+    logging.getLogger("train.fit").addHandler(handler)
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy_recipe, toy, tmp_path / "run")
+    logging.getLogger("train.fit").removeHandler(handler)
+    first = (tmp_path / "run" / "best.keras").read_bytes()
+    fit(toy_recipe, toy, tmp_path / "run")
+    assert (tmp_path / "run" / "best.keras").read_bytes() == first
+
+
+def test_two_processes_do_not_train_one_run(toy, toy_recipe, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    with alone(run), pytest.raises(ConfigError, match="another process is training it"):
+        fit(toy_recipe, toy, run)
+    fit(replace(toy_recipe, epochs=1), toy, tmp_path / "other")
+
+
+def test_what_stands_beside_the_pictures_decides_as_well(toy, toy_recipe):
+    ages = {"age": np.arange(len(toy))}
+    rows = replace(toy, attributes=ages, expected=np.eye(7, dtype=np.float32)[toy.labels])
+    recipe = replace(toy_recipe, votes=0.5, balance=0.5)
+    held = _beside(recipe, rows)
+    assert set(held) == {"votes", "ages"}
+    assert _beside(recipe, replace(rows, expected=1 - rows.expected))["votes"] != held["votes"]
+    assert _beside(recipe, replace(rows, attributes={"age": ages["age"] + 1}))["ages"] != held["ages"]
+    assert _beside(toy_recipe, rows) == {}
 
 
 def test_goes_on_from_another_runs_weights(toy, toy_recipe, tmp_path):
@@ -175,11 +226,20 @@ def test_another_sets_figures_do_not_become_the_runs_own(toy, toy_recipe, tmp_pa
     fit(toy_recipe, toy, run)
     report(toy, run)
     held = (run / "val.json").read_text()
-    found = report(replace(toy, name="Other"), run)
+    report(replace(toy, name="Other"), run)
+    # The same pictures, split otherwise: those of its validation are ones that training has seen.
+    report(replace(toy, splits=np.roll(toy.splits, 1)), run)
     assert (run / "val.json").read_text() == held
-    figures = json.loads((run / "on-other" / "test.json").read_text())
-    assert figures["calibration"]["temperature"] == json.loads(held)["calibration"]["temperature"]
-    assert found.files[-1] == run / "on-other" / "report.html"
+    for folder, split in (("on-other", "Other val"), ("on-toy", "toy val")):
+        figures = json.loads((run / folder / "val.json").read_text())
+        assert figures["split"] == split
+        assert figures["calibration"]["temperature"] == json.loads(held)["calibration"]["temperature"]
+        assert "mind which of them" in (run / folder / "report.html").read_text()
+    # The test rows that the training's copy lacked.
+    more = np.arange(len(toy) + 5) % len(toy)
+    whole = replace(toy.take(more), splits=np.array([*toy.splits, *["test"] * 5]))
+    report(whole, run, "test")
+    assert json.loads((run / "test.json").read_text())["count"] == 5
     foreign = replace(toy, label_names=(*toy.label_names[:-1], "contempt"))
     with pytest.raises(DataError, match=r"toy has the labels .*contempt; .* was trained on angry"):
         report(foreign, run)

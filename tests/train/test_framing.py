@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.errors import DataError
 from edge.types import Box
 from train.data import Dataset
 from train.framing import detect_boxes, enlarge, measure, with_boxes
@@ -39,8 +40,16 @@ def test_quantiles_are_shares_of_the_frame():
 
 
 def test_no_face_at_all_is_an_error():
-    with pytest.raises(ValueError, match="in none of 2 pictures"):
+    with pytest.raises(DataError, match="in none of 2 pictures; expected some upright ones"):
         measure([None, None], 96)
+
+
+def test_a_set_without_faces_is_refused_and_nothing_is_kept(tmp_path):
+    images = np.full((3, 96, 96), 128, np.uint8)
+    data = Dataset("toy", images, np.zeros(3, np.int64), ("a", "b"), tuple("abc"), np.array(["train"] * 3))
+    with pytest.raises(DataError, match="in none of 3 pictures"):
+        with_boxes(data, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_usual_box_stands_in_and_is_kept(faces, tmp_path):

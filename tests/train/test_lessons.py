@@ -105,6 +105,11 @@ def test_answers_are_the_mean_over_a_picture_and_its_mirror_image(toy, toy_recip
         axis=0,
     )
     np.testing.assert_allclose(found[1, 3], by_hand[0], atol=1e-5)
+    # Another picture, or fewer of them, are other questions.
+    changed = np.array(views)
+    changed[0, 7] = 255 - changed[0, 7]
+    assert (answers(changed, recipe, {"teacher": teacher}, tmp_path)[0, 7] != found[0, 7]).any()
+    assert answers(np.array(views[:, :9]), recipe, {"teacher": teacher}, tmp_path).shape == (3, 9, 7)
     np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
 
 

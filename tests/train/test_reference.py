@@ -33,9 +33,9 @@ def pixels(count, size):
 @pytest.mark.parametrize("classes", [2, 7])
 @pytest.mark.parametrize("name", [*SMALL, *BACKBONES])
 def test_each_answers_with_finite_logits(name, classes):
-    from train.reference import REFERENCES, build_reference
+    from train.reference import build_reference
 
-    size = REFERENCES[name].size
+    size = 64 if name == "mini_xception" else 48  # as published, or FER-2013's
     body = build_reference(name, size, classes, pretrained=False)
     assert body.name == "body"
     assert body.input_shape == (None, size, size, 1)

@@ -53,8 +53,10 @@ def test_files_and_a_page_that_needs_nothing_beside_it(rows, tmp_path):
     groups = {"age 13+": {"count": 70, "accuracy": 0.5}}
     logits = logits_for(rows)
     found = report_run(tmp_path, rows, rows.images, logits, "val", SETTINGS, groups)
-    for path in found.files:
-        assert path.stat().st_size > 200, path
+    assert found.evaluation.count == len(rows)
+    pictures = (f"val-{name}.png" for name in ("confusion", "recall", "reliability", "mistakes"))
+    for name in ("val.json", "curves.png", "report.html", *pictures):
+        assert (tmp_path / name).stat().st_size > 200, name
     figures = json.loads((tmp_path / "val.json").read_text())
     assert figures["accuracy"] == pytest.approx((logits.argmax(axis=1) == rows.labels).mean(), abs=1e-4)
     assert figures["groups"] == groups
@@ -127,9 +129,34 @@ def test_what_other_commands_put_beside_a_run_stands_on_its_page(rows, tmp_path)
     assert len(page.pictures) == 4 + 2
     for text in ("What it looks at", "Steps of the pruning", "39,891", "55.1%", "stem 24, head 28"):
         assert text in page.text
+    assert "first" not in page.text  # by what channels were chosen nobody can say without the plan
     (tmp_path / "steps.csv").write_text("number,parameters\n1,2\n")
     with pytest.raises(DataError, match=r"steps\.csv: no table of pruning steps"):
         write_page(tmp_path, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "said"),
+    [
+        ("taylor", "Those went first that back-propagation says are worth least."),
+        ("magnitude", "Those went first whose weights are smallest."),
+        ("random", "Which went was drawn by lot."),
+    ],
+)
+def test_the_page_of_a_pruned_network_says_by_what_its_channels_went(tmp_path, criterion, said):
+    (tmp_path / "pruning.png").write_bytes(cv2.imencode(".png", np.zeros((40, 1200), np.uint8))[1].tobytes())
+    (tmp_path / "plan.json").write_text(json.dumps({"plan": {"criterion": criterion}}))
+    text = Page(write_page(tmp_path, SETTINGS).read_text(encoding="utf-8")).text
+    assert said in text
+    assert ("back-propagation" in text) == (criterion == "taylor")
+
+
+@pytest.mark.train
+def test_the_page_of_a_published_network_says_where_it_comes_from(tmp_path):
+    settings = {"recipe": {"name": "tang", "spec": {"architecture": "tang", "classes": 7}}}
+    text = Page(write_page(tmp_path, settings).read_text(encoding="utf-8")).text
+    assert "The network: after Tang 2013 (arXiv:1306.0239)" in text
+    assert "The network:" not in Page(write_page(tmp_path, SETTINGS).read_text(encoding="utf-8")).text
 
 
 def test_a_label_without_pictures_has_no_recall(rows, tmp_path):

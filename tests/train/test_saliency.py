@@ -1,5 +1,8 @@
 """Gradients by pixels: against differences, guided ones by hand, on a network that was trained."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -124,6 +127,49 @@ def test_the_sheet_of_labels_has_a_line_for_each(two, toy, toy_recipe, tmp_path)
     assert reds > 0.01  # something speaks for a label
     with pytest.raises(DataError, match="toy: no picture of 'angry'"):
         save_labels_png(two, toy.take(np.flatnonzero(toy.labels != 0)), toy_recipe.view, tmp_path / "x.png")
+
+
+@pytest.fixture
+def foreign_run(two, toy, toy_recipe, tmp_path):
+    """A run whose labels are CK+'s, and whose network always gives the seventh."""
+    import keras
+
+    folder = tmp_path / "runs" / "on-ckplus"
+    folder.mkdir(parents=True)
+    labels = [*toy.label_names[:-1], "contempt"]
+    (folder / "run.json").write_text(json.dumps({"recipe": toy_recipe.to_dict(), "labels": labels}))
+    network = keras.models.clone_model(two["before"])
+    logits = network.get_layer("body").get_layer("logits")
+    logits.set_weights([logits.get_weights()[0], np.eye(7)[6] * 1e4])
+    network.save(folder / "best.keras")
+    return folder
+
+
+def test_answers_have_the_labels_of_the_run(foreign_run, scene, monkeypatch):
+    import cv2
+
+    from train.__main__ import main
+
+    cv2.imwrite(str(foreign_run / "scene.png"), scene("happy"))
+    drawn = []
+    monkeypatch.setattr("train.saliency_plot.save_figure", lambda figure, _: drawn.append(figure))
+    command = ["saliency", foreign_run.name, "--runs", str(foreign_run.parent)]
+    out = ["--pictures", str(foreign_run / "scene.png"), "--out", str(foreign_run / "sheet.png")]
+    assert main([*command, *out]) == 0
+    titles = [axes.get_title() for axes in drawn[0].axes]
+    assert [title.partition("\n")[2] for title in titles[1:]] == ["contempt, gradient", "contempt, guided"]
+
+
+def test_a_network_of_other_labels_is_not_set_beside(foreign_run, toy, toy_recipe, capsys):
+    from train.__main__ import main
+
+    other = foreign_run.parent / "other"
+    shutil.copytree(foreign_run, other)
+    recipe, labels = toy_recipe.to_dict(), list(toy.label_names)
+    (other / "run.json").write_text(json.dumps({"recipe": recipe, "labels": labels}))
+    command = ["saliency", foreign_run.name, "--against", "other", "--runs", str(foreign_run.parent)]
+    assert main([*command, "--pictures", "none.png"]) == ConfigError.exit_code
+    assert "--against other: its labels are angry, " in capsys.readouterr().err
 
 
 def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tmp_path):

@@ -11,6 +11,7 @@ from edge.errors import ConfigError
 pytestmark = pytest.mark.train
 
 from edge.labels import EMOTIONS  # noqa: E402
+from train.augment import plain_images  # noqa: E402
 from train.data import Dataset, load_fer2013  # noqa: E402
 from train.sheet import contact_sheet, write_expansion  # noqa: E402
 from train.views import expand  # noqa: E402
@@ -27,15 +28,24 @@ def training():
 def test_files_are_fer2013_in_folders_and_hold_every_view(training, toy_recipe, tmp_path):
     recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), views=3)
     views = expand(training, recipe, tmp_path / "cache")
-    sheet = write_expansion(training, views, tmp_path / "out")
+    validation = replace(training, images=training.images[::-1], splits=np.array(["val"] * 28)).take(
+        np.arange(21)
+    )
+    crops = plain_images(validation, recipe.view)
+    sheet = write_expansion(training, views, validation, crops, tmp_path / "out")
     again = load_fer2013(tmp_path / "out")
-    assert len(again) == 3 * 28
-    np.testing.assert_array_equal(np.bincount(again.labels), [12] * 7)
-    held = {image.tobytes() for image in again.images}
-    assert held == {np.asarray(image).tobytes() for view in views for image in view}
+    # No copy of a training picture is drawn into the validation split.
+    for rows, images, each in (
+        (again.part("train"), np.concatenate(views), 12),
+        (again.part("val"), crops, 3),
+    ):
+        np.testing.assert_array_equal(np.bincount(rows.labels), [each] * 7)
+        held = sorted(image.tobytes() for image in rows.images)
+        assert held == sorted(image.tobytes() for image in images)
+    assert not (again.splits == "test").any()
     drawn = cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE)
     np.testing.assert_array_equal(drawn, contact_sheet(training, views))
     assert drawn.shape == (7 * 3 * 96, 3 * 96)
     np.testing.assert_array_equal(drawn[:96:2, :96:2], views[0, 0])
     with pytest.raises(ConfigError, match="exists; name a folder that is not there yet"):
-        write_expansion(training, views, tmp_path / "out")
+        write_expansion(training, views, validation, crops, tmp_path / "out")

@@ -72,6 +72,16 @@ def test_unfinished_and_damaged_runs_are_left_out_and_said(tmp_path, caplog):
         assert name in caplog.text
 
 
+def test_a_pruning_at_work_is_no_damaged_run(tmp_path, caplog):
+    write_run(tmp_path / "good")
+    for step in ("01", "02"):
+        write_run(tmp_path / "pruned" / "steps" / step)
+        (tmp_path / "pruned" / "steps" / step / "val.json").unlink()  # nobody evaluates a step
+    (tmp_path / "pruned" / "plan.json").write_text("{}")
+    assert [row.folder for row in read_runs(tmp_path)] == ["good"]
+    assert caplog.text == ""
+
+
 def test_a_network_without_integers_is_shown_without_their_figure(tmp_path):
     write_run(tmp_path / "a")
     (tmp_path / "a" / "int8.json").write_text('{"error": "no integers for this operator"}')
