@@ -19,8 +19,8 @@ _LEAST_SHARE = 0.05
 _COOLER_C = 5.0
 # Time not worked in is not saved up, or a quiet minute would be followed by a busy one.
 _MOST_SAVED_S = 0.1
-# Of waiting at once: the source is asked again, and the board.
-_MOST_WAIT_S = 1.0
+# Whose other threads alone take more than the share would otherwise owe more with every second it waits.
+_MOST_OWED_S = 10.0
 
 
 class StateSource(Protocol):
@@ -88,14 +88,14 @@ class Budget:
         self.state = board.state()
 
     def wait_s(self) -> float:
-        """Seconds until the next frame may be begun; asked after each."""
+        """Seconds until the next frame may be begun; asked once after each, and waited for to the end."""
         wall_s, cpu_s = self._clock(), self._processor()
         if wall_s - self._looked_s >= _LOOK_S:
             self._look(wall_s, cpu_s)
         earned_s, spent_s = wall_s - self._wall_s, (cpu_s - self._cpu_s) / self._share
-        self._debt_s = max(self._debt_s + spent_s - earned_s, -_MOST_SAVED_S)
+        self._debt_s = min(max(self._debt_s + spent_s - earned_s, -_MOST_SAVED_S), _MOST_OWED_S)
         self._wall_s, self._cpu_s = wall_s, cpu_s
-        return min(max(self._debt_s, self._pause_s(wall_s), 0.0), _MOST_WAIT_S)
+        return max(self._debt_s, self._pause_s(wall_s), 0.0)
 
     def _pause_s(self, wall_s: float) -> float:
         """Until the next frame is due at `max_fps`; one that was late does not make the next one early."""
@@ -119,6 +119,8 @@ class Budget:
             self._share = limit if used < _LESS * before else min(limit, _MORE * before)
         if (self._share < limit) != (before < limit):
             self._tell(limit)
+            if self._share >= limit:
+                self._debt_s = 0.0  # what is owed from the time that is over
 
     def _tell(self, limit: float) -> None:
         said = "" if self.state.temperature_c is None else f"{self.state.temperature_c:.0f} degrees Celsius"

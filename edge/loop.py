@@ -9,7 +9,7 @@ from threading import Event
 from typing import Protocol
 
 from edge.budget import Budget
-from edge.camera import Camera
+from edge.camera import TICK_S, Camera
 from edge.light import Light
 from edge.meter import Meter
 from edge.readings import Readings
@@ -85,7 +85,8 @@ def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
 
     Args:
         stages: what a frame goes through.
-        stop: looked at before every frame, and at least every `camera.TICK_S` while there is none.
+        stop: looked at before every frame, and at least every `camera.TICK_S` while there is none or the
+            budget has the loop wait.
         max_frames: how many to process; None for no limit.
 
     Raises:
@@ -114,10 +115,23 @@ def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
         genders.update(face.gender.label for face in faces)
         if frames == max_frames:
             break
-        if (wait_s := stages.budget.wait_s()) > 0:
-            stop.wait(wait_s)
+        if _rest(stages, stop):
+            break
     seconds = meter.clock() - started_s
     return Summary(frames, seconds, camera.dropped, frames_with_face, people, emotions, genders)
+
+
+def _rest(stages: Stages, stop: Stop) -> bool:
+    """Waits as long as the budget wants, and tells the sinks every tick; gives whether the run is to end."""
+    left_s = stages.budget.wait_s()
+    while left_s > 0:
+        if stop.wait(min(left_s, TICK_S)):
+            return True
+        left_s -= TICK_S
+        if left_s > 0:
+            for sink in stages.sinks:
+                sink.wait("rest")
+    return False
 
 
 def process(frame: Frame, stages: Stages) -> Report:
@@ -134,7 +148,7 @@ def process(frame: Frame, stages: Stages) -> Report:
 def _see(frame: Frame, stages: Stages) -> tuple[Face, ...]:
     gray, at_s, stills = frame.gray, frame.captured_at, stages.camera.stills
     tracks = stages.follower.glance(gray, at_s) if stills else stages.follower.follow(gray, at_s)
-    read = stages.readings.read(gray, tracks, at_s, all_at_once=stills)
+    read = stages.readings.read(gray, tracks, at_s, stages.follower.away, all_at_once=stills)
     return tuple(
         Face(track.id, Detection(track.box), *read[track.id]) for track in tracks if track.id in read
     )

@@ -39,12 +39,16 @@ class Meter:
         """
         self._ticks.append((self.clock(), captured))
         self._dropped = dropped
-        return self.rates()
+        return self._rates(2)  # a loop that is held back to a frame in ten seconds has a rate, too
 
     def rates(self) -> Rates:
         """The rates of the last seconds; 0 where fewer than two frames were finished in them."""
+        return self._rates(0)
+
+    def _rates(self, least: int) -> Rates:
+        """The same, of so many frames at least, however old they are."""
         oldest_s = self.clock() - self._window_s
-        while self._ticks and self._ticks[0][0] < oldest_s:
+        while len(self._ticks) > least and self._ticks[0][0] < oldest_s:
             self._ticks.popleft()
         if len(self._ticks) < 2:
             return Rates(0.0, 0.0, self._dropped)

@@ -18,7 +18,7 @@ _PATIENCE_US = 60_000_000
 
 
 class NotifySink:
-    """READY with the first processed frame, WATCHDOG with further ones, STATUS for `systemctl status`.
+    """READY with the first picture, WATCHDOG with further ones, STATUS for `systemctl status`.
 
     A loop that hangs sends nothing, and systemd restarts it. While the camera is gone and tried again the
     loop is well, and says that.
@@ -41,10 +41,8 @@ class NotifySink:
 
     def send(self, frame: Frame, report: Report) -> None:
         """A frame was processed; it is not looked at."""
-        words = [] if self._ready else ["READY=1"]
-        self._ready = True
         rates = report.rates
-        self._tell(words, f"{rates.processed_fps:.1f} frames a second, faces: {len(report.faces)}")
+        self._tell_ready(f"{rates.processed_fps:.1f} frames a second, faces: {len(report.faces)}")
 
     def wait(self, why: Waiting) -> None:
         """Nothing was processed; only where that is known to be right is it a sign of life."""
@@ -52,7 +50,10 @@ class NotifySink:
             words = [] if self._ready else [f"EXTEND_TIMEOUT_USEC={_PATIENCE_US}"]
             self._tell(words, "the camera is gone, it is tried again")
         elif why == "off":
-            self._tell([], "switched off")
+            # Pictures come: a service that is switched off from the start has started, too.
+            self._tell_ready("switched off")
+        elif why == "rest":
+            self._tell_ready("")  # what the last picture gave stays to be seen
 
     def close(self) -> None:
         """Says that it ends; may be called again."""
@@ -61,25 +62,31 @@ class NotifySink:
             self._send("STOPPING=1")
             self._socket.close()
 
-    def _tell(self, words: list[str], status: str) -> None:
+    def _tell_ready(self, status: str) -> None:
+        sent = self._tell([] if self._ready else ["READY=1"], status)
+        self._ready = self._ready or sent
+
+    def _tell(self, words: list[str], status: str) -> bool:
+        """Gives whether something was due, and was sent; an empty status leaves the last one."""
         now_s = self._clock()
         if self._alive_s and now_s >= self._next_alive_s:
             words.append("WATCHDOG=1")
             self._next_alive_s = now_s + self._alive_s
-        if now_s >= self._next_status_s:
+        if status and now_s >= self._next_status_s:
             words.append(f"STATUS={status}")
             self._next_status_s = now_s + _STATUS_S
         elif words and words[0].startswith("EXTEND"):
-            return
-        if words:
-            self._send("\n".join(words))
+            return False
+        return bool(words) and self._send("\n".join(words))
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
         # systemd that restarts itself, or a socket that is full for a moment, is no reason to end.
         try:
             self._socket.sendto(text.encode(), socket.MSG_DONTWAIT, self._address)
         except OSError:
             self._next_alive_s = self._next_status_s = -float("inf")
+            return False
+        return True
 
 
 def open_notify(environment: Mapping[str, str]) -> NotifySink | None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.classifier import Classifier
-from edge.contract import Contract
 from edge.errors import ConfigError
 from edge.steady import SteadyEmotion, SteadyGender, SteadySettings
 from edge.tracks import Track
 from edge.types import Box, Gray, Reading, Scores
 
-_REMEMBERED_S = 5.0  # a face that goes may come back under its number
-
 
 class Reader(Protocol):
     """Whatever reads emotion and apparent gender of faces, such as `edge.classifier.FaceReader`."""
-
-    emotion: Classifier
-    gender: Classifier
 
     def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
         """Emotion and gender of each face of a picture of (H, W) uint8, in the order of the boxes."""
@@ -66,13 +59,14 @@ class Readings:
         self._steady = steady or SteadySettings()
         self._people: dict[int, _Person] = {}
 
-    @property
-    def contracts(self) -> tuple[Contract, Contract]:
-        """Of the networks for emotion and apparent gender."""
-        return self._reader.emotion.contract, self._reader.gender.contract
-
     def read(
-        self, gray: Gray, tracks: Sequence[Track], at_s: float, *, all_at_once: bool = False
+        self,
+        gray: Gray,
+        tracks: Sequence[Track],
+        at_s: float,
+        away: Collection[int] = (),
+        *,
+        all_at_once: bool = False,
     ) -> dict[int, tuple[Reading, Reading]]:
         """What can be said about the faces of a frame.
 
@@ -80,14 +74,14 @@ class Readings:
             gray: (H, W) uint8.
             tracks: its faces.
             at_s: when it was captured, in seconds, never falling.
+            away: of faces that went and may come back under their number, which are remembered.
             all_at_once: read them all now: of pictures that have nothing to do with the next.
 
         Returns:
             {id: emotion and apparent gender}; a face that was never read yet is missing.
         """
         shown = {track.id: self._people.get(track.id) or _Person(self._steady) for track in tracks}
-        gone = {id_: each for id_, each in self._people.items() if at_s - each.read_s <= _REMEMBERED_S}
-        self._people = gone | shown
+        self._people = {id_: self._people[id_] for id_ in away if id_ in self._people} | shown
         # A face that is only held is not where its box says.
         due = [
             track

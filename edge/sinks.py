@@ -20,8 +20,8 @@ _REDRAW_S = 0.2
 _LINE_S = 1.0
 
 
-# No picture yet; the camera is gone and tried again; nobody is to be read for now.
-Waiting = Literal["tick", "gone", "off"]
+# No picture yet; the camera is gone and tried again; nobody is to be read for now; the loop holds back.
+Waiting = Literal["tick", "gone", "off", "rest"]
 
 
 class Sink(Protocol):

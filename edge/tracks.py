@@ -97,9 +97,9 @@ class Follower:
         self._shape = (0, 0)
 
     @property
-    def name(self) -> str:
-        """The detector's."""
-        return self._detector.name
+    def away(self) -> list[int]:
+        """The numbers of those who went and may come back."""
+        return [track.id for track in self._lost]
 
     def glance(self, gray: Gray, at_s: float) -> list[Track]:
         """The faces of a picture that has nothing to do with the ones before and after, left to right."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -5,14 +6,16 @@ import pytest
 
 from edge.board import Board
 from edge.budget import Budget, BudgetSettings
+from edge.camera import TICK_S
 from edge.errors import CameraError
 from edge.faces import HaarDetector
-from edge.loop import Stages, run
+from edge.loop import Stages, process, run
 from edge.meter import Meter
 from edge.readings import Readings
 from edge.replay import ReplayCamera
 from edge.sinks import MemorySink
-from edge.tracks import Follower
+from edge.tracks import Follower, FollowSettings
+from edge.types import Frame
 
 EMPTY = np.full((480, 640), 128, np.uint8)
 
@@ -72,6 +75,22 @@ def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(
     assert first.detection.box.iou(face_box) > 0.5
     assert first.emotion == second.emotion
     assert first.emotion.scores == first.emotion.raw
+
+
+def test_a_face_that_comes_back_has_its_number_and_its_evidence(stages, detector, happy):
+    """Apparent gender adds up over thirty readings: whoever is followed again need not begin anew."""
+    parts = replace(stages([]), follower=Follower(detector, FollowSettings(return_s=60.0)))
+
+    def play(picture, from_s, seconds):
+        for number in range(int(seconds * 10)):
+            report = process(Frame(number, from_s + number / 10, picture), parts)
+        return [face.id for face in report.faces]
+
+    assert play(happy, 0, 2) == [1]
+    known = parts.readings._people[1]
+    assert play(EMPTY, 2, 10) == []
+    assert play(happy, 12, 2) == [1]
+    assert parts.readings._people[1] is known
 
 
 def test_it_ends_after_as_many_frames_as_wanted(stages, happy):
@@ -144,3 +163,61 @@ def test_nobody_is_read_while_reading_is_switched_off(stages, happy):
     parts.reading.clear()
     assert run(parts, Event()).frames == 0
     assert waiter.why == ["off", "off"]
+
+
+class Watch:
+    """Stands in for the event that ends a run: time passes by waiting for it, and not else."""
+
+    now_s = 0.0
+
+    def __init__(self, until_s=float("inf")):
+        self.until_s, self.longest_s = until_s, 0.0
+
+    def is_set(self):
+        return self.now_s >= self.until_s
+
+    def wait(self, timeout):
+        self.now_s += timeout
+        self.longest_s = max(self.longest_s, timeout)
+        return self.is_set()
+
+
+def held_back(stages, watch, *pictures, frame_s=0.0, **limits):
+    """A run over pictures of which each takes so long; gives its summary and what sinks were told."""
+    waiter = Waiter()
+
+    class Slow(MemorySink):
+        def send(self, frame, report):
+            watch.now_s += frame_s
+
+    parts = stages(pictures, waiter, Slow())
+    settings = BudgetSettings(**limits)
+    budget = Budget(settings, Board(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
+    return run(replace(parts, budget=budget), watch), waiter.why
+
+
+def test_it_waits_until_nothing_is_owed_and_tells_the_sinks_every_tick(stages):
+    watch = Watch()
+    summary, why = held_back(stages, watch, *[EMPTY] * 5, frame_s=0.12, cpu_share=0.05)
+    assert summary.frames == 5
+    assert watch.now_s == pytest.approx(5 * 0.12 / 0.05, rel=0.05)
+    assert watch.longest_s <= TICK_S
+    assert set(why) == {"rest"}
+    assert len(why) == pytest.approx(watch.now_s / TICK_S, rel=0.15)
+
+
+def test_frames_further_apart_than_a_second(stages):
+    watch = Watch()
+    held_back(stages, watch, *[EMPTY] * 4, max_fps=0.1)
+    assert watch.now_s == pytest.approx(30, abs=0.1)  # after the first it need not wait
+
+
+def test_short_waits_are_told_to_nobody(stages):
+    assert held_back(stages, Watch(), *[EMPTY] * 4, max_fps=10)[1] == []
+
+
+def test_it_ends_at_once_when_it_is_stopped_while_it_holds_back(stages):
+    watch = Watch(until_s=3.0)
+    summary, _ = held_back(stages, watch, *[EMPTY] * 4, max_fps=0.01)
+    assert summary.frames == 2
+    assert watch.now_s < 3.0 + TICK_S + 0.01

@@ -41,6 +41,15 @@ def test_the_rate_follows_a_change_within_the_window(clock):
     assert rates.processed_fps == pytest.approx(10)
 
 
+def test_frames_that_are_further_apart_than_the_window_have_a_rate(clock):
+    meter = Meter(clock, window_s=2.0)
+    for frame in range(4):
+        rates = meter.tick(captured=300 * frame, dropped=0)
+        clock.now += 10
+    assert rates == Rates(30, 0.1, 0)
+    assert meter.rates() == Rates(0, 0, 0)
+
+
 def test_a_stall_shows_zero(clock):
     meter = Meter(clock, window_s=2.0)
     for frame in range(20):

@@ -87,11 +87,53 @@ def test_a_camera_that_is_gone_is_said_and_is_a_sign_of_life(ear_and_name):
     sink.close()
 
 
-def test_switched_off_is_a_sign_of_life(ear_and_name):
+def test_switched_off_from_the_start_is_ready_and_a_sign_of_life(ear_and_name, frame_and_report):
+    """A retained OFF comes before the first picture is processed: without READY systemd would kill it."""
     ear, name = ear_and_name
-    sink = NotifySink(name, 8.0, Clock())
+    clock = Clock()
+    sink = NotifySink(name, 8.0, clock)
     sink.wait("off")
-    assert ear.heard() == [["WATCHDOG=1", "STATUS=switched off"]]
+    assert ear.heard() == [["READY=1", "WATCHDOG=1", "STATUS=switched off"]]
+    clock.now += 3
+    sink.wait("off")
+    assert ear.heard() == [["WATCHDOG=1"]]
+    clock.now += 3
+    sink.send(*frame_and_report(1, NEAR))
+    assert ear.heard() == [["WATCHDOG=1", "STATUS=14.1 frames a second, faces: 1"]]
+    sink.close()
+
+
+def test_a_loop_that_holds_back_is_alive_and_its_last_status_stays(ear_and_name, frame_and_report):
+    ear, name = ear_and_name
+    clock = Clock()
+    sink = NotifySink(name, 8.0, clock)
+    sink.send(*frame_and_report(1, NEAR))
+    ear.heard()
+    for _ in range(40):  # eight seconds
+        clock.now += 0.2
+        sink.wait("rest")
+    assert ear.heard() in ([["WATCHDOG=1"]] * 3, [["WATCHDOG=1"]] * 4)
+    sink.close()
+
+
+@pytest.mark.parametrize("why", ["a frame", "off"])
+def test_ready_is_said_again_until_it_was_heard(tmp_path, frame_and_report, why):
+    """systemd that is just restarting itself has no socket for a moment."""
+    name = str(tmp_path / "notify")
+    sink = NotifySink(name, 8.0, Clock())
+
+    def tell():
+        if why == "off":
+            sink.wait("off")
+        else:
+            sink.send(*frame_and_report(1, NEAR))
+
+    tell()
+    ear = Ear(name)
+    tell()
+    tell()
+    assert [message[0] for message in ear.heard()] == ["READY=1"]
+    ear.socket.close()
     sink.close()
 
 

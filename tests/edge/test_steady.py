@@ -100,7 +100,6 @@ class Counting:
     """The real reader, and which boxes it was asked about."""
 
     def __init__(self, reader):
-        self.emotion, self.gender = reader.emotion, reader.gender
         self._reader, self.asked = reader, []
 
     def read(self, gray, boxes):
@@ -136,14 +135,15 @@ def test_a_face_that_is_only_held_is_not_read(reader, happy):
     assert counting.asked == [box]
 
 
-def test_who_comes_back_soon_is_remembered(reader, happy):
+def test_who_may_come_back_is_remembered_for_as_long_as_that(reader, happy):
     readings = Readings(reader)
     box = Box(200, 120, 240, 240)
     first = readings.read(happy, [track(1, box, 0.0)], 0.0)
-    assert readings.read(happy, [], 1.0) == {}
-    assert readings.read(happy, [track(1, box, 0.0)], 2.0) == first
-    assert readings.read(happy, [], 9.0) == {}
-    assert readings.read(happy, [track(1, box, 0.0)], 9.1) == {}
+    for at_s in (1.0, 9.0, 3000.0):
+        assert readings.read(happy, [], at_s, [1, 2]) == {}
+    assert readings.read(happy, [track(1, box, 0.0)], 3001.0) == first
+    assert readings.read(happy, [], 3002.0) == {}  # its number is given up
+    assert readings.read(happy, [track(1, box, 0.0)], 3003.0) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Who is followed: real cascade, real patches, faces that move through composed pictures."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -75,6 +76,17 @@ def test_a_face_that_comes_back_in_time_and_near_has_its_number(detector, away, 
     found = followed(detector, shown + hidden + shown)
     assert list(found[7]) == [1]
     assert list(found[-1]) == [1 if same else 2]
+
+
+def test_who_went_is_away_until_the_number_is_given_up(detector):
+    follower = Follower(detector, FollowSettings(return_s=4.0))
+    away = []
+    for number in range(90):
+        follower.follow(scene(*([("happy", 200, 120, 200)] if number < 8 else []), seed=number), number / FPS)
+        away.append(follower.away)
+    assert [went for before, went in pairwise([None, *away]) if went != before] == [[], [1], []]
+    # From the end of hold_s to that of return_s after it was seen last, in the eighth picture.
+    assert away.count([1]) == pytest.approx((4.0 - FollowSettings().hold_s) * FPS, abs=2)
 
 
 def test_who_comes_somewhere_else_is_somebody_else(detector):
