@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge import mend
 from edge.control import Control
-from edge.errors import CameraError, EdgeError, MissingDependencyError, OutputError
+from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError, OutputError
 from edge.journal import say, start_logging
 from edge.system import this_system
 
@@ -55,7 +55,7 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 (of what follows it could not even import all)
         raise MissingDependencyError(mend.python(this_system()))
     try:
-        import cv2  # the commonest mishap is that it, or a library of the system it needs, is absent
+        import cv2  # noqa: F401 (the commonest mishap: it, or a library of the system it needs, is absent)
     except ImportError as error:
         said = " ".join(str(error).split())
         raise MissingDependencyError(f"OpenCV: {said}; mend: {mend.opencv(error, this_system())}") from error
@@ -63,13 +63,14 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     from edge.sinks import SCHEMA_PATH, write_now
 
     arguments = parser().parse_args(argv)
+    if arguments.command not in ("run", "check"):
+        control.let_go()
     if arguments.command == "schema":
         write_now(sys.stdout, SCHEMA_PATH.read_text())
         return 0
     if arguments.command == "bench":
         from edge.bench.command import bench
 
-        control.let_go()
         bench(arguments)
         return 0
     if arguments.command == "config":
@@ -81,7 +82,6 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
         return 0
     settings = settings_of(arguments)
     start_logging(settings.log_level)
-    cv2.setNumThreads(settings.detect_threads)
     if arguments.command == "check":
         return _check(settings, control)
     if arguments.command == "forget":
@@ -99,6 +99,8 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
         control: ends a run.
         renew: reads new settings.
     """
+    import cv2
+
     from edge.loop import run
     from edge.notify import open_notify
 
@@ -106,35 +108,63 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
         notify = open_notify(os.environ)
         if notify is not None:
             whole.callback(notify.close)
+        reading = Event()  # of all runs: what somebody switched off stays off with new settings
+        reading.set()
         while settings is not None:
+            if not settings.mqtt.host:
+                reading.set()  # since nobody could switch it on again
+            start_logging(settings.log_level)
+            cv2.setNumThreads(settings.detect_threads)
             control.begin(partial(_tried, renew, settings))
             with ExitStack() as stack:
-                stages = _open(settings, stack, [notify] if notify is not None else [])
+                stages = _open(settings, stack, [notify] if notify is not None else [], reading)
                 summary = run(stages, control, settings.max_frames)
             say(str(summary))
             settings = control.renewed
 
 
 def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
-    """New settings, if networks and cascade can be opened with them, and there is a port for the metrics.
+    """New settings, if all that a run refuses at its beginning can be had with them.
 
     Args:
         renew: reads them.
         now: those that hold, whose port is open.
 
     Raises:
-        EdgeError: they cannot, or there is none.
+        EdgeError: something cannot be had.
     """
+    from edge.annotate import open_annotation
     from edge.metrics.server import refuse_taken
+    from edge.source import refuse_source
 
     settings = renew()
     _open_reader(settings)
+    refuse_source(settings.source, settings.picture, patient=settings.patient)
+    if settings.mqtt.host:
+        _try_mqtt(settings.mqtt)
+    if settings.annotate is not None:
+        if now.annotate is not None and settings.annotate.resolve() == now.annotate.resolve():
+            # It appears when this run ends, and the next one would not write over it.
+            raise ConfigError(f"annotation {settings.annotate}: this run writes it; choose another name")
+        open_annotation(settings.annotate).close()
     wanted, has = settings.metrics, now.metrics
     if wanted.port:
         _metrics_sink()
         # The port that this process has cannot be tried, but another address can.
         refuse_taken(replace(wanted, port=0) if wanted.port == has.port else wanted)
     return settings
+
+
+def _try_mqtt(settings: MqttSettings) -> None:
+    try:
+        from edge.mqtt.client import make_client
+    except ImportError as error:
+        raise _no_paho(error) from error
+    make_client(settings)
+
+
+def _no_paho(error: ImportError) -> MissingDependencyError:
+    return MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'")
 
 
 def _open_reader(settings: Settings) -> tuple[FaceReader, HaarDetector]:
@@ -149,13 +179,14 @@ def _open_reader(settings: Settings) -> tuple[FaceReader, HaarDetector]:
     return reader, HaarDetector(settings.detector, settings.cascade)
 
 
-def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> Stages:
+def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], reading: Event) -> Stages:
     """Opens all that a run needs, the source last; the stack closes it in reverse.
 
     Args:
         settings: of the run.
         stack: closes it.
         more_sinks: outlive the run.
+        reading: set while faces are to be read; outlives the run, too.
     """
     from edge.annotate import open_annotation
     from edge.board import Board
@@ -181,8 +212,6 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink]) -> S
     reader, detector = _open_reader(settings)
     follower = Follower(detector, settings.follow)
     readings = Readings(reader, settings.read, settings.steady)
-    reading = Event()
-    reading.set()
     if settings.metrics.port:
         add(_metrics_sink()(settings.metrics))
     if settings.mqtt.host:
@@ -206,8 +235,8 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
     try:
         from edge.mqtt.sink import MqttSink
     except ImportError as error:
-        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
-    return MqttSink(settings, lambda on: reading.set() if on else reading.clear())
+        raise _no_paho(error) from error
+    return MqttSink(settings, lambda on: reading.set() if on else reading.clear(), reading=reading.is_set())
 
 
 def _forget(settings: MqttSettings) -> None:
@@ -220,7 +249,7 @@ def _forget(settings: MqttSettings) -> None:
     try:
         from edge.mqtt.forget import forget
     except ImportError as error:
-        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
+        raise _no_paho(error) from error
     for line in forget(settings, _BROKER_S):
         write_now(sys.stdout, f"{line}\n")
 
@@ -244,8 +273,13 @@ def _show_config(arguments: argparse.Namespace) -> None:
         values = values_of(Settings()) | dict.fromkeys(("mqtt.device", "detector.threads"))
         text = "\n".join([*file_text(values), ""])
         try:
-            with arguments.write.open("x", encoding="utf-8") as file:
-                file.write("# Settings of emotiny. What is commented holds anyway.\n" + text)
+            file = arguments.write.open("x", encoding="utf-8")
+            try:
+                with file:
+                    file.write("# Settings of emotiny. What is commented holds anyway.\n" + text)
+            except OSError:  # half a file would pass for settings, and be in the way of the next try
+                arguments.write.unlink()
+                raise
         except OSError as error:
             raise OutputError(f"cannot write {arguments.write}: {error.strerror}") from error
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import cv2
@@ -83,8 +84,8 @@ def hush() -> None:
         set_log_level(0)
 
 
-def open_csi(number: int, settings: PictureSettings) -> LiveCamera:
-    """A CSI camera of a Jetson, through its image processor.
+def csi_opener(number: int, settings: PictureSettings) -> Callable[[], LiveCamera]:
+    """What opens a CSI camera of a Jetson, through its image processor.
 
     The sensors' fast modes are 16:9, so the picture is as wide as asked and of that shape: nothing is
     squeezed. 640x360 where no size is asked.
@@ -100,13 +101,14 @@ def open_csi(number: int, settings: PictureSettings) -> LiveCamera:
         f"video/x-raw(memory:NVMM),width={sensor_wh[0]},height={sensor_wh[1]},format=NV12,framerate=30/1 ! "
         f"nvvidconv ! video/x-raw,width={width},height={height},format=GRAY8 ! {_APPSINK}"
     )
-    return _open_pipeline(f"csi://{number}", pipeline, settings)
+    return _pipeline_opener(f"csi://{number}", pipeline, settings)
 
 
-def open_gst(pipeline: str, settings: PictureSettings) -> LiveCamera:
-    """A GStreamer pipeline; where it has no appsink, one for gray pictures of the wanted size is added.
+def gst_opener(pipeline: str, settings: PictureSettings) -> Callable[[], LiveCamera]:
+    """What opens a GStreamer pipeline.
 
-    An appsink of its own must be given GRAY8 or BGR.
+    Where it has no appsink, one for gray pictures of the wanted size is added; one of its own must be given
+    GRAY8 or BGR.
 
     Raises:
         ConfigError: the pipeline is empty.
@@ -118,11 +120,11 @@ def open_gst(pipeline: str, settings: PictureSettings) -> LiveCamera:
     if "appsink" not in pipeline:
         size = "" if settings.size_wh is None else ",width={},height={}".format(*settings.size_wh)
         pipeline = f"{pipeline} ! videoconvert ! videoscale ! video/x-raw,format=GRAY8{size} ! {_APPSINK}"
-    return _open_pipeline(name, pipeline, settings)
+    return _pipeline_opener(name, pipeline, settings)
 
 
-def open_stream(url: str, settings: PictureSettings) -> LiveCamera:
-    """A network stream that FFmpeg reads: rtsp, rtsps, http or https.
+def stream_opener(url: str, settings: PictureSettings) -> Callable[[], LiveCamera]:
+    """What opens a network stream that FFmpeg reads: rtsp, rtsps, http or https.
 
     Raises:
         ConfigError: the address names no host.
@@ -145,7 +147,7 @@ def open_stream(url: str, settings: PictureSettings) -> LiveCamera:
             "path and password right?",
         )
 
-    return LiveCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)
+    return lambda: LiveCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)
 
 
 def no_gstreamer() -> str:
@@ -160,7 +162,7 @@ def mask(source: str) -> str:
     return re.sub(r"((?:pw|password|passphrase)\s*=\s*)(\"[^\"]*\"|\S+)", r"\1***", source)
 
 
-def _open_pipeline(name: str, pipeline: str, settings: PictureSettings) -> LiveCamera:
+def _pipeline_opener(name: str, pipeline: str, settings: PictureSettings) -> Callable[[], LiveCamera]:
     # getCameraBackends() lists GStreamer even where it is missing; hasBackend() tells the truth.
     if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         raise MissingDependencyError(f"{name}: {no_gstreamer()}")
@@ -170,4 +172,4 @@ def _open_pipeline(name: str, pipeline: str, settings: PictureSettings) -> LiveC
         capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         return CaptureGrabber(capture, f"{name}: the pipeline does not start; try it with gst-launch-1.0")
 
-    return PipelineCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)
+    return lambda: PipelineCamera(name, open_grabber, settings, first_s=_SLOW_FIRST_S)

@@ -20,7 +20,8 @@ class Control(Generic[_Settings]):
     """Stands in for the event that ends a run, while the block that it is entered for runs.
 
     SIGINT and SIGTERM end the run. SIGHUP has `renew` called between two frames: what it gives ends the run
-    too, and waits in `renewed`; what it raises is logged, and the run goes on as before.
+    too, and waits in `renewed`; what it raises of what a user can cause is logged, and the run goes on as
+    before.
 
     Attributes:
         renewed: what the next run is to have; None after SIGINT and SIGTERM.
@@ -68,8 +69,8 @@ class Control(Generic[_Settings]):
             try:
                 self.renewed = self._renew()
                 logger.info("SIGHUP: beginning again with new settings")
-            except EdgeError as error:
-                logger.error("SIGHUP: %s; going on as before", error)
+            except (EdgeError, OSError) as error:  # the latter of a folder that this user may not look into
+                logger.error("SIGHUP: %s; going on as before", " ".join(str(error).split()))
         if self._ended.is_set():
             self.renewed = None
         return self._ended.is_set() or self.renewed is not None

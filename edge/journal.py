@@ -12,14 +12,15 @@ _STDERR = 2
 
 
 def start_logging(level: str) -> None:
-    """Log records go to standard error from now on.
+    """Log records go to standard error from now on; called again, it changes what is logged.
 
     Args:
         level: the least severe that is logged: debug, info, warning or error.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JournalFormatter(_FORMAT) if is_journal(os.environ) else logging.Formatter(_FORMAT))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(handlers=[handler])  # which does nothing the second time
+    logging.getLogger().setLevel(level.upper())
 
 
 def say(text: str, level: int = logging.INFO) -> None:

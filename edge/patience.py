@@ -28,10 +28,9 @@ class PatientCamera:
 
     Attributes:
         name: of the camera that is open, or was.
+        stills: whether its pictures have nothing to do with one another.
         gone: whether it is being waited for.
     """
-
-    stills = False
 
     def __init__(
         self,
@@ -49,6 +48,7 @@ class PatientCamera:
             clock: seconds, never falling.
         """
         self.name = name
+        self.stills = False
         self.gone = False
         self._open = open_camera
         self._frozen_s = frozen_s
@@ -99,7 +99,7 @@ class PatientCamera:
             first_index, opened_s, first_s = self.captured, self._clock(), None
             try:
                 self._camera = self._open()
-                self.name = self._camera.name
+                self.name, self.stills = self._camera.name, self._camera.stills
                 for frame in self._camera:
                     if frame is None:
                         yield None

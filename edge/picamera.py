@@ -9,8 +9,10 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +62,7 @@ class PicameraGrabber:
         try:
             from picamera2 import Picamera2
         except (ImportError, ValueError) as error:  # built for another numpy, it is either
-            raise MissingDependencyError(
-                f"picamera2://{number}: picamera2 cannot be imported ({error}); mend: "
-                f"{mend.picamera2(str(error), this_system())}"
-            ) from error
+            raise _unimportable(number, str(error)) from error
         self._name = f"picamera2://{number}"
         found = len(Picamera2.global_camera_info())
         if number >= found:
@@ -142,6 +141,24 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, PermissionError) and error.filename:
         return f"{error.filename}: permission denied: {permissions.mend(Path(error.filename))}"
     return f"does not start ({error}); is another program using it?"
+
+
+def _unimportable(number: int, said: str) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"picamera2://{number}: picamera2 cannot be imported ({said}); mend: "
+        f"{mend.picamera2(said, this_system())}"
+    )
+
+
+def picamera_opener(number: int, settings: PictureSettings) -> Callable[[], LiveCamera]:
+    """What opens a camera of a Raspberry Pi.
+
+    Raises:
+        MissingDependencyError: picamera2 is not installed.
+    """
+    if "picamera2" not in sys.modules and importlib.util.find_spec("picamera2") is None:
+        raise _unimportable(number, "No module named 'picamera2'")
+    return partial(open_picamera, number, settings)
 
 
 def open_picamera(number: int, settings: PictureSettings) -> LiveCamera:

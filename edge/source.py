@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 
 from edge.camera import Camera, PictureSettings
-from edge.capture import mask, open_csi, open_gst, open_stream
+from edge.capture import csi_opener, gst_opener, mask, stream_opener
 from edge.demo import open_demo
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.nodes import cameras
-from edge.picamera import open_picamera
+from edge.picamera import open_picamera, picamera_opener
 from edge.recordings import open_recording
 from edge.system import this_system
 from edge.types import Frame
@@ -45,20 +45,56 @@ def open_source(source: str, settings: PictureSettings, *, fast: bool, demo: boo
         ConfigError: the text names no kind of source.
         MissingDependencyError: a package that this kind needs is not installed.
     """
+    return source_opener(source, settings, fast=fast, demo=demo)()
+
+
+def source_opener(source: str, settings: PictureSettings, *, fast: bool, demo: bool = True) -> Opener:
+    """What opens what `--source` names; nothing is opened yet, and no device is looked at.
+
+    Args:
+        source: as `open_source` takes it.
+        settings: how pictures are wanted.
+        fast: as for `open_source`.
+        demo: as for `open_source`.
+
+    Raises:
+        ConfigError: the text names no kind of source.
+        MissingDependencyError: what this kind needs is not installed, or OpenCV is built without it.
+    """
     if source == "auto":
-        return AutoCamera(_candidates(settings), (lambda: open_demo(settings, fast=fast)) if demo else None)
+        fallback = (lambda: open_demo(settings, fast=fast)) if demo else None
+        return lambda: AutoCamera(_candidates(settings), fallback)
     if source == "demo":
-        return open_demo(settings, fast=fast)
-    if source.isdecimal():
-        return open_v4l2(f"/dev/video{int(source)}", settings)
-    if source.startswith(("/dev/video", "/dev/v4l/")):
-        return open_v4l2(source, settings)
+        return lambda: open_demo(settings, fast=fast)
+    if (node := _node(source)) is not None:
+        return partial(open_v4l2, node, settings)
     scheme, separator, rest = source.partition("://")
     if separator:
-        return _open_scheme(scheme.lower(), rest, settings)
+        return _scheme_opener(scheme.lower(), rest, settings)
     if not source:
         raise ConfigError("source: empty; expected for example auto, demo, 0 or a file")
-    return open_recording(Path(source), settings, fast=fast)
+    return partial(open_recording, Path(source), settings, fast=fast)
+
+
+def refuse_source(source: str, settings: PictureSettings, *, patient: bool) -> None:
+    """Refuses what a run could not open, as far as that is seen without opening a device.
+
+    Args:
+        source: as `open_source` takes it.
+        settings: how pictures are wanted.
+        patient: whether what is absent would be waited for.
+
+    Raises:
+        CameraError, ConfigError, MissingDependencyError: as for `open_source`.
+    """
+    source_opener(source, settings, fast=True)
+    if patient or source in ("auto", "demo") or "://" in source:
+        return
+    node = _node(source)
+    if node is None:
+        open_recording(Path(source), settings, fast=True).close()
+    elif not Path(node).exists():
+        raise CameraError(f"{node}: no such device; `emotiny cameras` shows what is there")
 
 
 class AutoCamera:
@@ -167,20 +203,27 @@ def _candidates(settings: PictureSettings) -> Iterator[Opener]:
     if importlib.util.find_spec("picamera2"):
         yield lambda: open_picamera(0, settings)
     if this_system().jetson and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-        yield lambda: open_csi(0, settings)
+        yield csi_opener(0, settings)
     for node in cameras():
         yield partial(open_v4l2, node, settings)
 
 
-def _open_scheme(scheme: str, rest: str, settings: PictureSettings) -> Camera:
+def _node(source: str) -> str | None:
+    """The V4L2 device that is named; None where it is something else."""
+    if source.isdecimal():
+        return f"/dev/video{int(source)}"
+    return source if source.startswith(("/dev/video", "/dev/v4l/")) else None
+
+
+def _scheme_opener(scheme: str, rest: str, settings: PictureSettings) -> Opener:
     if scheme == "picamera2":
-        return open_picamera(_number(scheme, rest), settings)
+        return picamera_opener(_number(scheme, rest), settings)
     if scheme == "csi":
-        return open_csi(_number(scheme, rest), settings)
+        return csi_opener(_number(scheme, rest), settings)
     if scheme == "gst":
-        return open_gst(rest, settings)
+        return gst_opener(rest, settings)
     if scheme in ("rtsp", "rtsps", "http", "https"):
-        return open_stream(f"{scheme}://{rest}", settings)
+        return stream_opener(f"{scheme}://{rest}", settings)
     raise ConfigError(
         f"source {mask(f'{scheme}://{rest}')}: unknown kind; expected picamera2://, csi://, gst://, rtsp://, "
         "rtsps://, http:// or https://"

@@ -86,10 +86,32 @@ def unanswered(heard: str, settings: MqttSettings) -> Fault:
     return Fault(f"closes the connection before it answers; is it an MQTT broker, and {hint}?")
 
 
+def ended(reason: ReasonCode | None, heard: str, settings: MqttSettings, *, accepted: bool) -> Fault:
+    """Of a connection that ended.
+
+    Args:
+        reason: as paho or the broker told it, None for none.
+        heard: the last error that paho noted, else empty; tells more than paho's reason.
+        settings: the connection's.
+        accepted: whether the broker had accepted it.
+    """
+    if accepted:
+        return loss(reason, heard, settings)
+    if str(reason) == "Keep alive timeout":
+        return Fault(SILENT)
+    if str(reason) == "Protocol error":
+        return Fault(NOT_MQTT)
+    return unanswered(heard, settings)
+
+
 def unpublished(reason: ReasonCode, topic: str, settings: MqttSettings) -> str:
     """Of a message that the broker did not take."""
-    whole = settings.topic("#") if topic.startswith(settings.topic("")) else topic
-    return f"{reason} on {topic}; let this user write {whole} in the broker's access list"
+    return f"{reason} on {topic}; let this user write {_whole(topic, settings)} in the broker's access list"
+
+
+def unwritten(topic: str, settings: MqttSettings) -> str:
+    """Of a message in place of whose answer the connection ended, as brokers do that forbid it."""
+    return f"that came of a message on {topic}; may this user write {_whole(topic, settings)}?"
 
 
 def loss(reason: ReasonCode | None, heard: str, settings: MqttSettings) -> Fault:
@@ -114,6 +136,10 @@ def loss(reason: ReasonCode | None, heard: str, settings: MqttSettings) -> Fault
         said = heard.partition(": ")[2] or "closed by the broker or the network"
         return Fault(f"connection lost ({said})", again=f"is there a second device called {settings.device}?")
     return Fault(f"connection lost ({said})")
+
+
+def _whole(topic: str, settings: MqttSettings) -> str:
+    return settings.topic("#") if topic.startswith(settings.topic("")) else topic
 
 
 def _untrusted(error: ssl.SSLCertVerificationError) -> str:

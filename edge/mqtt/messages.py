@@ -194,6 +194,8 @@ def discovery(settings: MqttSettings) -> Message:
             "name": "Reading",
             "stat_t": settings.topic("enabled/state"),
             "cmd_t": settings.topic("enabled/set"),
+            # Who switched it off wants it off after a boot as well, so that the broker keeps the order.
+            "retain": True,
             "availability": [{"topic": settings.topic("status")}],
         },
     }

@@ -177,16 +177,8 @@ class Session:
         self.accepted = True
 
     def _on_disconnect(self, _: paho.Client, __: Any, ___: Any, reason: Any, ____: Any = None) -> None:
-        if self.fault is not None:
-            return
-        if self.accepted:
-            self.fault = faults.loss(reason, self._last_error, self._settings)
-        elif str(reason) == "Keep alive timeout":
-            self.fault = Fault(faults.SILENT)
-        elif str(reason) == "Protocol error":
-            self.fault = Fault(faults.NOT_MQTT)
-        else:
-            self.fault = faults.unanswered(self._last_error, self._settings)
+        if self.fault is None:
+            self.fault = faults.ended(reason, self._last_error, self._settings, accepted=self.accepted)
 
     def _on_publish(self, _: paho.Client, __: Any, number: int, reason: Any, ___: Any = None) -> None:
         message = self.underway.pop(number, None)

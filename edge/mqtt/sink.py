@@ -31,6 +31,8 @@ class MqttSink:
         settings: MqttSettings,
         switch: Callable[[bool], None] = lambda on: None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        reading: bool = True,
     ) -> None:
         """Begins to connect and returns at once; a broker that is away is tried again for ever.
 
@@ -38,6 +40,7 @@ class MqttSink:
             settings: the connection's; `host` is not empty.
             switch: called in another thread when somebody switches reading on or off.
             clock: seconds, never falling.
+            reading: whether faces are read, until somebody switches that.
 
         Raises:
             ConfigError: a certificate, key or password cannot be read.
@@ -49,12 +52,14 @@ class MqttSink:
         self._seldom = Seldom(_SELDOM_S, clock)
         self._lock = threading.Lock()  # commands come in another thread; guards all below
         self._camera = messages.OFFLINE
+        self._reading = reading
         self._closed = False
         self._commands = settings.topic("enabled/set")
         births = [f"{settings.discovery}/status"] if settings.discovery else []
-        self._connection = Connection(settings, [self._commands, *births], self._hear)
-        self._announce()
-        self.switched(on=True)
+        with self._lock:  # a command that the broker keeps is heard at once, and goes before what holds now
+            self._connection = Connection(settings, [self._commands, *births], self._hear)
+            self._announce()
+            self._say_reading(on=reading)
 
     @property
     def dropped(self) -> int:
@@ -72,22 +77,29 @@ class MqttSink:
             raise OutputError("MQTT: its thread died; the traceback above says why")
         extra = {"unsent": self._connection.unsent, "lost": self._connection.dropped}
         with self._lock:
-            if self._camera != messages.ONLINE:
-                self._camera = messages.ONLINE
-                self._connection.say([messages.camera(self._settings, self._camera)])
-            self._connection.say(self._reporter.messages(report, self._clock(), extra))
+            self._camera_there()
+            # A picture that was in work when the command came is of a time when nobody is to be read.
+            if self._reading:
+                self._connection.say(self._reporter.messages(report, self._clock(), extra))
 
     def wait(self, why: Waiting) -> None:
-        """Says that the camera is gone, once."""
+        """Says that the camera is gone, or that pictures come which nobody is to read, once."""
         if why == "gone":
             self._camera_gone()
+        elif why == "off":
+            with self._lock:
+                self._camera_there()
 
     def switched(self, *, on: bool) -> None:
         """Says whether faces are read, and that nobody is seen where they are not."""
         with self._lock:
-            if not on:
-                self._connection.say(self._reporter.goodbye(self._clock()))
-            self._connection.say([messages.enabled(self._settings, on=on)], repeat=False)
+            self._say_reading(on=on)
+
+    def _say_reading(self, *, on: bool) -> None:
+        self._reading = on
+        if not on:
+            self._connection.say(self._reporter.goodbye(self._clock()))
+        self._connection.say([messages.enabled(self._settings, on=on)], repeat=False)
 
     def close(self) -> None:
         """Says goodbye where the broker is there, within two seconds; may be called again."""
@@ -97,6 +109,12 @@ class MqttSink:
         self._closed = True
         self._connection.say([messages.status(self._settings, messages.OFFLINE)])
         self._connection.close()
+
+    def _camera_there(self) -> None:
+        """Says that pictures come; whoever calls it has the lock."""
+        if self._camera != messages.ONLINE:
+            self._camera = messages.ONLINE
+            self._connection.say([messages.camera(self._settings, self._camera)])
 
     def _camera_gone(self) -> None:
         """Says that there are no pictures, and so nobody."""
@@ -122,7 +140,7 @@ class MqttSink:
                 logger.warning("MQTT: %s %r: expected ON or OFF%s", self._commands, said, more)
             return
         # A command that the broker keeps is a standing order: it comes again with every connection, and holds
-        # again. Whoever publishes it with the retain flag, as Home Assistant's switch can, wants just that.
+        # again. Whoever publishes it with the retain flag, as Home Assistant's switch does, wants just that.
         self._switch(on)
         self.switched(on=on)
         if self._seldom.due(f"switched {on}") is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,15 @@ def picture_of(emotion: str) -> Gray:
     picture[FACE_BOX.y :, FACE_BOX.x :][: size_wh[1], : size_wh[0]] = cv2.resize(face, size_wh)
     picture.flags.writeable = False
     return picture
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """Puts back what a command that runs in this process sets."""
+    root = logging.getLogger()
+    before = root.level
+    yield
+    root.setLevel(before)
 
 
 @pytest.fixture(scope="session", params=EMOTIONS)

@@ -1,7 +1,10 @@
+import importlib.util
 import json
+import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +17,10 @@ import pytest
 
 import edge
 from edge import mend
-from edge.__main__ import main
+from edge.__main__ import _tried, main
+from edge.config import Settings, parser, settings_of
+from edge.control import Control
+from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.sinks import SCHEMA_PATH
 
 FULL = Path("/dev/full")
@@ -94,6 +100,43 @@ def test_a_signal_ends_it_in_order(options, number):
     assert re.search(r"^emotiny: \d+ frames in ", err, re.M)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = start(
+            *("forget", "--mqtt-device", "x", "--mqtt-host", "127.0.0.1"),
+            *("--mqtt-port", silent.getsockname()[1]),
+        )
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(64)
+            process.send_signal(number)
+            signalled_s = time.monotonic()
+            process.communicate(timeout=LIMIT_S)
+    assert process.returncode == code
+    assert time.monotonic() - signalled_s < 5  # the broker has ten seconds to answer
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["schema"], "edge.sinks.write_now"),
+        (["config"], "edge.sinks.write_now"),
+        (["cameras"], "edge.inventory.find_cameras"),
+    ],
+)
+def test_signals_do_what_they_always_do_to_what_never_asks_for_them(words, where, monkeypatch):
+    found = []
+
+    def look(*_):
+        found.append(signal.getsignal(signal.SIGTERM))
+        return ()
+
+    monkeypatch.setattr(where, look)
+    main(words)
+    assert found == [signal.SIG_DFL]
+
+
 @pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="this machine has a camera")
 def test_a_service_without_a_camera_waits_and_reports_nobody(options):
     """The demo's faces are nobody's, and Home Assistant would take them for somebody."""
@@ -130,6 +173,126 @@ def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
     assert "going on as before" in err
     assert "SIGHUP: beginning again with new settings" in err
     assert len(re.findall(r"^emotiny: \d+ frames in ", err, re.M)) == 2
+
+
+NO_GSTREAMER = pytest.mark.skipif(
+    cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer"
+)
+NO_PICAMERA = pytest.mark.skipif(
+    importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2"
+)
+
+
+@pytest.fixture
+def tried(options, tmp_path):
+    """Tries settings, as a run does at SIGHUP whose command line has these flags."""
+    path = tmp_path / "config.toml"
+    path.touch()
+
+    def try_(text, *flags):
+        path.write_text("")
+        arguments = parser().parse_args(["run", "--config", str(path), *options, *map(str, flags)])
+        now = settings_of(arguments, {})
+        path.write_text(text)
+        return _tried(lambda: settings_of(arguments, {}), now)
+
+    return try_
+
+
+@pytest.mark.parametrize("patient", ["", "--patient"])
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ('source = "picamera://0"', ConfigError, "picamera://0: unknown kind"),
+        ('source = "picamera2://front"', ConfigError, "expected a camera's number"),
+        ('source = "gst://"', ConfigError, "gst://: no pipeline"),
+        ('source = "rtsp://"', ConfigError, "rtsp://: no host"),
+        ('source = ""', ConfigError, "source: empty"),
+        pytest.param('source = "csi://0"', MissingDependencyError, "without GStreamer", marks=NO_GSTREAMER),
+        pytest.param('source = "gst://x"', MissingDependencyError, "without GStreamer", marks=NO_GSTREAMER),
+        pytest.param(
+            'source = "picamera2://0"', MissingDependencyError, "cannot be imported", marks=NO_PICAMERA
+        ),
+        ('[mqtt]\nhost = "h"\ntls = true\nca = "{cli}"', ConfigError, "mqtt certificates: "),
+        ('annotate = "none/x.png"', ConfigError, "there is no folder none"),
+        ('annotate = "x.gif"', ConfigError, "expected a file name ending in"),
+    ],
+)
+def test_a_reload_refuses_what_a_run_would_end_with(tried, text, kind, said, patient):
+    with pytest.raises(kind, match=re.escape(said)):
+        tried(text.replace("{cli}", __file__), *filter(None, [patient]))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("none.mp4", "no such file"), ("/dev/video97", "no such device"), ("97", "/dev/video97: no such")],
+)
+def test_a_reload_refuses_a_source_that_is_not_there_unless_it_would_be_waited_for(tried, name, said):
+    with pytest.raises(CameraError, match=said):
+        tried(f'source = "{name}"')
+    assert tried(f'source = "{name}"', "--patient").source == name
+
+
+def test_a_reload_opens_no_source(tried, monkeypatch, clip):
+    def refuse(*_, **__):
+        raise AssertionError("opened")
+
+    for name in ("source.open_v4l2", "source.open_demo", "source.AutoCamera", "capture.LiveCamera"):
+        monkeypatch.setattr(f"edge.{name}", refuse)
+    for source in ("/dev/video0", "auto", "demo", "http://host/x", clip):
+        assert tried(f'source = "{source}"', *(["--patient"] if "dev" in str(source) else []))
+
+
+def test_a_reload_refuses_a_broker_without_paho(tried, monkeypatch):
+    monkeypatch.setitem(sys.modules, "edge.mqtt.client", None)
+    with pytest.raises(MissingDependencyError, match="pip install 'paho-mqtt"):
+        tried('[mqtt]\nhost = "broker"')
+
+
+def test_a_reload_may_name_another_annotation_but_not_the_one_that_is_being_written(tried, tmp_path):
+    here, other, old = (tmp_path / name for name in ("here.png", "other.png", "old.png"))
+    old.write_text("mine")
+    with pytest.raises(ConfigError, match=r"here\.png: this run writes it; choose another name"):
+        tried("", "--annotate", here)
+    with pytest.raises(ConfigError, match=r"old\.png: exists"):
+        tried(f'annotate = "{old}"')
+    assert tried(f'annotate = "{other}"').annotate == other
+    assert not other.exists()
+
+
+def test_a_folder_that_may_not_be_looked_into_ends_no_run(tmp_path, caplog):
+    control: Control[Settings] = Control()
+    with control:
+
+        def renew():
+            raise PermissionError(13, "Permission denied", str(tmp_path))
+
+        control.begin(renew)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not control.is_set()
+    assert f"Permission denied: '{tmp_path}'; going on as before" in caplog.text
+
+
+def test_a_reload_changes_threads_and_what_is_logged(options, tmp_path, monkeypatch):
+    path = tmp_path / "config.toml"
+    path.write_text("[detector]\nthreads = 1\n")
+    found = []
+
+    def run(stages, control, most):
+        found.append((cv2.getNumThreads(), logging.getLogger().level))
+        if len(found) == 1:
+            path.write_text('log_level = "error"\n[detector]\nthreads = 2\n')
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert control.is_set()
+        return "a summary"
+
+    monkeypatch.setattr("edge.loop.run", run)
+    threads = cv2.getNumThreads()
+    try:
+        assert main(["run", "--config", str(path), "--source", "demo", *options]) == 0
+    finally:
+        cv2.setNumThreads(threads)
+    assert found == [(1, logging.INFO), (2, logging.ERROR)]
 
 
 @pytest.mark.parametrize("output", ["jsonl", "console"])

@@ -89,6 +89,39 @@ def test_reading_is_switched_off_and_on_and_nonsense_is_refused(broker, listener
     assert asked == [False, True]
 
 
+def test_a_camera_is_there_while_reading_is_switched_off(broker, listener, sink_on):
+    sink = sink_on(broker.port)
+    listener.topic("emotiny/kitchen/status", "online")
+    for _ in range(3):
+        sink.wait("off")
+    listener.topic("emotiny/kitchen/camera", "online")
+    sink.switched(on=False)
+    listener.topic("emotiny/kitchen/enabled/state", "OFF")
+    assert sum(m.topic == "emotiny/kitchen/camera" for m in listener.heard) == 1
+    sink.wait("gone")
+    listener.topic("emotiny/kitchen/camera", "offline")
+    listener.forget()
+    sink.wait("off")
+    listener.topic("emotiny/kitchen/camera", "online")
+
+
+def test_a_picture_that_was_in_work_when_reading_was_switched_off_says_nothing_of_faces(
+    broker, listener, sink_on, frame_and_report
+):
+    sink = sink_on(broker.port)
+    listener.topic("emotiny/kitchen/status", "online")
+    listener.client.publish("emotiny/kitchen/enabled/set", b"OFF", 1)
+    listener.topic("emotiny/kitchen/enabled/state", "OFF")
+    listener.forget()
+    sink.send(*frame_and_report(1, NEAR))
+    listener.topic("emotiny/kitchen/camera", "online")
+    listener.client.publish("emotiny/kitchen/enabled/set", b"ON", 1)
+    listener.topic("emotiny/kitchen/enabled/state", "ON")
+    assert not [m.topic for m in listener.heard if m.topic.endswith(("/event", "/faces", "/stats"))]
+    sink.send(*frame_and_report(2, NEAR))
+    assert told(listener.topic("emotiny/kitchen/event"))["event"] == "appeared"
+
+
 def test_home_assistant_s_birth_is_answered(broker, listener, sink_on):
     sink_on(broker.port)
     config = listener.topic("homeassistant/device/emotiny_kitchen/config")
@@ -201,6 +234,70 @@ def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys,
         main(["run", "--help"])
     assert "--mqtt-password-file FILE" in (said := capsys.readouterr().out)
     assert "--mqtt-password " not in said
+
+
+def secret_of(*words, **variables):
+    """The password that a run with these flags and variables has."""
+    from edge.config import parser, settings_of
+
+    arguments = parser().parse_args(["run", *map(str, words)])
+    return settings_of(arguments, {"HOME": "/nowhere", **variables}).mqtt.secret()
+
+
+@pytest.fixture
+def settings_file(tmp_path):
+    """A file of settings, with the service's password beside it."""
+    path = tmp_path / "settings" / "config.toml"
+    path.parent.mkdir()
+    path.touch()
+    (path.parent / "mqtt_password").write_text("the service's\n")
+    return path
+
+
+def test_by_hand_the_password_beside_the_settings_is_the_service_s(settings_file):
+    assert secret_of("--config", settings_file) == "the service's"
+    assert secret_of(EMOTINY_CONFIG=str(settings_file)) == "the service's"
+    assert secret_of() == ""
+    (settings_file.parent / "mqtt_password").write_text("\n")  # as the unit gives where there is none
+    assert secret_of("--config", settings_file) == ""
+
+
+def test_what_systemd_hands_over_goes_before_what_lies_beside_the_settings(settings_file, tmp_path):
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    more = {"CREDENTIALS_DIRECTORY": str(handed)}
+    assert secret_of("--config", settings_file, **more) == ""
+    (handed / "mqtt_password").write_text("an instance's\n")
+    assert secret_of("--config", settings_file, **more) == "an instance's"
+
+
+def test_a_password_goes_before_one_that_is_less_near(settings_file, tmp_path):
+    """By whichever of the two ways either is given."""
+    other = tmp_path / "other"
+    other.write_text("from a file\n")
+    words = ("--config", settings_file)
+    for text in ('password = "plain"', f'password_file = "{other}"'):
+        settings_file.write_text(f"[mqtt]\n{text}\n")
+        assert secret_of(*words) == ("plain" if "plain" in text else "from a file")
+        assert secret_of(*words, EMOTINY_MQTT_PASSWORD="a variable's") == "a variable's"
+        assert secret_of(*words, EMOTINY_MQTT_PASSWORD="") == ""
+        assert secret_of(*words, "--mqtt-password-file", other, EMOTINY_MQTT_PASSWORD="x") == "from a file"
+    settings_file.write_text(f'[mqtt]\npassword = "plain"\npassword_file = "{other}"\n')
+    with pytest.raises(ConfigError, match="mqtt password and password_file: expected one of them"):
+        secret_of(*words)
+
+
+def test_a_password_that_is_for_root_alone_is_left_out_but_not_one_that_is_handed_over(
+    settings_file, without_rights
+):
+    password = settings_file.parent / "mqtt_password"
+    password.chmod(0)
+    done = without_rights("-m", "edge", "config", "--config", str(settings_file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'password = ""  # default' in done.stdout
+    done = without_rights("-m", "edge", "config", CREDENTIALS_DIRECTORY=str(settings_file.parent))
+    assert done.returncode == 2
+    assert f"credential {password}: cannot be read" in done.stderr
 
 
 def found_by_check(settings):

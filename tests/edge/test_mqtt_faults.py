@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -17,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, EdgeError, OutputError
+from edge.mqtt.forget import forget
+from edge.mqtt.probe import probe
 from edge.mqtt.settings import MqttSettings
 from edge.types import Box
 from tests.edge.broker import LIMIT_S, MOSQUITTO, Broker, Listener, free_port, kept_on, until
@@ -557,6 +560,84 @@ def test_a_broker_that_accepts_and_leaves_is_told_of_three_times(server, sink_on
     lost = [line for line in log.faults() if "connection lost" in line or "is not MQTT" in line]
     assert len(lost) == 3
     assert "it comes and goes, of which no more is said" in lost[-1]
+
+
+def packet_of(connection):
+    """The next packet, which is shorter than 128 bytes; none where the connection ended."""
+    head = connection.recv(2)
+    return head + connection.recv(head[1]) if len(head) == 2 else b""
+
+
+def forbids(most):
+    """A broker as some are: it accepts, answers so many messages and closes on the next one."""
+
+    def talk(connection):
+        packet_of(connection)
+        connection.sendall(b"\x20\x02\x00\x00")
+        taken = 0
+        while packet := packet_of(connection):
+            if packet[0] >> 4 == 8:  # SUBSCRIBE
+                connection.sendall(b"\x90\x03" + packet[2:4] + b"\x01")
+            elif packet[0] >> 4 == 3:  # PUBLISH
+                if taken == most:
+                    return
+                taken += 1
+                at = 4 + int.from_bytes(packet[2:4], "big")
+                connection.sendall(b"\x40\x02" + packet[at : at + 2])
+
+    return talk
+
+
+def asked(way, port, limit_s=10.0):
+    """What check and forget say of a broker until they are at their end, and how that ended."""
+    settings = MqttSettings(host="127.0.0.1", port=port, device="kitchen", version="3.1.1")
+    said: list[str] = []
+    try:
+        said.extend([probe(settings, limit_s)] if way == "check" else forget(settings, limit_s))
+    except EdgeError as error:
+        return said, error
+    return said, None
+
+
+def test_a_broker_that_closes_on_what_it_forbids_has_not_taken_it(server):
+    port, came = server(forbids(0))
+    said, error = asked("check", port)
+    assert isinstance(error, OutputError)
+    assert (error.exit_code, said) == (4, [])
+    assert str(error) == (
+        f"127.0.0.1:{port}: connection lost (closed by the broker or the network); that came of a message on "
+        "emotiny/kitchen/check; may this user write emotiny/kitchen/#?"
+    )
+    assert len(came) == 1  # it is not begun anew
+
+
+def test_a_broker_that_closes_on_what_it_forbids_has_forgotten_what_came_before(server):
+    port, came = server(forbids(1))
+    said, error = asked("forget", port)
+    assert said == ["homeassistant/device/emotiny_kitchen/config: nothing is kept any more"]
+    assert isinstance(error, OutputError)
+    assert str(error).endswith("on emotiny/kitchen/status; may this user write emotiny/kitchen/#?")
+    assert len(came) == 1
+
+
+@pytest.mark.parametrize("way", ["check", "forget"])
+@pytest.mark.parametrize(
+    ("talk", "said"),
+    [
+        (lambda connection: select.select([], [], [], 1.5), "takes the connection and says nothing"),
+        (lambda connection: None, "closes the connection before it answers"),
+        (lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" * 9), "is not MQTT"),
+        (lambda connection: connection.sendall(b"\x20\xff\xff\xff\xff\xff\xff"), "is not MQTT"),
+    ],
+)
+def test_what_does_not_answer_is_said_in_one_line_and_is_exit_4(server, way, talk, said):
+    port, _ = server(talk)
+    lines, error = asked(way, port, limit_s=0.5)
+    assert lines == []
+    assert (type(error), error.exit_code) == (OutputError, 4)
+    assert str(error).startswith(f"127.0.0.1:{port}: ")
+    assert said in str(error)
+    assert "cannot be reached" not in str(error)
 
 
 def test_a_server_that_says_nothing(server, sink_on, log):

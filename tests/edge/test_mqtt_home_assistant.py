@@ -43,6 +43,11 @@ def test_what_the_camera_and_the_switch_say_does_not_go_with_the_camera():
         assert components[name]["availability"] == [{"topic": "emotiny/kitchen/status"}]
 
 
+def test_a_switch_is_a_standing_order():
+    components = json.loads(discovery(SETTINGS).payload)["cmps"]
+    assert [name for name, component in components.items() if component.get("retain")] == ["enabled"]
+
+
 def test_every_label_is_an_option_and_every_template_finds_its_value(frame_and_report):
     components = json.loads(discovery(SETTINGS).payload)["cmps"]
     assert set(components["emotion"]["options"]) == {*EMOTIONS, UNCERTAIN}

@@ -164,6 +164,14 @@ def test_what_is_not_installed_is_not_waited_for():
         next(iter(camera))
 
 
+@pytest.mark.parametrize("stills", [True, False])
+def test_pictures_that_have_nothing_to_do_with_one_another_stay_so(stills):
+    camera = PatientCamera("folder", lambda: ReplayCamera([GRAY] * 2, stills=stills))
+    assert not camera.stills
+    next(iter(camera))
+    assert camera.stills == stills
+
+
 def test_it_closes_while_it_waits():
     camera = PatientCamera("camera", Openings(CameraError("gone")))
     assert next(iter(camera)) is None
