@@ -43,7 +43,7 @@ train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DAT
 quantize: $(DESKTOP)/.done ## trained networks to int8 files in models/ (DATA=folder OVERWRITE=1)
 	@$(DESKTOP)/bin/python -m quantize run $(TASK) --data '$(DATA)' --runs '$(RUNS)' $(if $(OVERWRITE),--overwrite) $(ARGS)
 
-test: $(DESKTOP)/.done ## run every test (EMOTINY_DATA=folder adds those on real data)
+test: $(DESKTOP)/.done ## run every test but those of test-device (EMOTINY_DATA=folder adds those on real data)
 	@# A file at a time on each core: many tests wait for a broker, and some files share what they trained.
 	@$(DESKTOP)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
@@ -92,7 +92,7 @@ $(DEVICE)/.done: setup.cfg pyproject.toml
 	@touch $@
 
 $(DESKTOP)/.done: setup.cfg pyproject.toml
-	@echo "setting up $(DESKTOP): TensorFlow, imgaug and the test tools, about 2.5 GB, once"
+	@echo "setting up $(DESKTOP): TensorFlow, imgaug and the test tools, about 2.7 GB, once"
 	@$(PYTHON_TRAIN) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null || \
 	    { echo "error: training and tests need Python 3.11 (imgaug has nothing for later ones):" \
 	           "sudo apt install python3.11 python3.11-venv, or make $(MAKECMDGOALS) PYTHON_TRAIN=/path/to/python3.11"; exit 2; }

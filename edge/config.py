@@ -25,6 +25,8 @@ from edge.steady import SteadySettings
 from edge.tracks import FollowSettings
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+# Two ways to give one thing.
+_PASSWORDS = {"mqtt.password", "mqtt.password_file"}
 
 
 def _detect_threads() -> int:
@@ -133,7 +135,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Given:
-    """All that is given, and where each is from: a flag before a variable before a file.
+    """All that is given, and where each is from: a flag before a variable before a file before a credential.
+
+    Whichever gives a password or password_file does so in the place of both of a weaker one.
 
     Args:
         arguments: parsed, of `run`, `check`, `config` or `forget`.
@@ -149,12 +153,15 @@ def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Giv
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     layers = (
+        read_credentials(environment, path),
         read_file(path) if path else ({}, {}),
-        read_credentials(environment),
         read_environment(environment),
         (given, origins),
     )
     for layer in layers:
+        if _PASSWORDS & layer[0].keys():
+            for key in _PASSWORDS & values.keys():
+                del values[key], places[key]
         values |= layer[0]
         places |= layer[1]
     return values, places

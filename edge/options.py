@@ -262,7 +262,7 @@ OPTIONS: tuple[Option, ...] = (
         "mqtt.password",
         "mqtt.password",
         "text",
-        "for the broker; better in password_file or as a systemd credential mqtt_password",
+        "for the broker; better in a file mqtt_password beside this one, or where password_file says",
         "",
         secret=True,
     ),

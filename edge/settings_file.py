@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.capture import mask
 from edge.errors import ConfigError
 from edge.option import PREFIX, Option
 from edge.options import FOREIGN, OPTIONS, SECTIONS
@@ -100,24 +101,36 @@ def read_environment(environment: Mapping[str, str]) -> Given:
     return values, origins
 
 
-def read_credentials(environment: Mapping[str, str]) -> Given:
-    """What systemd hands over as credentials, in files that only this service can read.
+def read_credentials(environment: Mapping[str, str], beside: Path | None) -> Given:
+    """What lies in files of its own, as the service's password in `mqtt_password`; one may be empty.
+
+    Args:
+        environment: under systemd `CREDENTIALS_DIRECTORY` is the folder, which only this service can read.
+        beside: the file of settings, in whose folder they are looked for where systemd hands none over; so
+            whoever runs `check` or `forget` by hand has what the service has. None for no file.
 
     Raises:
-        ConfigError: one is there and cannot be read.
+        ConfigError: one is there and cannot be read; beside the settings, by whoever may.
     """
-    folder = environment.get("CREDENTIALS_DIRECTORY")
+    handed = environment.get("CREDENTIALS_DIRECTORY")
+    folder = Path(handed) if handed else beside.parent if beside else None
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for option in (each for each in OPTIONS if each.secret and folder):
-        path = Path(folder or "") / option.key.replace(".", "_")
-        if not path.exists():
-            continue
+    if folder is None:
+        return values, origins
+    for option in (each for each in OPTIONS if each.secret):
+        path = folder / option.key.replace(".", "_")
         try:
-            values[option.key] = option.parse(path.read_text(encoding="utf-8").rstrip("\n"))
+            value = option.parse(path.read_text(encoding="utf-8").rstrip("\n"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
         except (OSError, ValueError) as error:
+            # The service's is for root, and the settings beside it are for everybody.
+            if isinstance(error, PermissionError) and not handed:
+                continue
             raise ConfigError(f"credential {path}: cannot be read: {error}") from error
-        origins[option.key] = str(path)
+        if value:
+            values[option.key], origins[option.key] = value, str(path)
     return values, origins
 
 
@@ -125,7 +138,7 @@ def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = Non
     """Lines of a file that gives these values.
 
     Args:
-        values: {key: value}; what is None stands as a comment.
+        values: {key: value}; what is None stands as a comment, and what is secret as stars.
         origins: {key: where the value is from}, told behind it; what is from nowhere is a default. None
             tells each setting's meaning instead, and comments all of them.
     """
@@ -135,6 +148,8 @@ def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = Non
             yield f"[{section}]  # {meaning}"
         for option in (each for each in OPTIONS if each.section == section):
             value = "********" if option.secret and values[option.key] else values[option.key]
+            if option.key == "source":
+                value = mask(value)  # a camera's address may hold its password
             line = f"{option.name} = {_toml(value)}" if value is not None else f"{option.name} ="
             if origins is None:
                 yield f"# {option.text}" + (f": {', '.join(option.choices)}" if option.choices else "")

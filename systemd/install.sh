@@ -12,10 +12,13 @@
 # Run it again to upgrade: settings stay as they are. No package of the system is replaced: all of Python's lie
 # in /opt/emotiny. Exit codes: 0 done, 2 something is missing or wrong.
 set -euo pipefail
+# The service's user must be able to read what is installed, whatever root's own is.
+umask 022
 
 PREFIX=/opt/emotiny
 SETTINGS=/etc/emotiny
 UNITS=/etc/systemd/system
+COMMAND=/usr/local/bin/emotiny
 PYTHON=${PYTHON:-python3}
 SYSTEMCTL=${SYSTEMCTL:-systemctl}
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -68,8 +71,9 @@ make_environment() {
     if "$PYTHON" -c 'import picamera2' 2>/dev/null || [ "$(board)" = jetson ]; then
         options+=(--system-site-packages)
     fi
-    # One that is right already is upgraded; after an upgrade of the system its Python may be gone.
-    if $PREFIX/bin/python -c '' 2>/dev/null && [ "$(environment_options)" = "${options[*]}" ]; then return 0; fi
+    # One that is right already is upgraded; after an upgrade of the system its Python is gone, or another one,
+    # which finds none of its packages.
+    if $PREFIX/bin/python -c 'import pip' 2>/dev/null && [ "$(environment_options)" = "${options[*]}" ]; then return 0; fi
     say "making $PREFIX"
     "$PYTHON" -m venv "${options[@]}" $PREFIX ||
         fail "no venv module: sudo apt install python3-venv"
@@ -94,6 +98,26 @@ sys.exit(not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER))' 2>/dev/null
     $PREFIX/bin/emotiny --version >/dev/null || fail "what was installed does not start"
 }
 
+is_ours() { [ "$(readlink $COMMAND)" = $PREFIX/bin/emotiny ]; }
+
+# So that `sudo emotiny check` finds it; what somebody else put there stays.
+add_command() {
+    if [ -e $COMMAND ] || [ -L $COMMAND ]; then
+        is_ours || say "$COMMAND is not this one, and left so: $PREFIX/bin/emotiny is"
+    else
+        mkdir -p "$(dirname $COMMAND)"
+        ln -s $PREFIX/bin/emotiny $COMMAND
+    fi
+}
+
+# Names of emotiny@NAME, each of which reads NAME.toml.
+instances() {
+    local file
+    for file in "$SETTINGS"/*.toml; do
+        [ "$file" = $SETTINGS/config.toml ] || [ ! -e "$file" ] || basename "$file" .toml
+    done
+}
+
 add_service() {
     mkdir -p $SETTINGS
     [ -e $SETTINGS/config.toml ] || $PREFIX/bin/emotiny config --write $SETTINGS/config.toml
@@ -101,8 +125,11 @@ add_service() {
         fail "the service was left as it is, since its settings are wrong: sudoedit $SETTINGS/config.toml"
     cp "$HERE/emotiny.service" "$HERE/emotiny@.service" $UNITS/
     if [ "$(board)" = jetson ]; then
-        mkdir -p $UNITS/emotiny.service.d
-        [ -e $UNITS/emotiny.service.d/jetson.conf ] || cp "$HERE/jetson.conf" $UNITS/emotiny.service.d/
+        local beside
+        for beside in $UNITS/emotiny.service.d $UNITS/emotiny@.service.d; do
+            mkdir -p "$beside"
+            [ -e "$beside/jetson.conf" ] || cp "$HERE/jetson.conf" "$beside/"
+        done
     fi
     # As where the image of a card is made.
     if [ "$($SYSTEMCTL is-system-running 2>/dev/null)" = offline ]; then
@@ -118,23 +145,34 @@ add_service() {
     # Without waiting: the service is ready with its first picture, and the camera may be absent yet.
     { $SYSTEMCTL enable --quiet emotiny && $SYSTEMCTL restart --no-block emotiny; } ||
         fail "systemd does not start it: systemctl status emotiny"
+    $SYSTEMCTL try-restart --no-block 'emotiny@*' || say "other instances (emotiny@NAME) were not restarted"
+}
+
+forget() {
+    local file="$SETTINGS/$1.toml" own=()
+    # As its unit is told where it has a password of its own.
+    [ ! -e "$SETTINGS/$1.password" ] || own=(--mqtt-password-file "$SETTINGS/$1.password")
+    timeout 30 $PREFIX/bin/emotiny forget --config "$file" "${own[@]}" ||
+        say "the broker of $file may still know this device: emotiny forget takes that back from anywhere"
 }
 
 uninstall() {
     [ "$(id -u)" = 0 ] || fail "needs root: sudo $0 --uninstall"
+    local instance
     $SYSTEMCTL disable --quiet --now emotiny || true
+    instances | while read -r instance; do
+        $SYSTEMCTL disable --quiet --now "emotiny@$instance" </dev/null || true
+    done
     $SYSTEMCTL stop 'emotiny@*' || true
     # Home Assistant would keep it for ever; a broker that is away keeps nothing from being removed.
     if $PREFIX/bin/emotiny forget --help >/dev/null 2>&1; then
-        local file instance
-        for file in "$SETTINGS"/*.toml; do
-            instance=$(basename "$file" .toml)
-            [ "$instance" != config ] || instance=
-            EMOTINY_INSTANCE=$instance timeout 30 $PREFIX/bin/emotiny forget --config "$file" ||
-                say "the broker of $file may still know this device: emotiny forget takes that back from anywhere"
-        done
+        [ ! -e $SETTINGS/config.toml ] || forget config
+        instances | while read -r instance; do EMOTINY_INSTANCE=$instance forget "$instance" </dev/null; done
     fi
-    rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny.service.d/jetson.conf
+    ! is_ours || rm $COMMAND
+    rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny{,@}.service.d/jetson.conf
+    # What `systemctl edit` made lies there, too, and stays.
+    rmdir --ignore-fail-on-non-empty $UNITS/emotiny{,@}.service.d 2>/dev/null || true
     $SYSTEMCTL daemon-reload || true
     say "gone; your settings are still in $SETTINGS"
 }
@@ -143,7 +181,7 @@ uninstall() {
 report() {
     say "$STARTED: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
     if [ $FOUND = 0 ]; then say "check: all is well"
-    else say "check: something is wrong, see the lines above that begin so; sudo $PREFIX/bin/emotiny check looks again"; fi
+    else say "check: something is wrong, see the lines above that begin so; sudo $(is_ours && echo emotiny || echo $PREFIX/bin/emotiny) check looks again"; fi
 }
 
 APT=yes
@@ -170,5 +208,6 @@ examine
 add_packages
 make_environment
 add_package
+add_command
 add_service
 report

@@ -81,9 +81,10 @@ def test_the_entities_are_those_that_are_announced():
 
 @ALL
 def test_settings_in_examples_are_settings(page):
-    """`[mqtt] device = "kitchen"`, or a section and its lines."""
+    """`device = "kitchen"` below `[mqtt]`, or a section and its lines."""
     keys = {option.key for option in OPTIONS}
-    for section, name in re.findall(r"\[(\w+)\] (\w+) = ", TEXTS[page.name]):
+    assert not re.search(r"\[\w+\] \w+ = ", TEXTS[page.name])  # which is no TOML
+    for name, section in re.findall(r"`(\w+) = [^`]*` below `\[(\w+)\]`", TEXTS[page.name]):
         assert f"{section}.{name}" in keys
     for section, lines in re.findall(
         r"^    \[(\w+)\]\n((?:    \w+ = .*\n)+)", TEXTS[page.name], re.MULTILINE

@@ -96,20 +96,22 @@ def test_help_says_how_it_is_used():
 
 
 class Device:
-    """This system, with an /opt and an /etc of its own that lie in a folder.
+    """This system, with an /opt, an /etc and a /usr/local/bin of its own that lie in a folder.
 
     Attributes:
         opt: its /opt.
         etc: what it has in /etc beside what this system has.
+        bin: the same in /usr/local/bin.
         told: what systemctl was told, line by line.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.opt, self.etc, self._work = folder / "opt", folder / "etc", folder / "work"
+        self.opt, self.etc, self.bin = folder / "opt", folder / "etc", folder / "bin"
+        self._works = folder / "work of etc", folder / "work of bin"
         self._log = folder / "systemctl.log"
         self._systemctl = folder / "systemctl"
         packages = folder / "packages"
-        for made in (self.opt, self.etc, self._work, packages):
+        for made in (self.opt, self.etc, self.bin, *self._works, packages):
             made.mkdir()
         self._systemctl.write_text(
             f'#!/bin/sh\n[ "$1" != is-system-running ] || exec echo running\necho "$@" >>{self._log}\n'
@@ -135,8 +137,12 @@ class Device:
     def run(self, *command: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command there, with nothing told to systemctl yet."""
         self._log.unlink(missing_ok=True)
-        over = f"lowerdir=/etc,upperdir={self.etc},workdir={self._work}"
-        mounts = f'mount --bind {self.opt} /opt && mount -t overlay -o {over} none /etc || exit 99; exec "$@"'
+        mounts = f"mount --bind {self.opt} /opt"
+        uppers = {"/etc": self.etc, "/usr/local/bin": self.bin}
+        for (lower, upper), work in zip(uppers.items(), self._works, strict=True):
+            over = f"lowerdir={lower},upperdir={upper},workdir={work}"
+            mounts += f" && mount -t overlay -o '{over}' none {lower}"
+        mounts += ' || exit 99; exec "$@"'
         done = subprocess.run(
             ["unshare", "--mount", "sh", "-c", mounts, "sh", *map(str, command)],
             capture_output=True,
@@ -188,7 +194,10 @@ def first(device, wheels):
     return done.stdout, device.told
 
 
-STARTS = ["daemon-reload", "stop emotiny", "enable --quiet emotiny", "restart --no-block emotiny"]
+STARTS = [
+    *("daemon-reload", "stop emotiny", "enable --quiet emotiny", "restart --no-block emotiny"),
+    "try-restart --no-block emotiny@*",
+]
 
 
 def test_what_cannot_be_installed_leaves_no_service(device, wheels):
@@ -218,6 +227,8 @@ def test_a_first_installation_ends_with_a_look_at_everything(device, first):
     looked = [line for line in lines if line.startswith("ok     ")]
     assert "ok     source: demo, 640x480" in "\n".join(looked)
     assert len(looked) > 10
+    assert (device.bin / "emotiny").readlink() == Path("/opt/emotiny/bin/emotiny")
+    assert device.run("/usr/local/bin/emotiny", "--version").stdout == f"emotiny {edge.__version__}\n"
 
 
 @pytest.mark.skipif(
@@ -249,15 +260,63 @@ def test_the_same_again_changes_nothing_and_keeps_settings(device, first, wheels
     assert damaged.exists()
 
 
+def test_an_environment_whose_python_was_upgraded_is_made_anew_for_all_to_read(device, first, wheels):
+    """The system's python3 is another one then, which looks for packages elsewhere."""
+    (packages,) = device.opt.glob("emotiny/lib/python3*/site-packages")
+    packages.rename(packages.with_name("of-another-python"))
+    done = device.run("sh", "-c", 'umask 077; exec "$@"', "sh", *offline(wheels[0]))
+    assert done.returncode == 0, done.stderr
+    assert "emotiny: making /opt/emotiny" in done.stdout.splitlines()
+    assert not packages.with_name("of-another-python").exists()
+    # The service's user is not root.
+    for path in (packages / "edge" / "__init__.py", device.opt / "emotiny" / "bin" / "emotiny"):
+        assert path.stat().st_mode & 0o444 == 0o444
+        assert all(
+            above.stat().st_mode & 0o005 == 0o005
+            for above in path.parents
+            if above.is_relative_to(device.opt / "emotiny")
+        )
+
+
 def test_a_look_that_finds_something_wrong_is_told_last_and_the_service_starts(device, first, wheels):
     done = device.run(*offline(wheels[0]), EMOTINY_SOURCE="/dev/video97")
     assert done.returncode == 0, done.stderr
     assert re.search("^wrong  source: /dev/video97", done.stdout, re.MULTILINE)
     assert done.stdout.splitlines()[-1] == (
         "emotiny: check: something is wrong, see the lines above that begin so; "
-        "sudo /opt/emotiny/bin/emotiny check looks again"
+        "sudo emotiny check looks again"
     )
     assert device.told == STARTS
+
+
+@pytest.fixture
+def foreign(device, first):
+    """Somebody else's program in the place of the link."""
+    link = device.bin / "emotiny"
+    link.unlink()
+    link.write_text("mine\n")
+    yield link
+    link.unlink()
+    link.symlink_to("/opt/emotiny/bin/emotiny")
+
+
+def test_somebody_else_s_program_of_this_name_is_left_alone(device, foreign, wheels):
+    done = device.run(*offline(wheels[0]), EMOTINY_SOURCE="/dev/video97")
+    assert done.returncode == 0, done.stderr
+    said = "emotiny: /usr/local/bin/emotiny is not this one, and left so: /opt/emotiny/bin/emotiny is"
+    assert said in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].endswith("; sudo /opt/emotiny/bin/emotiny check looks again")
+    assert foreign.read_text() == "mine\n"
+
+
+def test_a_jetson_s_units_may_open_its_camera(device, first, wheels, path):
+    grep = f'case "$*" in *tegra*) exit 0;; esac; exec {shutil.which("grep")} "$@"'
+    done = device.run(*offline(wheels[0]), PATH=path(grep=grep))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for unit in ("emotiny", "emotiny@"):
+        beside = device.etc / "systemd" / "system" / f"{unit}.service.d"
+        assert [each.name for each in beside.iterdir()] == ["jetson.conf"]
+        shutil.rmtree(beside)
 
 
 def test_an_upgrade_from_nothing_but_the_next_wheel(device, first, wheels, tmp_path):
@@ -288,13 +347,34 @@ def test_wrong_settings_leave_the_service_as_it_is(device, first, wheels):
 def test_an_end_leaves_settings_and_nothing_else(device, first):
     settings = device.etc / "emotiny" / "config.toml"
     settings.write_text("# mine\n")
+    units = device.etc / "systemd" / "system"
+    for unit in ("emotiny", "emotiny@"):
+        (units / f"{unit}.service.d").mkdir()
+        (units / f"{unit}.service.d" / "jetson.conf").touch()
+    edited = units / "emotiny@.service.d" / "override.conf"  # as systemctl edit calls it
+    edited.touch()
+    instance = settings.with_name("hall.toml")
+    instance.write_text("[mqtt]\nhost = '127.0.0.1'\n")
+    password = settings.with_name("hall.password")
+    password.touch()
     # As the installed package holds it, for who has kept nothing else.
     (script,) = device.opt.glob("emotiny/lib/python3*/site-packages/edge/systemd/install.sh")
     done = device.run("bash", f"/opt/{script.relative_to(device.opt)}", "--uninstall")
     assert done.returncode == 0, done.stderr
-    assert device.told == ["disable --quiet --now emotiny", "stop emotiny@*", "daemon-reload"]
+    assert device.told == [
+        *("disable --quiet --now emotiny", "disable --quiet --now emotiny@hall", "stop emotiny@*"),
+        "daemon-reload",
+    ]
+    assert "no broker is set (mqtt.host)" in done.stdout
+    # An instance's broker is told with the instance's password, which is none.
+    assert "mqtt password_file /etc/emotiny/hall.password: empty" in done.stderr
+    assert "emotiny: the broker of /etc/emotiny/hall.toml may still know this device" in done.stdout
     assert not any(device.opt.iterdir())
-    left = [path for path in device.etc.rglob("*") if path.is_file()]
-    assert left == [settings]
+    assert not (device.bin / "emotiny").is_symlink()
+    left = {path for path in device.etc.rglob("*") if path.is_file()}
+    assert left == {settings, instance, password, edited}
+    assert not (units / "emotiny.service.d").exists()
     assert settings.read_text() == "# mine\n"
+    (device.bin / "emotiny").write_text("somebody else's\n")
     assert device.run("bash", SCRIPT, "--uninstall").returncode == 0
+    assert (device.bin / "emotiny").read_text() == "somebody else's\n"

@@ -39,6 +39,15 @@ def test_a_unit_leaves_little_open(name, tmp_path):
     assert float(level) <= 2.0
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_handed_the_password_and_starts_without_one(name):
+    lines = (FOLDER / name).read_text().splitlines()
+    assert "LoadCredential=mqtt_password:/etc/emotiny/mqtt_password" in lines
+    assert (
+        r"SetCredential=mqtt_password:\n" in lines
+    )  # a line that is empty, in the place of a file that is absent
+
+
 def test_what_a_jetson_needs_beside_it_is_clean(tmp_path):
     unit = tmp_path / "emotiny.service"
     unit.write_text((FOLDER / "emotiny.service").read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true"))

@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 
 import pytest
 import tomllib
@@ -173,6 +175,20 @@ def test_what_a_variable_must_not_be(name, text, said):
     assert said in str(caught.value)
 
 
+def test_what_is_secret_is_not_shown_where_it_is_wrong(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path, "[mqtt]\npassword = 12345678\n")
+    assert main(["run", "--config", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert err.endswith("mqtt.password = ********: expected a text in quotes\n")
+    assert "12345678" not in err
+    (tmp_path / "mqtt_password").write_text("12345: 678\0")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert main(["run", "--config", os.devnull]) == 2
+    err = capsys.readouterr().err
+    assert err.endswith("********: expected no NUL character\n")
+    assert "12345" not in err
+
+
 def test_other_programs_variables_are_theirs():
     environment = {"EMOTINY_RUNTIME": "litert", "EMOTINY_DATA": "x", "EMOTINYX": "y", "PATH": "/bin"}
     assert settings_of(arguments(), environment) == Settings()
@@ -207,6 +223,31 @@ def test_config_prints_what_holds_and_where_it_is_from(tmp_path, capsys):
     assert settings_of(arguments("--config", again), {}) == settings_of(
         arguments("--config", path, "--max-fps", "5"), {}
     )
+
+
+def test_config_prints_no_camera_s_password(tmp_path, capsys):
+    path = write(tmp_path, 'source = "rtsp://me:pw@cam:554/x?token=pw"\n')
+    assert main(["config", "--config", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert f'source = "rtsp://***@cam:554/x?***"  # {path}' in out.splitlines()
+    assert "pw" not in out.replace(str(path), "")
+
+
+def test_config_leaves_no_half_of_a_file(tmp_path):
+    """A limit of this process stands in for a disk that is full."""
+    path = tmp_path / "new.toml"
+    limited = (
+        "import resource, sys; from edge.__main__ import main; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-B", "-c", limited, "config", "--write", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 4
+    assert done.stderr == f"emotiny: error: cannot write {path}: File too large\n"
+    assert not path.exists()
+    path.write_text("mine")
+    assert main(["config", "--write", str(path)]) == 4
+    assert path.read_text() == "mine"
 
 
 def test_config_writes_a_file_that_changes_nothing_and_overwrites_none(tmp_path, capsys):
