@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,8 @@ _COLOURS = ((80, 220, 80), (80, 200, 255), (255, 190, 90), (200, 150, 255), (220
 # The pace of a video is learned from its first frames, which are held until then.
 _PACE_FRAMES = 8
 _LONE_FRAME_FPS = 10.0
+# What a video's end takes: a head, and for each frame a line of its index.
+_END_BYTES, _INDEX_BYTES = 1 << 16, 64
 
 
 def open_annotation(path: Path) -> Sink:
@@ -151,7 +154,7 @@ class VideoSink(Patient):
         """Draws on a copy of the frame and writes it.
 
         Raises:
-            OutputError: the file cannot be made.
+            OutputError: the file cannot be made, or the disk is full; what was written until then is kept.
         """
         refuse_closed(self, self._closed)
         picture = draw(frame.gray, report.faces)
@@ -166,18 +169,22 @@ class VideoSink(Patient):
         """Finishes the video, if there was any frame.
 
         Raises:
-            OutputError: not all of it could be written; nothing is left of it.
+            OutputError: not all of it could be written. Nothing is left of it where it cannot be played.
         """
         if self._closed:
             return
         self._closed = True
-        if self._held:
-            self._start()
-        if self._writer is None:
-            return
-        self._writer.release()
+        try:
+            if self._held:
+                self._start()
+        finally:
+            if self._writer is not None:
+                self._finish(self._writer)
+
+    def _finish(self, writer: cv2.VideoWriter) -> None:
+        writer.release()
         part = _part(self._path)
-        # OpenCV is silent about a full disk.
+        # OpenCV is silent about a disk that somebody else filled.
         video = cv2.VideoCapture(str(part))
         kept = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
         video.release()
@@ -192,6 +199,7 @@ class VideoSink(Patient):
         fps = (len(held) - 1) / span_s if span_s > 0 else _LONE_FRAME_FPS
         height, width = held[0][1].shape[:2]
         self._size_wh = width, height
+        self._refuse_full()  # before there is a file
         code = cv2.VideoWriter.fourcc(*_FOURCC[self._path.suffix])
         writer = cv2.VideoWriter(str(_part(self._path)), code, min(max(fps, 1.0), 120.0), self._size_wh)
         if not writer.isOpened():
@@ -206,8 +214,17 @@ class VideoSink(Patient):
         # A folder may hold pictures of several sizes; the writer would ignore the others without a word.
         if picture.shape[:2] != (self._size_wh[1], self._size_wh[0]):
             picture = np.asarray(cv2.resize(picture, self._size_wh), dtype=np.uint8)
+        self._refuse_full()
         writer.write(picture)
         self._written += 1
+
+    def _refuse_full(self) -> None:
+        """OpenCV tells nobody of a full disk: another picture must fit, even if nothing makes it smaller."""
+        width, height = self._size_wh
+        needed = 3 * width * height + _END_BYTES + _INDEX_BYTES * self._written
+        if shutil.disk_usage(self._path.parent).free < needed:
+            kept = "; what was recorded until then is in it" if self._written else ""
+            raise OutputError(f"cannot write {self._path}: no space left{kept}")
 
 
 def _part(path: Path) -> Path:

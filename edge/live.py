@@ -24,11 +24,13 @@ _FAILURES = 20
 _AT_ONCE_S = 0.1
 # How long close() waits for a read that is under way.
 _JOIN_S = 0.5
-# How long the process waits at its exit for a read that outlasted close().
+# How long the process waits at its exit for reads that outlasted close().
 _EXIT_JOIN_S = 1.0
 
 # Reads that outlasted close(), and when that was, for `hangs_s`.
 _abandoned: dict[threading.Thread, float] = {}
+# Cameras of which that was told; one that delivers again is told of again.
+_told: set[str] = set()
 
 
 class Grabber(Protocol):
@@ -126,10 +128,12 @@ class LiveCamera:
             self._changed.notify_all()
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
-            logger.warning("%s: a read is still under way; it is abandoned", self.name)
+            # One that stays stalled is opened and closed twice a minute, for months.
+            level = logging.DEBUG if self.name in _told else logging.WARNING
+            logger.log(level, "%s: a read is still under way; it is abandoned", self.name)
+            _told.add(self.name)
+            _forget_ended()
             _abandoned[self._thread] = time.monotonic()
-            # Should it come back from C++ while the interpreter shuts down, it would abort the process.
-            atexit.register(self._thread.join, _EXIT_JOIN_S)
 
     def _next(self) -> Frame | None:
         with self._changed:
@@ -184,6 +188,7 @@ class LiveCamera:
         now = time.monotonic()
         with self._changed:
             if self._captured == 0:
+                _told.discard(self.name)
                 self._started_at = now
                 self._log_size(gray)
             if self._newest is not None:
@@ -204,6 +209,18 @@ class LiveCamera:
 
 def hangs_s() -> float:
     """Seconds since the first of the reads was abandoned that hang in this process; 0 where none does."""
+    _forget_ended()
+    return time.monotonic() - min(_abandoned.values()) if _abandoned else 0.0
+
+
+def _forget_ended() -> None:
     for thread in [thread for thread in _abandoned if not thread.is_alive()]:
         del _abandoned[thread]
-    return time.monotonic() - min(_abandoned.values()) if _abandoned else 0.0
+
+
+@atexit.register
+def _join_abandoned() -> None:
+    """Waits a moment: a read that comes back from C++ while the interpreter shuts down aborts the process."""
+    until_s = time.monotonic() + _EXIT_JOIN_S
+    for thread in _abandoned:
+        thread.join(max(0.0, until_s - time.monotonic()))

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 DEV = Path("/dev")
 
+# {node: why it cannot be asked}, as it was told last: whoever looks for a camera for months tells it once.
+_told: dict[str, str] = {}
+
 # linux/videodev2.h: _IOR('V', 0, struct v4l2_capability), which is driver[16], card[32], bus_info[32],
 # version, capabilities (of the whole device), device_caps (of this node), reserved[3].
 _QUERYCAP = 0x80685600
@@ -152,14 +155,17 @@ def formats(node: Node) -> tuple[Format, ...]:
 
 
 def cameras(dev: Path = DEV) -> list[str]:
-    """The cameras among /dev/video*, by number; those that cannot be asked are logged."""
+    """The cameras among /dev/video*, by number; what cannot be asked is logged, once for each reason."""
     found = []
     for path in paths(dev):
         try:
             node = query(path)
         except CameraError as error:
-            logger.warning("%s", error)
+            known = _told.get(path) == str(error)
+            logger.log(logging.DEBUG if known else logging.WARNING, "%s", error)
+            _told[path] = str(error)
             continue
+        _told.pop(path, None)
         if node.why_not:
             logger.debug("%s (%s, %s): left out: %s", path, node.card, node.driver, node.why_not)
         else:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 PREFIX = "EMOTINY_"
+# Stands for the value of what is secret.
+HIDDEN = "********"
 
 Kind = Literal["text", "number", "integer", "switch", "file", "size"]
 
@@ -56,9 +58,14 @@ class Option:
         """The value that a flag's or a variable's text means.
 
         Raises:
-            ValueError: none; the message says what was expected.
+            ValueError: none; the message says what was expected, and the text unless that is secret.
         """
-        value = _PARSERS[self.kind](text)
+        try:
+            value = _PARSERS[self.kind](text)
+        except ValueError as error:
+            if not self.secret:
+                raise
+            raise ValueError(f"{HIDDEN}: {str(error).rpartition(': ')[2]}") from None
         if self.choices and str(value) not in self.choices:
             raise ValueError(f"{text!r}: expected one of {', '.join(self.choices)}")
         return value
@@ -67,13 +74,14 @@ class Option:
         """The value that a file's value means: numbers are numbers there, and all else is as in a flag.
 
         Raises:
-            ValueError: none; the message says what was expected.
+            ValueError: none; the message says what was expected, and the value unless that is secret.
         """
         right: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,), "switch": (bool,)}
         kinds = right.get(self.kind, (str,))
         # A bool is an int to Python, and to nobody else.
         if not isinstance(value, kinds) or (isinstance(value, bool) and self.kind != "switch"):
-            raise ValueError(f"{value!r}: expected {_EXPECTED[self.kind]}")
+            shown = HIDDEN if self.secret else repr(value)
+            raise ValueError(f"{shown}: expected {_EXPECTED[self.kind]}")
         return value if self.kind == "switch" else self.parse(str(value))
 
 

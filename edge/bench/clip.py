@@ -67,7 +67,12 @@ def read_clip(source: str, settings: PictureSettings, most: int) -> Clip:
                 break
     if len(frames) < 10 or times[-1] <= times[0]:
         raise ConfigError(f"{source}: {len(frames)} frames; expected at least 10, one after the other")
-    return Clip(Path(source).stem, tuple(frames), tuple(times))
+    return Clip(clip_name(source), tuple(frames), tuple(times))
+
+
+def clip_name(source: str) -> str:
+    """What a clip is called in tables and results."""
+    return Path(source).stem
 
 
 def cut_faces(clip: Clip, boxes: Sequence[Box], most: int = 8) -> tuple[Gray, ...]:

@@ -9,13 +9,14 @@ import platform
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from edge.bench.board_report import board_report
-from edge.bench.clip import Clip, cut_faces, demo_faces, read_clip
+from edge.bench.clip import Clip, clip_name, cut_faces, demo_faces, read_clip
 from edge.bench.long import run_long
 from edge.bench.measure import measure
 from edge.bench.memory import footprints
@@ -61,10 +62,7 @@ def bench(options: argparse.Namespace) -> None:
     for line in compared(results, earlier) if earlier else ():
         write_now(sys.stdout, line + "\n")
     if options.json:
-        try:
-            options.json.write_text(to_json(results))
-        except OSError as error:
-            raise OutputError(f"cannot write {options.json}: {error.strerror}") from error
+        _write(options.json, to_json(results))
     if options.plot:
         from edge.bench.plots import save_scenes_png
 
@@ -82,9 +80,39 @@ def _refuse(options: argparse.Namespace) -> None:
         raise ConfigError("--plot draws what --scenes measures: give both")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         raise MissingDependencyError("no matplotlib: pip install matplotlib, or leave out --plot")
-    for path in (options.json, options.plot):
-        if path is not None and not path.parent.is_dir():
+    if options.plot and options.plot.suffix != ".png":
+        raise ConfigError(f"--plot {options.plot}: expected a file name ending in .png")
+    for path in filter(None, (options.json, options.plot)):
+        if not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+        if not _in_place(path) and not os.access(path.parent, os.W_OK):
+            raise OutputError(f"cannot write {path}: the folder {path.parent} cannot be written to")
+    names = [clip_name(source) for source in options.clips]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two clips are called {name}; rename one, or their results are not told apart")
+
+
+def _in_place(path: Path) -> bool:
+    """Whether it is no plain file, such as /dev/stdout, and must not be replaced by one."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes all of it or nothing: what was there before stays until then."""
+    try:
+        if _in_place(path):
+            path.write_text(text)
+            return
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_text(text)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _faces(clip: Clip) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], ...]:

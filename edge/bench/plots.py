@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bench.scenes import Scene
-from edge.errors import MissingDependencyError
+from edge.errors import MissingDependencyError, OutputError
 
 _STYLES = {"a": ":", "b": "--", "c": "-"}
 
@@ -17,6 +17,7 @@ def save_scenes_png(scenes: Sequence[Scene], path: Path) -> None:
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
+        OutputError: the picture cannot be written.
     """
     try:
         from matplotlib.figure import Figure
@@ -48,7 +49,13 @@ def save_scenes_png(scenes: Sequence[Scene], path: Path) -> None:
             title="solid: emotiny, dashed: classic, dotted: plain",
             title_fontsize="small",
         )
-    figure.savefig(path, dpi=110)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        figure.savefig(part, dpi=110, format="png")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _lines(axes: Any, x: Sequence[float], rows: Sequence[Scene], colour: str, label: str) -> None:

@@ -51,18 +51,20 @@ def read_earlier(path: Path) -> dict[str, Any]:
     """
     try:
         earlier = json.loads(path.read_text())
-        if earlier["version"] != 1:
-            raise ConfigError(f"{path}: of version {earlier['version']}; expected 1")
-        for outcomes in earlier["clips"].values():
-            for name in MEANINGS:
-                float(outcomes[name]["cost"]["ms"]), float(outcomes[name]["score"]["recall"])
-        for footprint in earlier["footprints"].values():
-            float(footprint["peak_mb"])
-        return dict(earlier)
+        version = earlier["version"]
+        if version == 1:
+            for outcomes in earlier["clips"].values():
+                for name in MEANINGS:
+                    float(outcomes[name]["cost"]["ms"]), float(outcomes[name]["score"]["recall"])
+            for footprint in earlier["footprints"].values():
+                float(footprint["peak_mb"])
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: no results of `bench --json`") from error
+    if version != 1:
+        raise ConfigError(f"{path}: of version {version}; expected 1")
+    return dict(earlier)
 
 
 def lines(results: Results) -> Iterator[str]:

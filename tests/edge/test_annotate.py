@@ -1,6 +1,8 @@
 import resource
+import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -119,6 +121,59 @@ except OutputError as error:
     )
     assert done.stdout.startswith(f"cannot write {tmp_path / name}: ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """Makes a disk that has, at each look, room for so many pictures that nothing makes smaller."""
+
+    def make(pictures):
+        frees = iter([each * 320 * 240 * 3 for each in pictures])
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(frees)))
+
+    return make
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_disk_that_fills_up_ends_the_video_which_can_be_played(tmp_path, frame_and_report, disk, suffix):
+    path = tmp_path / f"seen{suffix}"
+    disk([20, *(20 - number for number in range(30))])
+    sink = open_annotation(path)
+    written = 0
+    with pytest.raises(OutputError, match=r"no space left; what was recorded until then is in it") as caught:
+        for number in range(30):
+            sink.send(*frame_and_report(number, BOX))
+            written = number + 1
+    assert caught.value.exit_code == 4
+    sink.close()
+    assert written == 19
+    assert len(frames_of(path)[1]) == written
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_disk_that_is_full_takes_no_video(tmp_path, frame_and_report, disk, count):
+    """Of fewer frames than tell its pace, or of more."""
+    disk([1])
+    sink = open_annotation(tmp_path / "seen.avi")
+    with pytest.raises(OutputError, match=r"cannot write .*seen\.avi: no space left$"):
+        for number in range(count):
+            sink.send(*frame_and_report(number, BOX))
+        sink.close()
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_end_of_a_short_video_keeps_what_there_is(
+    tmp_path, frame_and_report, disk
+):
+    disk([3, 3, 2, 1])
+    sink = open_annotation(tmp_path / "seen.avi")
+    for number in range(4):
+        sink.send(*frame_and_report(number, BOX))
+    with pytest.raises(OutputError, match="no space left; what was recorded"):
+        sink.close()
+    assert len(frames_of(tmp_path / "seen.avi")[1]) == 2
 
 
 def test_what_is_drawn_is_the_box_and_a_label_beside_it(frame_and_report):

@@ -199,6 +199,28 @@ def test_what_is_no_camera_is_left_out_and_says_why(drivers, caplog):
     assert "video3: left out: metadata or an output" in caplog.text
 
 
+def test_a_node_that_may_not_be_opened_is_told_of_once_for_each_reason(drivers, caplog, monkeypatch):
+    """`auto` looks for a camera again and again."""
+    drivers.add("video0", "uvcvideo", CAPTURE)
+    opened = os.open
+
+    def refuse(path, flags):
+        reason = reasons.pop(0)
+        if reason is not None:
+            raise reason
+        return opened(path, flags)
+
+    monkeypatch.setattr("edge.nodes.os.open", refuse)
+    denied, busy = PermissionError(13, "Permission denied"), OSError(16, "Device or resource busy")
+    reasons = [denied, denied, denied, busy, busy, None, busy]
+    with caplog.at_level(logging.DEBUG):
+        while reasons:
+            cameras(drivers.dev)
+    lines = [record for record in caplog.records if record.message.startswith(f"{drivers.dev}/video0")]
+    levels = [record.levelname for record in lines]
+    assert levels == ["WARNING", "DEBUG", "DEBUG", "WARNING", "DEBUG", "WARNING"]
+
+
 def test_a_board_s_own_camera_without_picamera2(drivers):
     drivers.add("video0", "rp1-cfe", CAPTURE)
     drivers.add("video1", "rp1-cfe", CAPTURE)

@@ -13,14 +13,20 @@ from functools import partial
 import numpy as np
 import pytest
 
+import edge.live
 from edge.camera import TICK_S, Camera, PictureSettings
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.live import LiveCamera
+from edge.live import LiveCamera, hangs_s
 from edge.replay import ReplayCamera, ScriptedGrabber, Step
 from edge.source import AutoCamera
 from edge.types import Frame, Gray
 
 LIMIT_S = 20
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.live._told", set())
 
 
 def picture(value: int = 0) -> Gray:
@@ -200,6 +206,42 @@ def test_close_does_not_wait_for_a_read_that_hangs(
         if thread.name == "reader of hanging":
             thread.join(LIMIT_S)
     assert grabber.closed
+
+
+def abandoned(stall: Stall, *before: Step) -> LiveCamera:
+    """A camera that is closed while a read hangs, after it gave what it had."""
+    camera = LiveCamera("stalled", lambda: ScriptedGrabber([*before, stall]), PictureSettings())
+    assert stall.reached.wait(LIMIT_S)
+    camera.close()
+    return camera
+
+
+def test_a_camera_that_stays_stalled_is_told_of_once_and_leaves_nothing_behind(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For months, twice a minute."""
+    registered: list[object] = []
+    monkeypatch.setattr("atexit.register", lambda *call: registered.append(call))
+    monkeypatch.setattr("edge.live._JOIN_S", 0.01)
+
+    def lines() -> list[str]:
+        return [record.levelname for record in caplog.records if "it is abandoned" in record.message]
+
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(5):
+            stall = Stall()
+            camera = abandoned(stall)
+            stall.release.set()
+            camera._thread.join(LIMIT_S)
+        assert lines() == ["WARNING", *["DEBUG"] * 4]
+        assert len(edge.live._abandoned) <= 1
+        stall = Stall()
+        camera = abandoned(stall, picture())  # it delivered in between
+        stall.release.set()
+        camera._thread.join(LIMIT_S)
+        assert lines()[5:] == ["WARNING"]
+    assert registered == []
+    assert hangs_s() == 0
 
 
 def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
