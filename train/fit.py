@@ -32,6 +32,7 @@ from train.lessons import Sources, lessons
 from train.model import OFFSET, SCALE, build
 from train.muon import PointwiseMuon
 from train.recipe import Recipe
+from train.spec import NetSpec
 from train.trainer import Epoch, Trainer
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def fit(
         return keras.models.load_model(folder / "best.keras") if finished else model
     body = model.get_layer("body")
     facts = {
-        "parameters": folded_parameters(body),
+        "parameters": _parameters(recipe, body),
         "multiply_accumulates": multiply_accumulates(body),
         "labels": list(data.label_names),
     }
@@ -181,6 +182,12 @@ def evaluate_model(model: keras.Model, images: Gray, rows: Dataset, split: str) 
 
 def _evaluate(logits: npt.NDArray[np.float32], rows: Dataset, split: str) -> Evaluation:
     return evaluate(f"{rows.name} {split}", rows.label_names, rows.labels, logits.argmax(axis=1))
+
+
+def _parameters(recipe: Recipe, body: keras.Model) -> int:
+    """As a file holds them; a spec knows best which biases become one when its network is folded."""
+    spec = recipe.spec
+    return spec.stored_parameters() if isinstance(spec, NetSpec) else folded_parameters(body)
 
 
 def _steps(recipe: Recipe, training: Dataset) -> int:

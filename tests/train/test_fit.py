@@ -103,6 +103,17 @@ def test_of_equal_epochs_the_first_is_kept_whether_the_run_is_broken_off_or_not(
     assert (tmp_path / "run" / "best.keras").read_bytes() == first
 
 
+def test_parameters_are_those_of_the_file(toy, toy_recipe, tmp_path):
+    from quantize.contents import read_contents
+    from quantize.export import to_int8
+
+    # As wide at its end as at its start: a bias of zeros serves both.
+    recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, head=toy_recipe.spec.stem), epochs=1)
+    model = fit(recipe, toy, tmp_path / "run")
+    held = json.loads((tmp_path / "run" / "run.json").read_text())["parameters"]
+    assert held == read_contents(to_int8(model, toy.images[:70])).parameters
+
+
 def test_two_processes_do_not_train_one_run(toy, toy_recipe, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
