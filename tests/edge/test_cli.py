@@ -106,6 +106,8 @@ def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
         process = start(
             *("forget", "--mqtt-device", "x", "--mqtt-host", "127.0.0.1"),
             *("--mqtt-port", silent.getsockname()[1]),
+            # What a shell starts behind itself is deaf to Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         connection, _ = silent.accept()
         with connection:

@@ -29,7 +29,7 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
         (train_main, ["fit", "mini-xception", "--data", "{}"], 3, "no fer2013 data in '{}': get FER-2013"),
         (train_main, ["fit", "gender-small", "--data", "{}"], 3, "no utkface data in '{}': get UTKFace"),
         (train_main, ["fit", "vgg16-ckplus", "--data", "{}"], 3, "no ckplus data in '{}': get CK+"),
-        (train_main, ["fit", "gender", "--strategy", "all"], 2, "strategy 'all', expected one of auto, none"),
+        (train_main, ["fit", "tang", "--strategy", "all"], 2, "strategy 'all', expected one of auto, none"),
         (train_main, ["workers", "2", "table"], 2, "workers run `fit`, not 'table'"),
         (train_main, ["expand", "tang", "--out", "{}/new"], 2, "tang has no views"),
         (train_main, ["expand", "shipped", "--out", "{}/new"], 2, "'shipped' is a group of recipes"),
