@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 
     measure = commands.add_parser("measure", help="int8 accuracy of runs, written beside them for the table")
     measure.set_defaults(run=_measure)
-    measure.add_argument("recipes", nargs="+", metavar="RECIPE", help="a recipe or a group of them")
+    measure.add_argument(
+        "names", nargs="+", metavar="RUN", help="a recipe, a group of them, or a run's folder below RUNS"
+    )
     measure.add_argument(
         "--data", default="data", metavar="FOLDER", help="where the datasets lie (%(default)s)"
     )
@@ -202,13 +204,14 @@ def _prune(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace) -> None:
     from quantize.measure import measure_run
-    from train.recipes import find_recipes
-    from train.run import finished, load_located, runs_of
+    from train.recipes import GROUPS
+    from train.run import load_located, read_settings, runs_named
 
-    for recipe in [recipe for name in options.recipes for recipe in find_recipes(name)]:
-        for run in finished(runs_of(recipe, options.runs)):
-            data = load_located(recipe.dataset, options.data, options.runs / "cache")
-            logger.info("%s: %s", run, measure_run(run, recipe, data))
+    names = [member for name in options.names for member in GROUPS.get(name, (name,))]
+    for run in [run for name in names for run in runs_named(name, options.runs)]:
+        dataset = read_settings(run)["recipe"]["dataset"]
+        data = load_located(dataset, options.data, options.runs / "cache")
+        logger.info("%s: %s", run, measure_run(run, data))
 
 
 def _inspect(options: argparse.Namespace) -> None:

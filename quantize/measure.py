@@ -16,34 +16,32 @@ from edge.runtime import open_interpreter
 from edge.types import Gray
 from quantize.contents import read_contents
 from quantize.export import to_int8
-from train.augment import plain_images
+from train.augment import View, plain_images
 from train.data import Dataset
-from train.recipe import Recipe
-from train.run import load_checkpoint
+from train.run import load_checkpoint, read_settings, view_of
 
 _PICTURES = 210  # to calibrate with, of all labels together
 _BOTH_ENDS = (0, 255)
 
 
-def measure_run(run: Path, recipe: Recipe, data: Dataset) -> dict[str, Any]:
+def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
     """Converts a run's best checkpoint and counts its right answers on the validation split.
 
     Args:
         run: a finished run's folder; `int8.json` is written into it.
-        recipe: of the run.
         data: its dataset, boxes located.
 
     Returns:
         {"accuracy", "count", "parameters", "bytes"}; "error" instead, where TFLite has no integers for it.
 
     Raises:
-        DataError: the run has no checkpoint.
+        DataError: the run has no settings or no checkpoint.
     """
-    model = load_checkpoint(run)
+    view, model = view_of(read_settings(run)), load_checkpoint(run)
     rows = data.part("val")
-    crops = plain_images(rows, recipe.view)
+    crops = plain_images(rows, view)
     try:
-        content = to_int8(model, _calibration(data, recipe))
+        content = to_int8(model, _calibration(data, view))
     except RuntimeError as error:  # what TFLite's converter raises for an operator without integers
         result: dict[str, Any] = {"error": str(error).strip().splitlines()[0][:200]}
     else:
@@ -60,7 +58,7 @@ def measure_run(run: Path, recipe: Recipe, data: Dataset) -> dict[str, Any]:
     return result
 
 
-def _calibration(data: Dataset, recipe: Recipe) -> Gray:
+def _calibration(data: Dataset, view: View) -> Gray:
     """A few training pictures of each label, drawn the same way every time, with both ends of the grays."""
     training = data.part("train")
     random = np.random.default_rng(1)
@@ -71,7 +69,7 @@ def _calibration(data: Dataset, recipe: Recipe) -> Gray:
     ]
     if not drawn:
         raise DataError(f"{data.name}: no training pictures to calibrate with")
-    images = plain_images(training.take(np.concatenate(drawn)), recipe.view)
+    images = plain_images(training.take(np.concatenate(drawn)), view)
     images[0, 0, :2] = _BOTH_ENDS
     return images
 

@@ -271,8 +271,9 @@ def test_a_run_of_any_network_is_measured_in_integers(run, toy, toy_recipe, tmp_
 
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "best.keras").write_bytes((run / "best.keras").read_bytes())
-    found = measure_run(folder, toy_recipe, toy)
+    for name in ("run.json", "best.keras"):
+        (folder / name).write_bytes((run / name).read_bytes())
+    found = measure_run(folder, toy)
     assert found == json.loads((folder / "int8.json").read_text())
     assert found["count"] == 140
     assert found["parameters"] == toy_recipe.spec.stored_parameters()
@@ -286,7 +287,7 @@ def test_centred_pixels_are_quantized_as_they_are(toy, toy_recipe, tmp_path):
 
     folder = tmp_path / "run"
     fit(replace(toy_recipe, standardize=True), toy, folder)
-    found = measure_run(folder, toy_recipe, toy)
+    found = measure_run(folder, toy)
     rows = toy.part("val")
     predicted = predict(load_checkpoint(folder), even(rows.images)[..., np.newaxis]).argmax(axis=1)
     assert found["accuracy"] == pytest.approx((predicted == rows.labels).mean(), abs=0.05)
