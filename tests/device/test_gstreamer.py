@@ -106,7 +106,7 @@ def test_the_pipeline_of_a_csi_camera_gives_gray_pictures(guest, size, shape):
 @pytest.mark.parametrize(
     ("pipeline", "size", "shape"),
     [
-        ("videotestsrc num-buffers=90", "", [240, 320]),  # the element's own size
+        ("videotestsrc is-live=true num-buffers=90", "", [240, 320]),  # the element's own size
         ("videotestsrc is-live=true", "640x360", [360, 640]),
         ("videotestsrc ! video/x-raw,width=800,height=600,format=YUY2", "", [600, 800]),
         # An appsink of its own, with colour.
