@@ -43,7 +43,7 @@ def archive(run: Path, path: Path) -> None:
 
     Args:
         run: its folder.
-        path: of the zip.
+        path: of the zip; its folder is made if it is not there.
 
     Raises:
         DataError: it is no run, or is finished but not evaluated.
@@ -55,6 +55,7 @@ def archive(run: Path, path: Path) -> None:
         raise DataError(f"{run}: not a finished and evaluated run, no {', '.join(missing)}")
 
     def write(partial: Path) -> None:
+        partial.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
             if unfinished:
                 for name in _begun(run):

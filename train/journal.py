@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,8 @@ def save(write: Callable[[Path], object], path: Path) -> None:
     except OSError as error:
         raise OutputError(f"cannot write {path}: {reason(error)}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            partial.unlink()
 
 
 def reason(error: OSError) -> str:

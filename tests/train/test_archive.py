@@ -177,11 +177,14 @@ def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(run, to
         np.testing.assert_array_equal(left, right)
 
 
-def test_an_archive_that_cannot_be_written_says_why(run, tmp_path):
+def test_an_archives_folder_is_made_or_it_is_said_why_not(run, tmp_path):
     from train.archive import archive
 
-    with pytest.raises(OutputError, match=r"^cannot write .*/none/toy\.zip: No such file or directory$"):
-        archive(run[1], tmp_path / "none" / "toy.zip")
+    archive(run[1], tmp_path / "new" / "folder" / "toy.zip")
+    assert (tmp_path / "new" / "folder" / "toy.zip").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"^cannot write .*/file/toy\.zip: File exists$"):
+        archive(run[1], tmp_path / "file" / "toy.zip")
 
 
 def test_of_a_long_pruning_the_newest_steps_are_kept(tmp_path):
