@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def quantize_runs(runs: Sequence[Path], data: Dataset, models: Path, overwrite: 
     checkpoints = [path for run in runs for path in _checkpoints(run)]
     with tempfile.TemporaryDirectory(prefix="emotiny-") as staging:
         folder = Path(staging)
-        tried = list(_converted(checkpoints, data, folder))
+        tried = _converted(checkpoints, data, folder)
         chosen = max(tried, key=lambda conversion: conversion.accuracy)
         compared = _compare(chosen, data, "val", folder)
         if not is_faithful(compared):
@@ -86,18 +86,17 @@ def refuse_existing(name: str, models: Path) -> None:
         )
 
 
-def _converted(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> Iterator[Conversion]:
-    refused: ModelError | None = None
-    found = 0
+def _converted(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> list[Conversion]:
+    """Those that models/ may hold; raises why the last may not where there is none."""
+    found = []
     for path in checkpoints:
         try:
-            yield convert(path, data, folder)
-            found += 1
+            found.append(convert(path, data, folder))
         except ModelError as error:
+            if path == checkpoints[-1] and not found:
+                raise
             logger.warning("left out: %s: %s", path, error)
-            refused = error
-    if refused and not found:
-        raise refused
+    return found
 
 
 def _put(files: Sequence[Path], models: Path) -> None:
