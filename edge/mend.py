@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from edge import __version__
 from edge.system import System
 
 # As in setup.cfg, and for its reasons.
@@ -24,6 +25,8 @@ SERVICE_PREFIX = Path("/opt/emotiny")
 _DEVICE_FOLDER = ".venv-device"
 # Of the source tree, or of what was installed.
 _ROOT = Path(__file__).parents[1]
+# By its file's name, since no index has it: what one may have under that name would be somebody else's.
+_WHEEL = f"emotiny-{__version__}-py3-none-any.whl"
 _SERVICE_ANEW = "`sudo rm -rf /opt/emotiny && sudo make install-device` in its source folder"
 
 
@@ -56,7 +59,7 @@ def environment_anew() -> str:
     if prefix.name == _DEVICE_FOLDER:
         folder = shlex.quote(str(prefix.parent))
         return f"`rm -r {shlex.quote(str(prefix))} && make -C {folder} run`"
-    source = shlex.quote(str(_ROOT)) if (_ROOT / "setup.cfg").exists() else "emotiny"
+    source = shlex.quote(str(_ROOT)) if (_ROOT / "setup.cfg").exists() else _WHEEL
     return f"`python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip install {source}`"
 
 
@@ -144,7 +147,7 @@ def package() -> str:
         return f"`git -C {shlex.quote(str(_ROOT))} checkout -- models edge`"
     if Path(sys.prefix) == SERVICE_PREFIX:
         return "`sudo make install-device` in its source folder"
-    return f"`{pip('install --force-reinstall --no-deps emotiny')}`"
+    return f"`{pip(f'install --force-reinstall --no-deps {_WHEEL}')}`"
 
 
 def cascade(*, from_wheel: bool) -> str:

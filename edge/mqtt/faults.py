@@ -21,6 +21,7 @@ _HINTS = {
     "Client identifier not valid": "does another mqtt.device help?",
     "Banned": "may this device connect?",
 }
+_LOGIN = ("Not authorized", "Bad user name or password")
 NOT_MQTT = "what it sends is not MQTT; is mqtt.port the broker's, and does mqtt.transport fit?"
 SILENT = "takes the connection and says nothing; is it an MQTT broker?"
 
@@ -66,9 +67,19 @@ def unreachable(error: Exception, settings: MqttSettings) -> Fault:
     return Fault(text)
 
 
-def refusal(reason: ReasonCode) -> Fault:
-    """Of a connection that the broker did not accept."""
+def refusal(reason: ReasonCode, settings: MqttSettings) -> Fault:
+    """Of a connection that the broker did not accept.
+
+    Args:
+        reason: as the broker told it.
+        settings: the connection's.
+    """
     hint = _HINTS.get(str(reason), "")
+    if str(reason) in _LOGIN and settings.username and not (settings.password or settings.password_file):
+        # Another user's `check` cannot read the service's, and goes on without.
+        hint = (
+            "mqtt.username comes without a password; root and the service alone read one beside the settings"
+        )
     return Fault(f"refuses: {reason}" + (f"; {hint}" if hint else ""), refused=True)
 
 

@@ -170,7 +170,7 @@ class Session:
 
     def _on_connect(self, client: paho.Client, _: Any, __: Any, reason: Any, properties: Any = None) -> None:
         if reason.is_failure:
-            self.fault = faults.refusal(reason)
+            self.fault = faults.refusal(reason, self._settings)
             return
         self._most = min(_UNDERWAY, getattr(properties, "ReceiveMaximum", _UNDERWAY))
         client.subscribe([(topic, 1) for topic in self._topics])

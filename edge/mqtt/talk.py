@@ -84,7 +84,7 @@ class Talk:
             raise OutputError(self._said(faults.unreachable(error, self._settings).text)) from error
         reason = self._answer("connect", 0, faults.SILENT, "")
         if reason.is_failure:
-            raise ConfigError(self._said(faults.refusal(reason).text))
+            raise ConfigError(self._said(faults.refusal(reason, self._settings).text))
         self._accepted = True
 
     def subscribe(self, topic: str) -> ReasonCode:

@@ -12,7 +12,7 @@ from threading import Event
 
 import pytest
 
-from edge import doctor, machine, mend
+from edge import __version__, doctor, machine, mend
 from edge.config import Settings
 from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.metrics.settings import MetricsSettings
@@ -176,7 +176,9 @@ def test_an_installed_model_that_is_damaged(check, tmp_path, git):
     assert state == "wrong"
     assert "its sha256 is" in text
     way = f"`git -C {shlex.quote(str(tree))} checkout -- models edge`"
-    assert (way if git else f"`{PIP} install --force-reinstall --no-deps emotiny`") in text
+    assert (
+        way if git else f"`{PIP} install --force-reinstall --no-deps emotiny-{__version__}-py3-none-any.whl`"
+    ) in text
 
 
 # picamera2.
