@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.errors import DataError, OutputError
 from train.finished import RunRow
 from train.plots import save_figure
+from train.table_plot import draw_table
 
 _HEADER = (
     *("recipe", "parameters", "multiply-accumulates", "epochs"),
@@ -71,7 +72,7 @@ def seeds_table(rows: Sequence[RunRow]) -> str:
 
 
 def write_table(rows: Sequence[RunRow], folder: Path) -> tuple[Path, ...]:
-    """Writes `table.md`, `table.csv` (plain numbers) and `table.png` (accuracy by parameters) into a folder.
+    """Writes `table.md`, `table.csv` (plain numbers) and `table.png` (who is best) into a folder.
 
     Returns:
         The files.
@@ -82,7 +83,7 @@ def write_table(rows: Sequence[RunRow], folder: Path) -> tuple[Path, ...]:
     """
     if not rows:
         raise DataError("no finished run to show; train one with `make train`")
-    text = f"# Runs\n\n{markdown_table(rows)}\n![Accuracy by parameters](table.png)\n"
+    text = f"# Runs\n\n{markdown_table(rows)}\n![Accuracy of all runs](table.png)\n"
     if any(_differ_in_seed(row, other) for row in rows for other in rows):
         text += f"\n## Over seeds\n\nMean ± half range.\n\n{seeds_table(rows)}"
     _write(folder / "table.md", text)
@@ -91,52 +92,8 @@ def write_table(rows: Sequence[RunRow], folder: Path) -> tuple[Path, ...]:
     writer.writeheader()
     writer.writerows({**asdict(row), "gap": round(row.gap, 6)} for row in rows)
     _write(folder / "table.csv", lines.getvalue())
-    save_scatter_png(rows, folder / "table.png")
+    save_figure(draw_table(_by_recipe(rows), _PUBLISHED), folder / "table.png")
     return folder / "table.md", folder / "table.csv", folder / "table.png"
-
-
-def save_scatter_png(rows: Sequence[RunRow], path: Path) -> None:
-    """Draws accuracy by parameters, a panel for each validation split.
-
-    A recipe has one mark, filled for validation; training is the same mark, hollow, joined by a line.
-
-    Raises:
-        OutputError: the picture cannot be written.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
-    recipes = list(dict.fromkeys(row.recipe for row in rows))
-    # Colours and marks come round at different steps: 60 recipes before one looks like another.
-    looks = {name: (f"C{place % 10}", "os^Dv<"[place % 6]) for place, name in enumerate(recipes)}
-    splits = list(dict.fromkeys((row.split, row.count) for row in rows))
-    height = max(5.0, 1.4 + 0.24 * len(recipes))
-    figure = Figure(figsize=(3.0 + 6.0 * len(splits), height), layout="constrained")
-    grid = figure.subplots(1, len(splits), squeeze=False)[0]
-    for axes, (split, count) in zip(grid, splits, strict=True):
-        for row in rows:
-            if (row.split, row.count) != (split, count):
-                continue
-            colour, mark = looks[row.recipe]
-            accuracies = [100 * row.validation_accuracy, 100 * row.training_accuracy]
-            axes.plot([row.parameters] * 2, accuracies, color=colour, linewidth=1, zorder=1)
-            for accuracy, inside in zip(accuracies, (colour, "white"), strict=True):
-                axes.plot(row.parameters, accuracy, mark, color=colour, markerfacecolor=inside, markersize=7)
-        axes.set_xscale("log")
-        axes.margins(x=0.15, y=0.1)
-        axes.grid(alpha=0.3)
-        axes.set_xlabel("parameters")
-        axes.set_ylabel("accuracy, %")
-        axes.set_title(f"{_PUBLISHED.get(split, split)}, {count:,} pictures", fontsize=10)
-    keys = [
-        *(
-            Line2D([], [], color="black", linestyle="none", marker="o", markerfacecolor=inside, label=name)
-            for name, inside in (("validation", "black"), ("training", "white"))
-        ),
-        *(Line2D([], [], color=c, linestyle="none", marker=m, label=n) for n, (c, m) in looks.items()),
-    ]
-    figure.legend(handles=keys, loc="outside right upper", fontsize=9, frameon=False)
-    save_figure(figure, path)
 
 
 def _differ_in_seed(row: RunRow, other: RunRow) -> bool:
@@ -144,9 +101,9 @@ def _differ_in_seed(row: RunRow, other: RunRow) -> bool:
 
 
 def _by_recipe(rows: Iterable[RunRow]) -> list[list[RunRow]]:
-    joined: dict[tuple[str, int, int], dict[int, RunRow]] = {}
+    joined: dict[tuple[str, str, int, int], dict[int, RunRow]] = {}
     for row in rows:
-        key = row.settings, row.parameters, row.epochs
+        key = row.split, row.settings, row.parameters, row.epochs
         joined.setdefault(key, {})[row.seed] = row
     return [list(runs.values()) for runs in joined.values()]
 

@@ -4,11 +4,13 @@ import csv
 import json
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.errors import DataError
 from train.finished import read_runs, with_earlier
 from train.table import markdown_table, seeds_table, write_table
+from train.table_plot import draw_table
 
 
 def write_run(folder, name="a", seed=1, accuracy=0.5, train=None, int8=None):
@@ -96,6 +98,20 @@ def test_files_hold_every_run(tmp_path):
     with files[1].open(newline="") as text:
         assert [row["recipe"] for row in csv.DictReader(text)] == ["a", "b"]
     assert cv2.imread(str(files[2])).shape[0] > 300
+
+
+def test_the_best_recipe_stands_on_top_with_a_mark_for_each_seed(tmp_path):
+    for name, seed, accuracy in (("a", 1, 0.60), ("a", 2, 0.62), ("b", 1, 0.70)):
+        write_run(tmp_path / f"{name}{seed}", name, seed, accuracy, train=0.8, int8=accuracy - 0.01)
+    first, second, third = read_runs(tmp_path)
+    (axes,) = draw_table([[third], [first, second]], {"FER-2013 val": "PublicTest"}).axes
+    assert axes.get_title() == "PublicTest, 3,579 pictures"
+    low, high = (label.get_text() for label in axes.get_yticklabels())
+    assert low.startswith("a, 2 seeds: 9,876 parameters")
+    assert high.startswith("b: 9,876 parameters")
+    ends = (line.get_xydata() for line in axes.get_lines() if line.get_marker() == "o")
+    found = sorted((int(y), round(x)) for x, y in np.concatenate([*ends]))
+    assert found == [(0, 60), (0, 62), (0, 80), (0, 80), (1, 70), (1, 80)]
 
 
 def test_nothing_to_show(tmp_path):
