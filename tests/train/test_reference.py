@@ -57,6 +57,21 @@ def test_every_reference_has_a_source_of_one_line():
         assert "\n" not in reference.source
 
 
+@pytest.mark.parametrize(("name", "rates", "penalties"), [("mini_xception", [], 2), ("tang", [0.7], 0)])
+def test_they_are_held_back_as_published(name, rates, penalties):
+    from train.model import build
+    from train.spec import ReferenceSpec
+
+    model = build(ReferenceSpec(name, 7), 1 / 128, -1.0, "float32")
+    body = model.get_layer("body")
+    assert [layer.rate for layer in body.layers if hasattr(layer, "rate")] == rates
+    assert len(model.losses) == penalties
+    # 0.01 of the squares, of kernels alone.
+    kernels = [np.asarray(layer.kernel) for layer in body.layers if type(layer).__name__ == "Conv2D"]
+    for kernel, loss in zip(kernels, model.losses, strict=False):
+        assert float(loss) == pytest.approx(0.01 * np.square(kernel).sum(), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("name", "size", "parameters"),
     [
