@@ -31,6 +31,7 @@ from train.journal import alone, append_log, check_same, claim, restored, rewind
 from train.lessons import Sources, lessons
 from train.model import OFFSET, SCALE, build
 from train.muon import PointwiseMuon
+from train.plateau import plateau_rate
 from train.recipe import Recipe
 from train.spec import NetSpec
 from train.trainer import Epoch, Trainer
@@ -114,7 +115,9 @@ def _go_on(  # noqa: PLR0913, PLR0917 - what `fit` has made ready
         _copy_weights(sources.start, model)
     cluster.share(model)
     done = int(model.optimizer.iterations.numpy()) // steps
-    best = max((row["val_accuracy"] for row in rewind_log(folder, done)), default=-1.0)  # as the log rounds
+    log = rewind_log(folder, done)
+    best = max((row["val_accuracy"] for row in log), default=-1.0)  # as the log rounds
+    losses = [row["val_loss"] for row in log]
     if done:
         logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)
     checks = plain_images(validation, recipe.view)[..., np.newaxis]
@@ -124,6 +127,8 @@ def _go_on(  # noqa: PLR0913, PLR0917 - what `fit` has made ready
     with lessons(recipe, training, sources, done) as epochs:
         for lesson in epochs:
             started = time.monotonic()
+            if recipe.schedule == "plateau":
+                model.optimizer.learning_rate = plateau_rate(recipe.learning_rate, losses)
             order = np.random.default_rng((recipe.seed, lesson.epoch)).permutation(len(training))
             progress = trainer.train(
                 Epoch(
@@ -153,6 +158,7 @@ def _go_on(  # noqa: PLR0913, PLR0917 - what `fit` has made ready
                 "seconds": time.monotonic() - started,
             }
             append_log(folder, row)
+            losses.append(float(rounded(row["val_loss"])))
             save(model.save_weights, last)  # after the log: an epoch counts as done once this file says so
             logger.info(
                 "%s %d/%d: loss %.4f, training %.2f %%, validation %.2f %% (best %.2f %%), %.0f s",

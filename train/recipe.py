@@ -12,7 +12,7 @@ from train.augment import Augmentation, View
 from train.spec import Spec
 
 Optimizer = Literal["adamw", "adam", "momentum", "muon"]
-Schedule = Literal["cosine", "constant"]
+Schedule = Literal["cosine", "constant", "plateau"]
 Precision = Literal["float32", "mixed_bfloat16"]
 
 # What numpy and Keras can be seeded with: below this.
@@ -49,7 +49,8 @@ class Recipe:
         optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", "momentum": SGD with
             Nesterov momentum 0.9, or "muon": see `train.muon`.
         learning_rate: its peak; with "muon" that of the 1x1 kernels.
-        schedule: "cosine" rises over the first epoch and falls along a cosine to nearly nothing.
+        schedule: "cosine" rises over the first epoch and falls along a cosine to nearly nothing; "plateau"
+            falls to a tenth where the validation loss no longer does (`train.plateau`); or "constant".
         weight_decay: of AdamW; with "muon" that of the 1x1 kernels, the others have none.
         averaging: weight of the past in a running mean of the weights, which is what is evaluated and kept;
             0 for none.

@@ -116,14 +116,15 @@ _REFERENCE = Recipe(
     batch_size=32,
     augmentation=_LIGHT,
 )
+_ARRIAGA = replace(_REFERENCE, schedule="plateau")
 _TRANSFER = replace(_REFERENCE, dataset="ckplus", epochs=20, learning_rate=1e-4)
 
 _REFERENCES = (
     # Arriaga, Ploeger and Valdenegro 2017 (arXiv:1710.07557): light augmentation, Adam.
-    _REFERENCE,
-    replace(_REFERENCE, name="simple-cnn", spec=ReferenceSpec("simple_cnn", 7)),
+    _ARRIAGA,
+    replace(_ARRIAGA, name="simple-cnn", spec=ReferenceSpec("simple_cnn", 7)),
     replace(
-        _REFERENCE,
+        _ARRIAGA,
         name="gender-small",
         task="gender",
         dataset="utkface",
