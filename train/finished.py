@@ -108,7 +108,10 @@ def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
     new = {(row.recipe, row.seed, row.split) for row in rows}
     try:
         with table.open(encoding="utf-8", newline="") as text:
-            earlier = [_parsed(line) for line in csv.DictReader(text)]
+            lines = csv.DictReader(text)
+            if lost := {field.name for field in fields(RunRow)} - set(lines.fieldnames or ()):
+                raise KeyError(min(lost))
+            earlier = [_parsed(line) for line in lines]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {table}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:

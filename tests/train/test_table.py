@@ -137,7 +137,7 @@ def test_runs_of_an_earlier_table_are_kept_unless_they_were_run_again(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("text", ["recipe,seed\na,1\n", "", "no table"])
+@pytest.mark.parametrize("text", ["recipe,seed\na,1\n", "recipe,seed\n", "", "no table"])
 def test_a_file_that_is_no_table_is_refused(tmp_path, text):
     write_run(tmp_path / "runs" / "a")
     _, table, _ = write_table(read_runs(tmp_path / "runs"), tmp_path)
