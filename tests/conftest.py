@@ -1,9 +1,34 @@
 """What tests of training and of conversion share: a set that a tiny network learns in seconds."""
 
+import logging
 import subprocess
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope="session")
+def broken_off():
+    """A context, of how an epoch's logged line begins: Ctrl-C comes once that is said."""
+
+    @contextmanager
+    def until(said):
+        class Interrupt(logging.Handler):
+            def emit(self, record):
+                if record.getMessage().startswith(said):
+                    raise KeyboardInterrupt
+
+        logger, handler = logging.getLogger("train.fit"), Interrupt()
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                yield
+        finally:
+            logger.removeHandler(handler)
+
+    return until
 
 
 @pytest.fixture(scope="session")

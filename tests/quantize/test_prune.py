@@ -1,8 +1,6 @@
 """Channels go by worth and cost, step by step, and a killed pruning goes on where it stopped."""
 
-import logging
 import shutil
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -88,26 +86,9 @@ def plan(**changes):
     return Plan(**settings)
 
 
-@contextmanager
-def broken_off(said):
-    """Ctrl-C once an epoch is logged whose line begins like this."""
-
-    class Interrupt(logging.Handler):
-        def emit(self, record):
-            if record.getMessage().startswith(said):
-                raise KeyboardInterrupt
-
-    logger, handler = logging.getLogger("train.fit"), Interrupt()
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            yield
-    finally:
-        logger.removeHandler(handler)
-
-
-def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, parent, tmp_path, monkeypatch):
+def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(
+    broken_off, toy, parent, tmp_path, monkeypatch
+):
     from quantize.prune import prune, read_steps
     from train.run import load_checkpoint, read_settings
 
@@ -136,7 +117,7 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(toy, pare
         prune(recipe, plan(rate=1e-3), toy, tmp_path / "whole", given)
 
 
-def test_a_pruning_that_was_broken_off_goes_on_from_an_archive_elsewhere(toy, parent, tmp_path):
+def test_a_pruning_that_was_broken_off_goes_on_from_an_archive_elsewhere(broken_off, toy, parent, tmp_path):
     import keras
 
     from quantize.prune import prune

@@ -1,7 +1,6 @@
 """A run put into one file and taken out again is the same run."""
 
 import json
-import logging
 import shutil
 import zipfile
 from dataclasses import replace
@@ -146,23 +145,14 @@ def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
     assert not (tmp_path / "x.zip").exists()
 
 
-def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(run, toy, tmp_path):
+def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(broken_off, run, toy, tmp_path):
     import keras
 
     from train.archive import archive, restore
     from train.fit import fit
 
-    class Interrupt(logging.Handler):
-        def emit(self, record):
-            if " 1/2: " in record.getMessage():
-                raise KeyboardInterrupt
-
-    logger, handler = logging.getLogger("train.fit"), Interrupt()
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_off("toy 1/2: "):
         fit(run[0], toy, tmp_path / "begun" / "toy")
-    logger.removeHandler(handler)
     archive(tmp_path / "begun" / "toy", tmp_path / "toy.zip")
     restore(tmp_path / "toy.zip", tmp_path / "moved" / "toy")
     assert [path.name for path in (tmp_path / "moved").iterdir()] == ["toy"]

@@ -1,7 +1,6 @@
 """Training on a toy set: it learns, resumes to the same weights, and refuses what does not belong to it."""
 
 import json
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -23,30 +22,14 @@ def weights_of(model):
     return [np.asarray(weight) for weight in model.weights]
 
 
-class Interrupt(logging.Handler):
-    """Ctrl-C right after an epoch was logged."""
-
-    def __init__(self, line):
-        super().__init__()
-        self.line = line
-
-    def emit(self, record):
-        if self.line in record.getMessage():
-            raise KeyboardInterrupt
-
-
-def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tmp_path):
-    logging.getLogger("train.fit").setLevel(logging.INFO)
+def test_learns_and_a_broken_run_resumes_to_the_same_weights(broken_off, toy, toy_recipe, tmp_path):
     whole = fit(toy_recipe, toy, tmp_path / "whole")
     log = (tmp_path / "whole" / "log.csv").read_text().splitlines()
     assert len(log) == 5
     assert max(float(line.split(",")[5]) for line in log[1:]) > 0.9
 
-    handler = Interrupt("broken 2/4")
-    logging.getLogger("train.fit").addHandler(handler)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_off("broken 2/4"):
         fit(toy_recipe, toy, tmp_path / "broken")
-    logging.getLogger("train.fit").removeHandler(handler)
     assert len((tmp_path / "broken" / "log.csv").read_text().splitlines()) == 3
     # A line of an epoch whose checkpoint was never written: the process died in between.
     with (tmp_path / "broken" / "log.csv").open("a") as text:
@@ -86,18 +69,14 @@ def test_learns_and_a_broken_run_resumes_to_the_same_weights(toy, toy_recipe, tm
 
 
 def test_of_equal_epochs_the_first_is_kept_whether_the_run_is_broken_off_or_not(
-    toy, toy_recipe, tmp_path, monkeypatch
+    broken_off, toy, toy_recipe, tmp_path, monkeypatch
 ):
     # 1/3 stands in the log as less than it is.
     always = evaluate("toy val", toy.label_names, np.array([0, 0, 0]), np.array([0, 1, 1]))
     assert float(rounded(always.accuracy)) < always.accuracy
     monkeypatch.setattr("train.fit._evaluate", lambda *_: always)
-    logging.getLogger("train.fit").setLevel(logging.INFO)
-    handler = Interrupt("run 2/4")
-    logging.getLogger("train.fit").addHandler(handler)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_off("run 2/4"):
         fit(toy_recipe, toy, tmp_path / "run")
-    logging.getLogger("train.fit").removeHandler(handler)
     first = (tmp_path / "run" / "best.keras").read_bytes()
     fit(toy_recipe, toy, tmp_path / "run")
     assert (tmp_path / "run" / "best.keras").read_bytes() == first
@@ -202,19 +181,15 @@ def test_each_way_of_training_learns(toy, toy_recipe, tmp_path, change):
         assert scaled.std() == pytest.approx(1, abs=1e-4)
 
 
-def test_running_means_are_what_is_kept_and_they_resume(toy, toy_recipe, tmp_path):
-    logging.getLogger("train.fit").setLevel(logging.INFO)
+def test_running_means_are_what_is_kept_and_they_resume(broken_off, toy, toy_recipe, tmp_path):
     recipe = replace(toy_recipe, averaging=0.9)
     whole = fit(recipe, toy, tmp_path / "whole")
     plain = fit(toy_recipe, toy, tmp_path / "plain")
     assert any(
         (left != right).any() for left, right in zip(weights_of(whole), weights_of(plain), strict=True)
     )
-    handler = Interrupt("broken 2/4")
-    logging.getLogger("train.fit").addHandler(handler)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_off("broken 2/4"):
         fit(recipe, toy, tmp_path / "broken")
-    logging.getLogger("train.fit").removeHandler(handler)
     resumed = fit(recipe, toy, tmp_path / "broken")
     for left, right in zip(weights_of(whole), weights_of(resumed), strict=True):
         np.testing.assert_array_equal(left, right)

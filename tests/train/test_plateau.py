@@ -1,7 +1,6 @@
 """The rate that falls must fall as Keras' own callback lets it, also after a run was broken off."""
 
 import csv
-import logging
 from dataclasses import replace
 from unittest import mock
 
@@ -34,25 +33,15 @@ def test_it_falls_as_keras_lets_it(seed):
     assert found[-1] < 0.02 * found[0]
 
 
-class Interrupt(logging.Handler):
-    def emit(self, record):
-        if "broken 2/4" in record.getMessage():
-            raise KeyboardInterrupt
-
-
-def test_a_run_that_was_broken_off_falls_as_the_whole_one(toy, toy_recipe, tmp_path, monkeypatch):
+def test_a_run_that_was_broken_off_falls_as_the_whole_one(broken_off, toy, toy_recipe, tmp_path, monkeypatch):
     from train.fit import fit
 
     monkeypatch.setattr(plateau, "_PATIENCE", 1)
-    logging.getLogger("train.fit").setLevel(logging.INFO)
     # So high a rate that the loss rises.
     recipe = replace(toy_recipe, schedule="plateau", optimizer="adam", learning_rate=0.3)
     whole = fit(recipe, toy, tmp_path / "whole")
-    handler = Interrupt()
-    logging.getLogger("train.fit").addHandler(handler)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_off("broken 2/4"):
         fit(recipe, toy, tmp_path / "broken")
-    logging.getLogger("train.fit").removeHandler(handler)
     resumed = fit(recipe, toy, tmp_path / "broken")
     for left, right in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
