@@ -68,10 +68,11 @@ test-device-gstreamer: $(DESKTOP)/.done ## csi:// and gst:// with Debian's OpenC
 dist: $(DESKTOP)/.done ## a wheel for devices and an sdist with all sources into dist/
 	@$(DESKTOP)/bin/python -m build --outdir dist .
 
-check: $(DESKTOP)/.done ## format, lint and types; must pass before a commit
+check: $(DESKTOP)/.done ## format, lint, types and who imports whom; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
 	@$(DESKTOP)/bin/ruff check .
 	@$(DESKTOP)/bin/mypy
+	@$(DESKTOP)/bin/lint-imports
 
 format: $(DESKTOP)/.done ## put the code into shape
 	@$(DESKTOP)/bin/ruff format .
