@@ -1,3 +1,5 @@
 """emotiny on the device: faces, emotions and apparent gender from a camera, without a float image."""
 
-__version__ = "0.1.0"
+from edge.version import __version__
+
+__all__ = ["__version__"]

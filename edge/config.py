@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-import edge
 from edge.bench.options import add_options as add_bench_options
 from edge.budget import BudgetSettings
 from edge.camera import PictureSettings
@@ -23,8 +22,10 @@ from edge.readings import ReadSettings
 from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
 from edge.steady import SteadySettings
 from edge.tracks import FollowSettings
+from edge.version import __version__
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+_DESCRIPTION = "Faces, emotions and apparent gender from a camera, on the device alone."
 # Two ways to give one thing.
 _PASSWORDS = {"mqtt.password", "mqtt.password_file"}
 
@@ -101,8 +102,8 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line. Parsing raises ConfigError for what it does not know."""
-    top = _Parser(prog="emotiny", description=edge.__doc__, allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"emotiny {edge.__version__}")
+    top = _Parser(prog="emotiny", description=_DESCRIPTION, allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"emotiny {__version__}")
     commands = top.add_subparsers(
         dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
     )

@@ -12,8 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from edge import __version__
 from edge.system import System
+from edge.version import __version__
 
 # As in setup.cfg, and for its reasons.
 _NEW = sys.version_info >= (3, 12)

@@ -10,7 +10,6 @@ from threading import Event
 
 import cv2
 
-import edge
 from edge import machine
 from edge.bench.board_facts import board, facts, runtime
 from edge.bench.clip import Clip, read_clip
@@ -25,6 +24,7 @@ from edge.errors import EdgeError
 from edge.journal import say
 from edge.system import System, this_system
 from edge.types import BoardState
+from edge.version import __version__
 
 # The two that search every frame in full are the same from frame to frame, and take a second each on a small
 # board; the demo's second face is there from the seventh second on.
@@ -119,7 +119,7 @@ def lines(system: System, known: Mapping[str, str], measured: Measured) -> Itera
         f"{measured.took_s:.0f} s",
         "held back": f"before: {_held(measured.before)}; after: {_held(measured.after)}",
     }
-    yield f"### emotiny {edge.__version__} on {board(system)}"
+    yield f"### emotiny {__version__} on {board(system)}"
     yield ""
     yield "Left out: names of people, machines and networks, addresses, serial numbers, settings, paths."
     yield ""

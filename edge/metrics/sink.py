@@ -12,13 +12,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-import edge
 from edge.board import REASONS, Board
 from edge.labels import EMOTIONS, GENDERS
 from edge.metrics.server import MetricsServer
 from edge.metrics.settings import MetricsSettings
 from edge.sinks import Waiting, refuse_closed
 from edge.types import UNCERTAIN, BoardState, Frame, Report
+from edge.version import __version__
 
 # The rates are those of the last five seconds: older ones are no rates any more.
 _STALE_S = 5.0
@@ -110,7 +110,7 @@ class _Figures(Collector):
         yield InfoMetricFamily(
             "emotiny_build",
             "What runs here.",
-            {"version": edge.__version__, "python": platform.python_version(), "machine": platform.machine()},
+            {"version": __version__, "python": platform.python_version(), "machine": platform.machine()},
         )
         yield GaugeMetricFamily(
             "emotiny_camera_up", "1 while the source delivers pictures, else 0.", float(seen.camera)

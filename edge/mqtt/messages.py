@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import edge
 from edge.labels import EMOTIONS, GENDERS
 from edge.mqtt.settings import HOME_ASSISTANT, MqttSettings
 from edge.sinks import report_fields
 from edge.types import UNCERTAIN, Face, Report
+from edge.version import __version__
 
 # Of the form of all payloads but Home Assistant's; raised when one loses or changes a field.
 FORMAT = 1
@@ -208,9 +208,9 @@ def discovery(settings: MqttSettings) -> Message:
             "ids": [settings.client_id],
             "name": settings.device,
             "mdl": "emotiny",
-            "sw": edge.__version__,
+            "sw": __version__,
         },
-        "o": {"name": "emotiny", "sw": edge.__version__},
+        "o": {"name": "emotiny", "sw": __version__},
         "cmps": components,
         "availability": [{"topic": settings.topic("status")}, {"topic": settings.topic("camera")}],
         "availability_mode": "all",

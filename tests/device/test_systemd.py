@@ -278,7 +278,7 @@ def test_an_upgrade_keeps_settings_and_an_end_leaves_them(service, installed, no
     other.set(DEMO)
     run(installed, "systemctl enable --now emotiny@hall")
     before = other.pid()
-    run(installed, "sed -i 's/^__version__ = .*/__version__ = \"99.0\"/' /root/emotiny/edge/__init__.py")
+    run(installed, "sed -i 's/^__version__ = .*/__version__ = \"99.0\"/' /root/emotiny/edge/version.py")
     say("make install-device, as an upgrade")
     began_s = time.monotonic()
     run(installed, install(), limit_s=600)
