@@ -13,17 +13,16 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
-from edge import mend
-from edge.control import Control
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError, OutputError
-from edge.journal import say, start_logging
-from edge.system import this_system
+from edge.system import remedies
+from edge.system.journal import say, start_logging
+from edge.system.platform import detect_platform
+from edge.system.signals import Control
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from edge.camera import Camera
     from edge.classifier import FaceReader
     from edge.config import Settings
     from edge.faces import HaarDetector
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from edge.metrics.sink import MetricsSink
     from edge.mqtt.settings import MqttSettings
     from edge.sinks import Sink
+    from edge.sources.camera import Camera
 
 _BROKER_S = 10.0
 
@@ -53,12 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 (of what follows it could not even import all)
-        raise MissingDependencyError(mend.python(this_system()))
+        raise MissingDependencyError(remedies.python(detect_platform()))
     try:
         import cv2  # noqa: F401 (the commonest mishap: it, or a library of the system it needs, is absent)
     except ImportError as error:
         said = " ".join(str(error).split())
-        raise MissingDependencyError(f"OpenCV: {said}; mend: {mend.opencv(error, this_system())}") from error
+        raise MissingDependencyError(
+            f"OpenCV: {said}; mend: {remedies.opencv(error, detect_platform())}"
+        ) from error
     from edge.config import parser, settings_of
     from edge.sinks import SCHEMA_PATH, write_now
 
@@ -135,11 +137,11 @@ def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
     """
     from edge.annotate import open_annotation
     from edge.metrics.server import refuse_taken
-    from edge.source import refuse_source
+    from edge.sources.factory import check_source
 
     settings = renew()
     _open_reader(settings)
-    refuse_source(settings.source, settings.picture, patient=settings.patient)
+    check_source(settings.source, settings.picture, patient=settings.patient)
     if settings.mqtt.host:
         _try_mqtt(settings.mqtt)
     if settings.annotate is not None:
@@ -189,14 +191,14 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         reading: set while faces are to be read; outlives the run, too.
     """
     from edge.annotate import open_annotation
-    from edge.board import Board
     from edge.budget import Budget
     from edge.loop import Stages
     from edge.meter import Meter
-    from edge.patience import PatientCamera
     from edge.readings import Readings
     from edge.sinks import ConsoleSink, JsonLinesSink
-    from edge.source import open_source
+    from edge.sources.factory import open_source
+    from edge.sources.reconnect import ReconnectingCamera
+    from edge.system.thermal import ThermalSensors
     from edge.tracks import Follower
 
     sinks: list[Sink] = []
@@ -222,12 +224,12 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.patient)
 
     camera = stack.enter_context(
-        PatientCamera(settings.source, open_camera, settings.picture.frozen_s)
+        ReconnectingCamera(settings.source, open_camera, settings.picture.frozen_s)
         if settings.patient
         else open_camera()
     )
     return Stages(
-        camera, follower, readings, Meter(), Budget(settings.budget, Board()), sinks, reading=reading
+        camera, follower, readings, Meter(), Budget(settings.budget, ThermalSensors()), sinks, reading=reading
     )
 
 
@@ -258,7 +260,7 @@ def _metrics_sink() -> type[MetricsSink]:
     try:
         from edge.metrics.sink import MetricsSink
     except ImportError as error:
-        raise MissingDependencyError(f"metrics.port: {error}; mend: {mend.prometheus()}") from error
+        raise MissingDependencyError(f"metrics.port: {error}; mend: {remedies.prometheus()}") from error
     return MetricsSink
 
 
@@ -294,10 +296,10 @@ def _show_cameras() -> None:
     Raises:
         CameraError: there is none, or none that can be used.
     """
-    from edge.inventory import find_cameras, nothing_found
     from edge.sinks import write_now
+    from edge.sources.discovery import find_cameras, no_camera_error
 
-    system = this_system()
+    system = detect_platform()
     usable = 0
     unusable = []
     for found in find_cameras(system):
@@ -309,7 +311,7 @@ def _show_cameras() -> None:
     for line in unusable:
         write_now(sys.stdout, f"cannot be used: {line}\n")
     if not usable:
-        raise CameraError("no camera can be used; see above") if unusable else nothing_found(system)
+        raise CameraError("no camera can be used; see above") if unusable else no_camera_error(system)
 
 
 def _check(settings: Settings, control: Control[Settings]) -> int:

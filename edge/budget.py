@@ -24,7 +24,7 @@ _MOST_OWED_S = 10.0
 
 
 class StateSource(Protocol):
-    """Whatever knows the state of the board, such as `edge.board.Board`."""
+    """Whatever knows the state of the board, such as `edge.system.thermal.ThermalSensors`."""
 
     def state(self) -> BoardState:
         """Now."""

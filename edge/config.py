@@ -11,7 +11,6 @@ from typing import Any, Literal, NoReturn
 
 from edge.bench.options import add_options as add_bench_options
 from edge.budget import BudgetSettings
-from edge.camera import PictureSettings
 from edge.errors import ConfigError
 from edge.faces import DetectorSettings
 from edge.metrics.settings import MetricsSettings
@@ -20,6 +19,7 @@ from edge.option import Option, size_argument
 from edge.options import OPTIONS, SECTIONS
 from edge.readings import ReadSettings
 from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
+from edge.sources.camera import CaptureSettings
 from edge.steady import SteadySettings
 from edge.tracks import FollowSettings
 from edge.version import __version__
@@ -65,7 +65,7 @@ class Settings:
     """
 
     source: str = "auto"
-    picture: PictureSettings = field(default_factory=PictureSettings)
+    picture: CaptureSettings = field(default_factory=CaptureSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     follow: FollowSettings = field(default_factory=FollowSettings)
     read: ReadSettings = field(default_factory=ReadSettings)

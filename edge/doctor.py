@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import machine, mend
+from edge import machine
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.contract import MODELS_FOLDER, find_model
@@ -27,8 +27,9 @@ from edge.loop import Stop
 from edge.metrics.server import refuse_taken
 from edge.metrics.settings import MetricsSettings
 from edge.runtime import chosen_runtime
-from edge.source import open_source
-from edge.system import this_system
+from edge.sources.factory import open_source
+from edge.system import remedies
+from edge.system.platform import detect_platform
 
 _RATE_S = 2.0
 _BROKER_S = 10.0
@@ -56,7 +57,7 @@ def examine(settings: Settings, stop: Stop) -> Iterator[Finding]:
         settings: of the run that is to come.
         stop: ends the examination.
     """
-    system = this_system()
+    system = detect_platform()
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("system", lambda: machine.python_and_system(system)),
         ("numpy", machine.packages),
@@ -86,7 +87,7 @@ def _model(path: Path | None, task: Task) -> str:
     try:
         contract = Classifier(path or find_model(MODELS_FOLDER, task), task).contract
     except ModelError as error:
-        way = f"leave models.{task} out, for the one that is installed" if path else mend.package()
+        way = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
         raise ModelError(f"{error}; mend: {way}") from error
     return f"{contract.name}, {contract.parameters} parameters"
 
@@ -97,7 +98,7 @@ def _cascade(settings: Settings) -> str:
     except MissingDependencyError:
         raise
     except ConfigError as error:
-        way = "leave detector.cascade out, for OpenCV's own" if settings.cascade else mend.opencv_anew()
+        way = "leave detector.cascade out, for OpenCV's own" if settings.cascade else remedies.opencv_anew()
         raise ConfigError(f"{error}; mend: {way}") from error
 
 
@@ -190,7 +191,7 @@ def _metrics(settings: MetricsSettings) -> str:
     try:
         importlib.import_module("prometheus_client")
     except ImportError as error:
-        raise MissingDependencyError(f"metrics.port: {error}; mend: {mend.prometheus()}") from error
+        raise MissingDependencyError(f"metrics.port: {error}; mend: {remedies.prometheus()}") from error
     try:
         refuse_taken(settings)
     except OutputError:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from edge import mend
 from edge.errors import ConfigError, MissingDependencyError
 from edge.reduce import equalize, reduce
+from edge.system import remedies
 from edge.types import Box, Detection, Gray
 
 # The networks' crop margin was derived for the boxes of this very cascade.
@@ -111,7 +111,7 @@ class HaarDetector:
         if not hasattr(cv2, "CascadeClassifier"):
             raise MissingDependencyError(
                 f"OpenCV {cv2.__version__} has no Haar cascade, 4.10 or a later 4 is expected; mend: "
-                f"{mend.opencv_anew()}"
+                f"{remedies.opencv_anew()}"
             )
         path = cascade_path or find_cascade()
         # OpenCV itself would say nothing or print a page of its own.
@@ -245,5 +245,5 @@ def find_cascade() -> Path:
             return folder / CASCADE_NAME
     looked = ", ".join(str(folder) for folder in folders)
     raise MissingDependencyError(
-        f"no {CASCADE_NAME} in {looked}; mend: {mend.cascade(from_wheel=data is not None)}"
+        f"no {CASCADE_NAME} in {looked}; mend: {remedies.cascade(from_wheel=data is not None)}"
     )

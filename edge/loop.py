@@ -9,11 +9,11 @@ from threading import Event
 from typing import Protocol
 
 from edge.budget import Budget
-from edge.camera import TICK_S, Camera
 from edge.light import Light
 from edge.meter import Meter
 from edge.readings import Readings
 from edge.sinks import Sink, Waiting
+from edge.sources.camera import TICK_S, Camera
 from edge.tracks import Follower
 from edge.types import Detection, Face, Frame, Report
 

@@ -12,20 +12,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge import mend
-from edge.board import Board
 from edge.errors import CameraError, MissingDependencyError, OutputError
-from edge.nodes import DEV, paths
-from edge.permissions import may_open
-from edge.permissions import mend as mend_permission
-from edge.picamera import list_cameras
-from edge.system import System
+from edge.sources.picamera import list_cameras
+from edge.sources.v4l2_devices import DEV, paths
+from edge.system import remedies
+from edge.system.permissions import explain_denied, may_open
+from edge.system.platform import Platform
+from edge.system.thermal import ThermalSensors
 
 # Two networks, OpenCV and the cascade take 90 MB; below this the kernel ends somebody.
 _LEAST_MB = 120
 
 
-def python_and_system(system: System) -> str:
+def python_and_system(system: Platform) -> str:
     """What runs here."""
     said = f"Python {platform.python_version()}, {platform.machine()}, {platform.platform(terse=True)}"
     said += "".join(f", {name}" for name in (system.name, system.model) if name)
@@ -39,7 +38,7 @@ def packages() -> str:
     return f"numpy {np.__version__}, OpenCV {cv2.__version__}"
 
 
-def picamera2(system: System) -> str:
+def picamera2(system: Platform) -> str:
     """What it finds, if it is there.
 
     Raises:
@@ -48,13 +47,12 @@ def picamera2(system: System) -> str:
     try:
         found = list_cameras()
     except MissingDependencyError as error:
-        raise MissingDependencyError(f"{error}; mend: {mend.picamera2(str(error), system)}") from error
+        raise MissingDependencyError(f"{error}; mend: {remedies.picamera2(str(error), system)}") from error
     if found is not None:
         return f"finds {', '.join(camera.model for camera in found) or 'no camera'}"
     if system.pi:
-        return (
-            f"not installed; a camera at the board's own connector needs it: {mend.apt('python3-picamera2')}"
-        )
+        command = remedies.apt("python3-picamera2")
+        return f"not installed; a camera at the board's own connector needs it: {command}"
     return "not installed; only a Raspberry Pi needs it"
 
 
@@ -80,7 +78,7 @@ def memory(root: Path = Path("/")) -> str:
     return f"{megabytes} MB free"
 
 
-def permissions(system: System, dev: Path = DEV) -> str:
+def permissions(system: Platform, dev: Path = DEV) -> str:
     """Whether this user may open the devices of cameras that are there.
 
     Args:
@@ -99,7 +97,7 @@ def permissions(system: System, dev: Path = DEV) -> str:
     closed = [node for node in nodes if not may_open(node)]
     if closed:
         more = f" and {len(closed) - 1} more" if len(closed) > 1 else ""
-        raise CameraError(f"{closed[0]}{more}: permission denied: {mend_permission(closed[0])}")
+        raise CameraError(f"{closed[0]}{more}: permission denied: {explain_denied(closed[0])}")
     who = (
         "root may open everything, the service what is of group video"
         if os.geteuid() == 0
@@ -117,7 +115,7 @@ def board(sys: Path = Path("/sys")) -> str:
     Raises:
         OutputError: its firmware or kernel holds it back.
     """
-    state = Board(sys).state()
+    state = ThermalSensors(sys).state()
     if "under-voltage" in state.throttled:
         raise OutputError(
             f"{', '.join(state.throttled)}: the board is held back; mend: the board's own supply, or a "

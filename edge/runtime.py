@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge import mend
 from edge.errors import ConfigError, MissingDependencyError, ModelError
-from edge.system import this_system
+from edge.system import remedies
+from edge.system.platform import detect_platform
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def _find_interpreter(forced: str) -> tuple[Callable[..., Interpreter], str]:
             return _import_interpreter(name), name
         except ImportError as error:
             reasons.append(f"{name}: {error} ({_INSTALL[name]})")
-    way = "" if forced else f"; mend: {mend.runtime(this_system())}"
+    way = "" if forced else f"; mend: {remedies.runtime(detect_platform())}"
     raise MissingDependencyError(f"no TFLite runtime can be used; {'; '.join(reasons)}{way}")
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.capture import mask
 from edge.errors import ConfigError
 from edge.option import PREFIX, Option
 from edge.options import FOREIGN, OPTIONS, SECTIONS
+from edge.sources.opencv import redact
 
 # {key: value}, {key: where it is from}
 Given = tuple[dict[str, Any], dict[str, str]]
@@ -149,7 +149,7 @@ def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = Non
         for option in (each for each in OPTIONS if each.section == section):
             value = "********" if option.secret and values[option.key] else values[option.key]
             if option.key == "source":
-                value = mask(value)  # a camera's address may hold its password
+                value = redact(value)  # a camera's address may hold its password
             line = f"{option.name} = {_toml(value)}" if value is not None else f"{option.name} ="
             if origins is None:
                 yield f"# {option.text}" + (f": {', '.join(option.choices)}" if option.choices else "")

@@ -27,7 +27,7 @@ from edge.contract import MODELS_FOLDER, find_model
 from edge.preprocess import even_contrast
 for task in ("emotion", "gender"):
     classifier = Classifier(find_model(MODELS_FOLDER, task), task, int(sys.argv[1]))
-    for path in sorted(Path("edge/demo").glob("*.png")):
+    for path in sorted(Path("edge/sources/demo_faces").glob("*.png")):
         face = even_contrast(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
         print(*classifier.classify(face).values)
 """

@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     framing = command("framing", _framing, "measure how the cascade's box lies in each dataset's pictures")
     framing.add_argument("--count", type=int, default=4000, help="pictures of each set (%(default)s)")
     faces = command("demo-faces", _demo_faces, "compute the demo's faces from averages over FER-2013")
-    faces.add_argument("--out", type=Path, default=Path("edge/demo"), metavar="FOLDER")
+    faces.add_argument("--out", type=Path, default=Path("edge/sources/demo_faces"), metavar="FOLDER")
     return parser
 
 

@@ -13,17 +13,17 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.contract import MODELS_FOLDER, find_model
-from edge.inventory import find_cameras
 from edge.labels import TASKS
 from edge.runtime import chosen_runtime
-from edge.system import System
+from edge.sources.discovery import find_cameras
+from edge.system.platform import Platform
 
 # By /proc/cpuinfo's "CPU part": what Arm calls the cores of these boards.
 _PARTS = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd42": "Cortex-A78AE"}
 _RUNTIMES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime", "tensorflow": "tensorflow"}
 
 
-def facts(system: System, root: Path = Path("/")) -> dict[str, str]:
+def facts(system: Platform, root: Path = Path("/")) -> dict[str, str]:
     """What the board is and what runs on it, by what each thing is called.
 
     Args:
@@ -52,7 +52,7 @@ def facts(system: System, root: Path = Path("/")) -> dict[str, str]:
     }
 
 
-def board(system: System) -> str:
+def board(system: Platform) -> str:
     """What it calls itself; what is no board has its processor's kind for a name."""
     return system.model or f"no board: {platform.machine()}"
 
@@ -113,7 +113,7 @@ def networks() -> str:
     return ", ".join(f"{contract.name} ({contract.sha256[:12]})" for contract in contracts)
 
 
-def cameras(system: System) -> str:
+def cameras(system: Platform) -> str:
     """All that are connected, by model and formats.
 
     Args:

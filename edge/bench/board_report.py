@@ -16,13 +16,13 @@ from edge.bench.clip import Clip, read_clip
 from edge.bench.loops import LOOPS, MEANINGS
 from edge.bench.measure import cost_of, play
 from edge.bench.memory import fresh_run
-from edge.board import Board
-from edge.camera import PictureSettings
 from edge.config import Settings
 from edge.doctor import answer_of
 from edge.errors import EdgeError
-from edge.journal import say
-from edge.system import System, this_system
+from edge.sources.camera import CaptureSettings
+from edge.system.journal import say
+from edge.system.platform import Platform, detect_platform
+from edge.system.thermal import ThermalSensors
 from edge.types import BoardState
 from edge.version import __version__
 
@@ -65,7 +65,7 @@ def board_report() -> Iterator[str]:
     Raises:
         EdgeError: a network, a runtime or the cascade cannot be used.
     """
-    system = this_system()
+    system = detect_platform()
     say("what is connected")
     known = facts(system) | {"camera": _camera(), "service": machine.service_state() or "no systemd here"}
     if known["service"] == "active":
@@ -75,9 +75,9 @@ def board_report() -> Iterator[str]:
 
 def measure_board() -> Measured:
     """Measures: for three seconds on a desktop, for which a Raspberry Pi may need twenty times as long."""
-    sensors = Board()
+    sensors = ThermalSensors()
     before, begun_s = sensors.state(), time.monotonic()
-    clip = read_clip("demo", PictureSettings(), _FRAMES["c"])
+    clip = read_clip("demo", CaptureSettings(), _FRAMES["c"])
     own = Settings()
     threads = cv2.getNumThreads()
     try:
@@ -97,7 +97,7 @@ def measure_board() -> Measured:
     )
 
 
-def lines(system: System, known: Mapping[str, str], measured: Measured) -> Iterator[str]:
+def lines(system: Platform, known: Mapping[str, str], measured: Measured) -> Iterator[str]:
     """The report.
 
     Args:

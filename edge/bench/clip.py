@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera import PictureSettings
 from edge.errors import ConfigError
-from edge.source import open_source
+from edge.sources.camera import CaptureSettings
+from edge.sources.factory import open_source
 from edge.types import Box, Gray
 
 # What is held in memory at most.
@@ -41,7 +41,7 @@ class Clip:
         return width, height
 
 
-def read_clip(source: str, settings: PictureSettings, most: int) -> Clip:
+def read_clip(source: str, settings: CaptureSettings, most: int) -> Clip:
     """The first frames of a recording or of the demo.
 
     Args:
@@ -90,7 +90,7 @@ def cut_faces(clip: Clip, boxes: Sequence[Box], most: int = 8) -> tuple[Gray, ..
 
 def demo_faces() -> tuple[Gray, ...]:
     """The demo's computed faces with an edge around them."""
-    paths = sorted((Path(__file__).parents[1] / "demo").glob("*.png"))
+    paths = sorted((Path(__file__).parents[1] / "sources" / "demo_faces").glob("*.png"))
     faces = (np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8) for path in paths)
     return tuple(
         np.asarray(cv2.copyMakeBorder(face, 4, 4, 4, 4, cv2.BORDER_REPLICATE), np.uint8) for face in faces

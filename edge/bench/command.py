@@ -23,11 +23,11 @@ from edge.bench.memory import footprints
 from edge.bench.scenes import measure_scenes
 from edge.bench.show import Results, compared, lines, read_earlier, to_json
 from edge.bench.truth import thorough
-from edge.camera import PictureSettings
 from edge.config import Settings, parser
 from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.runtime import chosen_runtime
 from edge.sinks import write_now
+from edge.sources.camera import CaptureSettings
 
 _Item = TypeVar("_Item")
 
@@ -46,7 +46,7 @@ def bench(options: argparse.Namespace) -> None:
     earlier = read_earlier(options.against) if options.against else None
     cv2.setNumThreads(options.threads)
     settings = Settings(threads=options.threads, detect_threads=options.threads)
-    picture = PictureSettings(options.size_wh)
+    picture = CaptureSettings(options.size_wh)
     sources = options.clips or ["demo"]
     clips = [read_clip(source, picture, options.frames) for source in sources]
     outcomes = {clip.name: measure(clip, settings, options.runs) for clip in _progress(clips, "clips")}

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen
-from edge.board import Board
 from edge.budget import Budget
 from edge.classifier import Classifier, FaceReader
 from edge.config import Settings
@@ -25,9 +24,10 @@ from edge.loop import Stages, process
 from edge.meter import Meter
 from edge.preprocess import crop_face
 from edge.readings import Readings
-from edge.replay import ReplayCamera
 from edge.runtime import open_interpreter
 from edge.sinks import ConsoleSink, JsonLinesSink
+from edge.sources.replay import ReplayCamera
+from edge.system.thermal import ThermalSensors
 from edge.tracks import Follower
 from edge.types import Box, Frame, Gray
 
@@ -122,7 +122,7 @@ class OwnLoop:
             watch.watch(Follower(detector, settings.follow), follow="follower"),
             watch.watch(Readings(reader, settings.read, settings.steady), read="readings"),
             Meter(lambda: self._now_s),
-            Budget(settings.budget, Board()),
+            Budget(settings.budget, ThermalSensors()),
             [JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)],
         )
 

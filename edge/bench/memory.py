@@ -83,10 +83,10 @@ def fresh_run(source: str, frames: int) -> tuple[Footprint, float]:
 
 def first_frame(source: str) -> None:
     """Opens a source and reads one frame."""
-    from edge.camera import PictureSettings
-    from edge.source import open_source
+    from edge.sources.camera import CaptureSettings
+    from edge.sources.factory import open_source
 
-    with open_source(source, PictureSettings(), fast=True) as camera:
+    with open_source(source, CaptureSettings(), fast=True) as camera:
         next(frame for frame in camera if frame is not None)
 
 
@@ -96,7 +96,7 @@ def play_loop(name: str, arguments: list[str], frames: int = 30) -> None:
 
     from edge.bench.loops import LOOPS
     from edge.config import parser, settings_of
-    from edge.source import open_source
+    from edge.sources.factory import open_source
 
     settings = settings_of(parser().parse_args(arguments))
     cv2.setNumThreads(settings.detect_threads)

@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge.board import REASONS, Board
 from edge.labels import EMOTIONS, GENDERS
 from edge.metrics.server import MetricsServer
 from edge.metrics.settings import MetricsSettings
 from edge.sinks import Waiting, refuse_closed
+from edge.system.thermal import REASONS, ThermalSensors
 from edge.types import UNCERTAIN, BoardState, Frame, Report
 from edge.version import __version__
 
@@ -73,7 +73,7 @@ class MetricsSink:
         self._closed = False
         # Not prometheus_client's global one: at SIGHUP this sink is made anew.
         registry = CollectorRegistry()
-        registry.register(_Figures(lambda: self._seen, board or Board().state, clock))
+        registry.register(_Figures(lambda: self._seen, board or ThermalSensors().state, clock))
         ProcessCollector(registry=registry)
         self._server = MetricsServer(settings, make_wsgi_app(registry))
         self.port = self._server.port

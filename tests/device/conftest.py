@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.demo import Demo
+from edge.sources.demo import Demo
 from edge.types import Gray
 from tests.device.guest import Container, Guest, Machine, Userland, put, run
 from tests.device.images import TREE, Images, copy_of_tree
@@ -126,7 +126,7 @@ def picamera_machine(images, say, tmp_path_factory) -> Iterator[Guest]:
     images.package(payload)
     foreign = shutil.ignore_patterns("*aarch64.whl")
     shutil.copytree(images.wheels_of(PYTHON_OF["trixie"]), payload / "wheels", ignore=foreign)
-    demo = Demo(TREE / "edge" / "demo")
+    demo = Demo(TREE / "edge" / "sources" / "demo_faces")
     _write_jpegs(payload / "pictures" / "demo", [demo.frame(6 * number) for number in range(20)])
     _write_jpegs(payload / "pictures" / "still", [demo.frame(0)])
     for clip in sorted(_clips())[-1:]:

@@ -23,8 +23,8 @@ _POLL_S = 0.2
 DRAW = """
 import cv2, edge
 from pathlib import Path
-from edge.demo import Demo
-demo = Demo(Path(edge.__file__).parent / "demo")
+from edge.sources.demo import Demo
+demo = Demo(Path(edge.__file__).parent / "sources" / "demo_faces")
 out = cv2.VideoWriter("/var/tmp/demo.avi", cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
 for number in range(90):
     out.write(cv2.cvtColor(demo.frame(number), cv2.COLOR_GRAY2BGR))

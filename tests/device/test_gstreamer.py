@@ -14,8 +14,8 @@ OPENCV = ("python3-opencv", "opencv-data")
 # What a source's first three pictures are.
 LOOK = """
 import itertools, json, sys
-from edge.camera import PictureSettings
-from edge.source import open_source
+from edge.sources.camera import PictureSettings
+from edge.sources.factory import open_source
 size = tuple(map(int, sys.argv[2].split("x"))) if sys.argv[2:] else None
 with open_source(sys.argv[1], PictureSettings(size), fast=False) as camera:
     for frame in itertools.islice((frame for frame in camera if frame), 3):

@@ -65,8 +65,8 @@ import itertools, json, sys
 from pathlib import Path
 import cv2, numpy as np
 from picamera2 import Picamera2
-from edge.camera import PictureSettings
-from edge.source import open_source
+from edge.sources.camera import PictureSettings
+from edge.sources.factory import open_source
 source, folder, size, times, asked = sys.argv[1:]
 served = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(Path(folder).iterdir())]
 given = set()

@@ -58,8 +58,8 @@ def test_ready_is_said_with_the_first_frame(service, note):
     assert (service.show("ActiveState"), service.show("NRestarts")) == ("activating", "0")
     assert service.show("StatusText") == "the camera is gone, it is tried again"
     script = (
-        "import cv2\nfrom edge.demo import Demo\nfrom pathlib import Path\nimport edge\n"
-        "demo = Demo(Path(edge.__file__).parent / 'demo')\n"
+        "import cv2\nfrom edge.sources.demo import Demo\nfrom pathlib import Path\nimport edge\n"
+        "demo = Demo(Path(edge.__file__).parent / 'sources' / 'demo_faces')\n"
         "out = cv2.VideoWriter('/run/part.avi', cv2.VideoWriter.fourcc(*'MJPG'), 15, (640, 480))\n"
         "for n in range(450): out.write(cv2.cvtColor(demo.frame(n), cv2.COLOR_GRAY2BGR))\nout.release()\n"
     )
@@ -227,7 +227,7 @@ def test_the_journal_knows_errors_and_warnings(service):
     run(service.guest, "systemctl start --no-block emotiny")
     service.wait(30, StatusText="gone")
     warnings = service.journal("-p warning..warning")
-    assert "WARNING edge.patience: /dev/video7: no such device" in warnings
+    assert "WARNING edge.sources.reconnect: /dev/video7: no such device" in warnings
     assert not service.journal("-p err")
     service.do("stop")
     service.set("sorce = 'demo'")

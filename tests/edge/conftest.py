@@ -22,7 +22,7 @@ from edge.types import Box, Detection, Face, Frame, Gray, Rates, Reading, Report
 from tests.edge.broker import Broker, Listener
 from tests.edge.certificates import make_certificates
 
-_FACES = Path(__file__).parents[2] / "edge" / "demo"
+_FACES = Path(__file__).parents[2] / "edge" / "sources" / "demo_faces"
 FACE_BOX = Box(200, 120, 240, 240)
 
 

@@ -15,10 +15,10 @@ from edge.bench.measure import measure, play
 from edge.bench.scenes import Scene, measure_scenes
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen, score, thorough, true_faces
-from edge.camera import PictureSettings
 from edge.config import Settings, parser
 from edge.errors import CameraError, ConfigError, OutputError
 from edge.faces import find_cascade
+from edge.sources.camera import CaptureSettings
 from edge.types import UNCERTAIN, Box
 
 TIMES = tuple(number / 12 for number in range(24))
@@ -98,7 +98,7 @@ HASH = __import__("hashlib").sha256(b"x")
 
 
 def test_all_loops_see_the_demo(settings):
-    clip = read_clip("demo", PictureSettings(), 30)
+    clip = read_clip("demo", CaptureSettings(), 30)
     outcomes = measure(clip, settings, runs=1)
     assert list(outcomes) == ["a", "b", "c"]
     for outcome in outcomes.values():
@@ -120,7 +120,7 @@ def test_composed_faces_are_followed_however_many(settings):
 
 
 def test_the_loop_does_not_grow(settings):
-    clip = read_clip("demo", PictureSettings(), 40)
+    clip = read_clip("demo", CaptureSettings(), 40)
     samples = run_long(clip, settings, 1200, quietly)
     assert samples[-1].frames == 1200
     middle, end = samples[9], samples[-1]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.board import Board
+from edge.system.thermal import ThermalSensors
 from edge.types import BoardState
 
 
@@ -38,7 +38,7 @@ def pi(sys: Path, temperature: int, throttled: str) -> Path:
     ],
 )
 def test_a_raspberry_pi(tmp_path, bits, throttled):
-    assert Board(pi(tmp_path, 61322, bits)).state() == BoardState(61.322, throttled)
+    assert ThermalSensors(pi(tmp_path, 61322, bits)).state() == BoardState(61.322, throttled)
 
 
 def test_a_jetson_has_many_zones_and_some_are_asleep(tmp_path):
@@ -55,16 +55,16 @@ def test_a_jetson_has_many_zones_and_some_are_asleep(tmp_path):
         class__thermal__cooling_device0__cur_state="0",
     )
     (tmp_path / "class/thermal/thermal_zone3/temp").mkdir()  # reading it is an error
-    board = Board(tmp_path)
+    board = ThermalSensors(tmp_path)
     assert board.state() == BoardState(53.25, ())
     write(tmp_path, class__thermal__cooling_device0__cur_state="1")
     assert board.state() == BoardState(53.25, ("throttled",))
 
 
 def test_a_board_that_tells_nothing(tmp_path):
-    assert Board(tmp_path).state() == BoardState(None, ())
+    assert ThermalSensors(tmp_path).state() == BoardState(None, ())
 
 
 def test_this_machine():
-    celsius = Board().state().temperature_c
+    celsius = ThermalSensors().state().temperature_c
     assert celsius is None or 0 < celsius < 120

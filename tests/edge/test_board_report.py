@@ -19,13 +19,13 @@ from edge.bench.memory import fresh_run
 from edge.config import parser, settings_of
 from edge.doctor import Answer
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
-from edge.inventory import Found
-from edge.system import System
+from edge.sources.discovery import DiscoveredCamera
+from edge.system.platform import Platform
 from edge.types import BoardState
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 300
-PI = System("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
+PI = Platform("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
 CPUINFO = """\
 processor\t: 0
 CPU implementer\t: 0x41
@@ -86,16 +86,16 @@ def test_other_processors(tmp_path, cpuinfo, name):
 def test_a_system_that_tells_nothing(tmp_path):
     assert board_facts.memory(tmp_path) == "not told"
     assert board_facts.processor(tmp_path) == f"{os.cpu_count()} x {os.uname().machine}"
-    assert board_facts.board(System()) == f"no board: {os.uname().machine}"
+    assert board_facts.board(Platform()) == f"no board: {os.uname().machine}"
 
 
 def test_cameras_by_model_and_not_by_number(monkeypatch):
     path = MissingDependencyError("cannot import name 'x' from 'numpy' (/home/anna/numpy.py)")
     found = [
-        Found(
+        DiscoveredCamera(
             "/dev/v4l/by-id/usb-Maker_Cam_SN0042-video-index0", "/dev/video0: Cam (uvcvideo): YUYV 640x480"
         ),
-        Found("picamera2", str(path), path),
+        DiscoveredCamera("picamera2", str(path), path),
     ]
     monkeypatch.setattr(board_facts, "find_cameras", lambda system: iter(found))
     assert board_facts.cameras(PI) == "/dev/video0: Cam (uvcvideo): YUYV 640x480; picamera2 cannot be used"

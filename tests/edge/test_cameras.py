@@ -13,16 +13,16 @@ import pytest
 
 from edge.__main__ import main
 from edge.errors import CameraError
-from edge.inventory import find_cameras, nothing_found
-from edge.nodes import Node, cameras, formats, query, stable_link
-from edge.permissions import mend
-from edge.picamera import ListedCamera, list_cameras
-from edge.system import System, this_system
+from edge.sources.discovery import find_cameras, no_camera_error
+from edge.sources.picamera import ListedCamera, list_cameras
+from edge.sources.v4l2_devices import V4L2Device, cameras, formats, query, stable_link
+from edge.system.permissions import explain_denied
+from edge.system.platform import Platform, detect_platform
 
 CAPTURE, MULTI_PLANE, OUTPUT, META, M2M = 0x1, 0x1000, 0x2, 0x800000, 0x8000
 STREAMING, HAS_DEVICE_CAPS = 0x4000000, 0x80000000
-PI = System("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 12 (bookworm)", "bookworm")
-JETSON = System("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)
+PI = Platform("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 12 (bookworm)", "bookworm")
+JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)
 
 
 def capability(driver: str, device: int, node: int, card: str = "card") -> bytes:
@@ -30,7 +30,7 @@ def capability(driver: str, device: int, node: int, card: str = "card") -> bytes
 
 
 @pytest.mark.parametrize(
-    ("driver", "device", "node", "why_not"),
+    ("driver", "device", "node", "unusable_reason"),
     [
         ("uvcvideo", HAS_DEVICE_CAPS | CAPTURE | META | STREAMING, CAPTURE | STREAMING, ""),
         ("uvcvideo", HAS_DEVICE_CAPS | CAPTURE | META | STREAMING, META | STREAMING, "metadata"),
@@ -46,11 +46,11 @@ def capability(driver: str, device: int, node: int, card: str = "card") -> bytes
         ("bm2835 mmal", HAS_DEVICE_CAPS | CAPTURE, CAPTURE, ""),
     ],
 )
-def test_which_nodes_are_cameras(driver: str, device: int, node: int, why_not: str) -> None:
-    found = Node.parse("/dev/video0", capability(driver, device, node))
+def test_which_nodes_are_cameras(driver: str, device: int, node: int, unusable_reason: str) -> None:
+    found = V4L2Device.parse("/dev/video0", capability(driver, device, node))
     assert (found.driver, found.card) == (driver, "card")
-    assert bool(found.why_not) == bool(why_not)
-    assert why_not in found.why_not
+    assert bool(found.unusable_reason) == bool(unusable_reason)
+    assert unusable_reason in found.unusable_reason
 
 
 def test_a_node_that_is_no_video_device() -> None:
@@ -111,7 +111,7 @@ class Drivers:
 @pytest.fixture
 def drivers(tmp_path, monkeypatch) -> Drivers:
     found = Drivers(tmp_path)
-    monkeypatch.setattr("edge.nodes.fcntl.ioctl", found.ioctl)
+    monkeypatch.setattr("edge.sources.v4l2_devices.fcntl.ioctl", found.ioctl)
     return found
 
 
@@ -146,7 +146,7 @@ def test_a_driver_that_never_comes_to_an_end(drivers, monkeypatch):
     def endless(opened, request, asked):
         return answer(opened, request, asked if request & 0xFF == 0 else bytes(4) + asked[4:])
 
-    monkeypatch.setattr("edge.nodes.fcntl.ioctl", endless)
+    monkeypatch.setattr("edge.sources.v4l2_devices.fcntl.ioctl", endless)
     found = formats(query(str(drivers.dev / "video0")))
     assert len(found) == len(found[0].sizes_wh) == 100
 
@@ -161,7 +161,7 @@ def test_a_driver_that_never_comes_to_an_end(drivers, monkeypatch):
 )
 def test_of_many_formats_those_that_count_are_told(drivers, names, said):
     drivers.add("video0", "uvcvideo", CAPTURE, {name: [(64, 48)] for name in names})
-    assert lines(System(), drivers) == [f"video0: HD Webcam (uvcvideo): {said}"]
+    assert lines(Platform(), drivers) == [f"video0: HD Webcam (uvcvideo): {said}"]
     assert [each.name for each in formats(query(str(drivers.dev / "video0")))] == [
         name.replace("\xa0", " ").strip() for name in names
     ]
@@ -177,7 +177,7 @@ def test_the_name_that_stays(drivers, folders):
             (drivers.dev / "v4l" / folder / f"usb-{number}-video-index0").symlink_to(f"../../video{number}")
     expected = f"{drivers.dev}/v4l/{folders[0]}/usb-2-video-index0" if folders else ""
     assert stable_link(str(drivers.dev / "video2"), drivers.dev) == expected
-    (found, _) = find_cameras(System(), drivers.dev)
+    (found, _) = find_cameras(Platform(), drivers.dev)
     assert found.source == (expected or str(drivers.dev / "video2"))
     assert found.text == (f"{drivers.dev}/video2: " if expected else "") + "HD Webcam (uvcvideo)"
 
@@ -210,7 +210,7 @@ def test_a_node_that_may_not_be_opened_is_told_of_once_for_each_reason(drivers, 
             raise reason
         return opened(path, flags)
 
-    monkeypatch.setattr("edge.nodes.os.open", refuse)
+    monkeypatch.setattr("edge.sources.v4l2_devices.os.open", refuse)
     denied, busy = PermissionError(13, "Permission denied"), OSError(16, "Device or resource busy")
     reasons = [denied, denied, denied, busy, busy, None, busy]
     with caplog.at_level(logging.DEBUG):
@@ -309,8 +309,8 @@ def test_a_node_that_goes_while_it_is_asked(drivers, monkeypatch):
         return drivers.ioctl(opened, request, asked)
 
     drivers.answers["video0 (deleted)"] = drivers.answers["video0"]
-    monkeypatch.setattr("edge.nodes.fcntl.ioctl", unplug)
-    assert lines(System(), drivers)[0].startswith("wrong video0: no such device")
+    monkeypatch.setattr("edge.sources.v4l2_devices.fcntl.ioctl", unplug)
+    assert lines(Platform(), drivers)[0].startswith("wrong video0: no such device")
 
 
 # Nodes that may not be opened.
@@ -327,8 +327,9 @@ def node_of(folder, group, mode):
 
 VIDEO = 44  # on Debian and Ubuntu
 ASK = """
-import sys; from pathlib import Path; from edge.inventory import find_cameras; from edge.system import System
-for found in find_cameras(System(), Path(sys.argv[1])):
+import sys; from pathlib import Path
+from edge.sources.discovery import find_cameras; from edge.system.platform import Platform
+for found in find_cameras(Platform(), Path(sys.argv[1])):
     print(type(found.error).__name__, found.source, found.text)
 """
 
@@ -385,7 +386,7 @@ def test_why_a_group_s_node_is_kept_from_a_user(tmp_path, monkeypatch, has, is_o
     node = node_of(tmp_path, 65007, 0o660)
     monkeypatch.setattr(os, "getgroups", lambda: [65000 + number for number in has])
     monkeypatch.setattr(os, "getgrouplist", lambda user, group: [65000 + number for number in is_of])
-    assert said in mend(node)
+    assert said in explain_denied(node)
 
 
 # The command.
@@ -401,18 +402,18 @@ def test_why_a_group_s_node_is_kept_from_a_user(tmp_path, monkeypatch, has, is_o
         ),
         (replace(PI, release="bullseye"), ["camera_auto_detect=1 in /boot/config.txt"], "firmware"),
         (JETSON, ["lsusb", "sudo /opt/nvidia/jetson-io/jetson-io.py"], "rpicam"),
-        (System(), ["lsusb", "rpicam-hello", "jetson-io", "--source demo"], "\n"),
+        (Platform(), ["lsusb", "rpicam-hello", "jetson-io", "--source demo"], "\n"),
     ],
 )
 def test_where_there_is_none_it_says_where_to_look(system, inside, outside):
-    said = str(nothing_found(system))
+    said = str(no_camera_error(system))
     assert said.startswith("no camera found. USB: `lsusb`")
     assert all(part in said for part in inside)
     assert outside not in said
 
 
 def test_the_command_without_a_camera(capsys, monkeypatch):
-    monkeypatch.setattr("edge.inventory.find_cameras", lambda system: iter(()))
+    monkeypatch.setattr("edge.sources.discovery.find_cameras", lambda system: iter(()))
     assert main(["cameras"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -422,7 +423,9 @@ def test_the_command_without_a_camera(capsys, monkeypatch):
 
 def test_the_command_with_cameras(capsys, drivers, monkeypatch):
     drivers.add("video0", "uvcvideo", CAPTURE, {"YUYV": [(640, 480)]})
-    monkeypatch.setattr("edge.inventory.find_cameras", lambda system: find_cameras(system, drivers.dev))
+    monkeypatch.setattr(
+        "edge.sources.discovery.find_cameras", lambda system: find_cameras(system, drivers.dev)
+    )
     assert main(["cameras"]) == 0
     assert capsys.readouterr().out.endswith(
         f"--source {drivers.dev}/video0  HD Webcam (uvcvideo): YUYV 640x480\n"
@@ -430,14 +433,14 @@ def test_the_command_with_cameras(capsys, drivers, monkeypatch):
 
 
 def test_this_system():
-    system = this_system()
+    system = detect_platform()
     assert system.bits == 8 * ctypes.sizeof(ctypes.c_void_p)
     assert system.release == "" or f"({system.release})" in system.name or system.name.startswith("Ubuntu")
 
 
-@pytest.mark.parametrize("system", [PI, JETSON, System("", "", "")], ids=["Pi", "Jetson", "nothing"])
+@pytest.mark.parametrize("system", [PI, JETSON, Platform("", "", "")], ids=["Pi", "Jetson", "nothing"])
 def test_a_system_by_its_files(tmp_path, system):
-    assert this_system(tmp_path) == System()
+    assert detect_platform(tmp_path) == Platform()
     tree = tmp_path / "proc" / "device-tree"
     tree.mkdir(parents=True)
     (tmp_path / "etc").mkdir()
@@ -448,5 +451,5 @@ def test_a_system_by_its_files(tmp_path, system):
     (tree / "model").write_bytes(system.model.encode() + b"\0")
     kind = b"nvidia,p3768\0nvidia,tegra234\0" if system.jetson else b"raspberrypi,5-model-b\0brcm,bcm2712\0"
     (tree / "compatible").write_bytes(kind)
-    assert this_system(tmp_path) == system
-    assert this_system(tmp_path).pi == (system is PI)
+    assert detect_platform(tmp_path) == system
+    assert detect_platform(tmp_path).pi == (system is PI)

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 import edge
-from edge import mend
 from edge.__main__ import _tried, main
 from edge.config import Settings, parser, settings_of
-from edge.control import Control
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.sinks import SCHEMA_PATH
+from edge.system import remedies
+from edge.system.signals import Control
 
 FULL = Path("/dev/full")
 LIMIT_S = 60  # for a machine that does something else besides
@@ -124,7 +124,7 @@ def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
     [
         (["schema"], "edge.sinks.write_now"),
         (["config"], "edge.sinks.write_now"),
-        (["cameras"], "edge.inventory.find_cameras"),
+        (["cameras"], "edge.sources.discovery.find_cameras"),
     ],
 )
 def test_signals_do_what_they_always_do_to_what_never_asks_for_them(words, where, monkeypatch):
@@ -416,7 +416,7 @@ def test_a_wrong_annotation_is_refused_before_anything_starts(clip, options, tmp
 def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert main(["run"]) == 2
-    assert mend.OPENCV in capsys.readouterr().err
+    assert remedies.OPENCV in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("runtime", ["", "tflite"])

@@ -12,22 +12,23 @@ from threading import Event
 
 import pytest
 
-from edge import __version__, doctor, machine, mend
+from edge import __version__, doctor, machine
 from edge.config import Settings
 from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.metrics.settings import MetricsSettings
 from edge.metrics.sink import MetricsSink
-from edge.system import System
+from edge.system import remedies
+from edge.system.platform import Platform
 
 LIMIT_S = 120
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "edge" / "demo"
-BOOKWORM = System("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
-TRIXIE = System("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 13 (trixie)", "trixie")
-JETSON = System("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)
-PI_32 = System("Raspberry Pi 3 Model B Rev 1.2", "Raspbian GNU/Linux 12 (bookworm)", "bookworm", bits=32)
+BOOKWORM = Platform("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
+TRIXIE = Platform("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 13 (trixie)", "trixie")
+JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)
+PI_32 = Platform("Raspberry Pi 3 Model B Rev 1.2", "Raspbian GNU/Linux 12 (bookworm)", "bookworm", bits=32)
 PIP = f"{sys.executable} -m pip"
-OPENCV_ANEW = f"&& {PIP} install --force-reinstall --no-deps {mend.OPENCV}`"
+OPENCV_ANEW = f"&& {PIP} install --force-reinstall --no-deps {remedies.OPENCV}`"
 
 
 @pytest.fixture
@@ -72,17 +73,17 @@ def check(tmp_path):
         (
             "raise ModuleNotFoundError(\"No module named 'cv2'\")",
             "OpenCV: No module named 'cv2'",
-            f"`{PIP} install {mend.OPENCV}`",
+            f"`{PIP} install {remedies.OPENCV}`",
         ),
         (
             "raise ModuleNotFoundError(\"No module named 'numpy'\")",
             "OpenCV: No module named 'numpy'",
-            f"`{PIP} install {mend.NUMPY}`",
+            f"`{PIP} install {remedies.NUMPY}`",
         ),
         (
             "raise ImportError('numpy.core.multiarray failed to import')",
             "OpenCV: numpy.core.multiarray failed to import",
-            f"`{PIP} install {mend.NUMPY} {mend.OPENCV}`",
+            f"`{PIP} install {remedies.NUMPY} {remedies.OPENCV}`",
         ),
     ],
     ids=["opencv-python", "none", "no numpy", "another numpy"],
@@ -207,14 +208,14 @@ def test_a_picamera2_that_is_fine(check):
 @pytest.mark.parametrize(
     ("said", "system", "way"),
     [
-        (OTHER_NUMPY, BOOKWORM, f"`{PIP} install {mend.NUMPY} {mend.OPENCV}`"),
-        (OTHER_NUMPY, TRIXIE, mend.environment_anew()),
+        (OTHER_NUMPY, BOOKWORM, f"`{PIP} install {remedies.NUMPY} {remedies.OPENCV}`"),
+        (OTHER_NUMPY, TRIXIE, remedies.environment_anew()),
         ("No module named 'libcamera'", BOOKWORM, "`sudo apt install -y python3-picamera2`"),
         ("No module named 'picamera2'", TRIXIE, "`sudo apt install -y python3-picamera2`"),
     ],
 )
 def test_picamera2_s_ways_out(said, system, way):
-    assert mend.picamera2(said, system).startswith(way)
+    assert remedies.picamera2(said, system).startswith(way)
 
 
 # What depends on the system.
@@ -225,22 +226,22 @@ def test_picamera2_s_ways_out(said, system, way):
     [
         ("No module named 'cv2'", PI_32, "`sudo apt install -y python3-opencv python3-numpy opencv-data`"),
         ("No module named 'cv2'", JETSON, "`sudo apt install -y python3-opencv opencv-data`"),
-        ("No module named 'cv2'", TRIXIE, f"`{PIP} install {mend.OPENCV}`"),
+        ("No module named 'cv2'", TRIXIE, f"`{PIP} install {remedies.OPENCV}`"),
         ("libgthread-2.0.so.0: cannot open shared object file", JETSON, f"`{PIP} uninstall -y opencv-python"),
     ],
 )
 def test_opencv_s_ways_out(said, system, way):
-    assert way in mend.opencv(ImportError(said), system)
+    assert way in remedies.opencv(ImportError(said), system)
 
 
 def test_a_runtime_s_ways_out(monkeypatch):
-    more = "" if sys.version_info >= (3, 12) else f" 'ml_dtypes<0.6' {mend.NUMPY}"
-    assert mend.runtime(BOOKWORM) == f"`{PIP} install 'ai-edge-litert>=2.1'{more}`"
-    monkeypatch.setattr(mend, "_NEW", False)
-    assert f"{PIP} install tflite-runtime==2.14.0 'numpy" in mend.runtime(PI_32)
-    monkeypatch.setattr(mend, "_NEW", True)
-    assert mend.runtime(PI_32).endswith("there is none: write the 64-bit image to the card")
-    assert mend.runtime(TRIXIE) == f"`{PIP} install 'ai-edge-litert>=2.1'`"
+    more = "" if sys.version_info >= (3, 12) else f" 'ml_dtypes<0.6' {remedies.NUMPY}"
+    assert remedies.runtime(BOOKWORM) == f"`{PIP} install 'ai-edge-litert>=2.1'{more}`"
+    monkeypatch.setattr(remedies, "_NEW", False)
+    assert f"{PIP} install tflite-runtime==2.14.0 'numpy" in remedies.runtime(PI_32)
+    monkeypatch.setattr(remedies, "_NEW", True)
+    assert remedies.runtime(PI_32).endswith("there is none: write the 64-bit image to the card")
+    assert remedies.runtime(TRIXIE) == f"`{PIP} install 'ai-edge-litert>=2.1'`"
 
 
 def test_32_bits_are_said():
@@ -251,7 +252,7 @@ def test_32_bits_are_said():
 def test_what_is_installed_is_what_the_package_asks_for():
     text = (ROOT / "setup.cfg").read_text()
     marker = ">=" if sys.version_info >= (3, 12) else "<"
-    for wanted in (mend.OPENCV, mend.NUMPY):
+    for wanted in (remedies.OPENCV, remedies.NUMPY):
         assert f'{wanted.strip(chr(39))}; python_version {marker} "3.12"' in text
 
 
@@ -266,18 +267,20 @@ def test_pip_is_run_as_who_owns_the_environment(monkeypatch, prefix, base, writa
     monkeypatch.setattr(sys, "prefix", prefix)
     monkeypatch.setattr(sys, "base_prefix", base)
     monkeypatch.setattr(os, "access", lambda path, mode: writable)
-    assert mend.pip("list") == f"{way}{PIP} list"
+    assert remedies.pip("list") == f"{way}{PIP} list"
 
 
 def test_debian_s_own_python_is_left_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "base_prefix", sys.prefix)
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
-    assert mend.pip("list").endswith(f"{PIP} list")
+    assert remedies.pip("list").endswith(f"{PIP} list")
     (tmp_path / "EXTERNALLY-MANAGED").touch()
-    assert mend.pip("list") == "python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip list"
+    assert (
+        remedies.pip("list") == "python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip list"
+    )
     # An environment made with it may have what it wants.
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert mend.pip("list") == f"{PIP} list"
+    assert remedies.pip("list") == f"{PIP} list"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +296,7 @@ def test_debian_s_own_python_is_left_alone(monkeypatch, tmp_path):
 )
 def test_the_environment_that_is_made_anew_is_ours(monkeypatch, prefix, way):
     monkeypatch.setattr(sys, "prefix", prefix)
-    assert mend.environment_anew() == way
+    assert remedies.environment_anew() == way
 
 
 @pytest.mark.parametrize("sees", [True, False])
@@ -301,8 +304,8 @@ def test_an_environment_that_sees_the_system_is_left_alone(monkeypatch, tmp_path
     (tmp_path / "pyvenv.cfg").write_text(f"include-system-site-packages = {str(sees).lower()}\n")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(sys, "base_prefix", "/usr")
-    assert (", then `python3 -m venv" in mend.apt("x")) == (not sees)
-    assert mend.gstreamer().endswith(f"{PIP} uninstall -y opencv-python opencv-python-headless`")
+    assert (", then `python3 -m venv" in remedies.apt("x")) == (not sees)
+    assert remedies.gstreamer().endswith(f"{PIP} uninstall -y opencv-python opencv-python-headless`")
 
 
 def old_pythons():
@@ -339,11 +342,11 @@ def test_a_python_that_is_too_old():
     [
         (BOOKWORM, "64-bit Raspberry Pi OS, Bookworm (3.11) or Trixie (3.13)"),
         (JETSON, "flash JetPack 6, which has 3.10"),
-        (System(), "make run PYTHON=python3.11"),
+        (Platform(), "make run PYTHON=python3.11"),
     ],
 )
 def test_a_newer_python_s_ways(system, way):
-    assert way in mend.python(system)
+    assert way in remedies.python(system)
 
 
 # The machine.
@@ -386,9 +389,10 @@ def test_a_board_that_is_held_back(tmp_path, bits, way):
 
 
 PERMISSIONS = """
-import sys; from pathlib import Path; from edge.machine import permissions; from edge.system import System
+import sys; from pathlib import Path
+from edge.machine import permissions; from edge.system.platform import Platform
 try:
-    print(permissions(System(sys.argv[2]), Path(sys.argv[1])))
+    print(permissions(Platform(sys.argv[2]), Path(sys.argv[1])))
 except Exception as error:
     print(type(error).__name__, error)
 """
@@ -492,7 +496,7 @@ def test_a_camera_that_the_service_has(monkeypatch):
 
 
 def test_where_no_camera_answers_the_demo_is_no_camera(monkeypatch):
-    monkeypatch.setattr("edge.source._candidates", lambda settings: ())
+    monkeypatch.setattr("edge.sources.factory._candidates", lambda settings: ())
     with pytest.raises(CameraError, match="auto: no camera answers"):
         doctor._source(Settings(source="auto"), Event())
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import edge.faces
-from edge import mend
 from edge.errors import ConfigError, MissingDependencyError
 from edge.faces import DetectorSettings, HaarDetector, find_cascade
+from edge.system import remedies
 from edge.types import Box
 
 DATA = os.environ.get("EMOTINY_DATA", "")
@@ -126,7 +126,7 @@ def test_an_opencv_without_the_cascade_says_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, "CascadeClassifier")
     with pytest.raises(MissingDependencyError, match=r"has no Haar cascade, .* expected; mend: `") as caught:
         HaarDetector()
-    assert f"pip install --force-reinstall --no-deps {mend.OPENCV}`" in str(caught.value)
+    assert f"pip install --force-reinstall --no-deps {remedies.OPENCV}`" in str(caught.value)
     assert caught.value.exit_code == 2
 
 

@@ -4,16 +4,16 @@ from threading import Event
 import numpy as np
 import pytest
 
-from edge.board import Board
 from edge.budget import Budget, BudgetSettings
-from edge.camera import TICK_S
 from edge.errors import CameraError
 from edge.faces import HaarDetector
 from edge.loop import Stages, process, run
 from edge.meter import Meter
 from edge.readings import Readings
-from edge.replay import ReplayCamera
 from edge.sinks import MemorySink
+from edge.sources.camera import TICK_S
+from edge.sources.replay import ReplayCamera
+from edge.system.thermal import ThermalSensors
 from edge.tracks import Follower, FollowSettings
 from edge.types import Frame
 
@@ -45,7 +45,7 @@ def stages(detector, reader):
             Follower(detector),
             Readings(reader),
             Meter(Clock()),
-            Budget(BudgetSettings(), Board()),
+            Budget(BudgetSettings(), ThermalSensors()),
             sinks,
         )
 
@@ -192,7 +192,7 @@ def held_back(stages, watch, *pictures, frame_s=0.0, **limits):
 
     parts = stages(pictures, waiter, Slow())
     settings = BudgetSettings(**limits)
-    budget = Budget(settings, Board(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
+    budget = Budget(settings, ThermalSensors(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
     return run(replace(parts, budget=budget), watch), waiter.why
 
 

@@ -8,11 +8,11 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from edge.camera import PictureSettings
 from edge.errors import CameraError, MissingDependencyError
-from edge.live import LiveCamera, hangs_s
-from edge.patience import PatientCamera
-from edge.replay import ReplayCamera, ScriptedGrabber
+from edge.sources.camera import CaptureSettings
+from edge.sources.live import LiveCamera, hangs_s
+from edge.sources.reconnect import ReconnectingCamera
+from edge.sources.replay import ReplayCamera, ScriptedGrabber
 from edge.types import Frame
 
 GRAY = np.zeros((48, 64), np.uint8)
@@ -42,13 +42,13 @@ class Openings:
         def open_grabber():
             return ScriptedGrabber([*[GRAY] * step, CameraError("unplugged")])
 
-        self.opened.append(LiveCamera("camera", open_grabber, PictureSettings()))
+        self.opened.append(LiveCamera("camera", open_grabber, CaptureSettings()))
         return self.opened[-1]
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    monkeypatch.setattr("edge.patience.TICK_S", 0.01)
+    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.01)
 
 
 def frames_of(camera, most=2000):
@@ -66,7 +66,7 @@ def test_it_is_opened_again_and_its_frames_go_on(caplog):
     caplog.set_level(logging.INFO)
     absent = CameraError("/dev/video0: no such device")
     openings = Openings(absent, absent, 3, absent, 2)
-    camera = PatientCamera("/dev/video0", openings, clock=Clock())
+    camera = ReconnectingCamera("/dev/video0", openings, clock=Clock())
     seen = frames_of(camera)
     frames = [frame for frame, _ in seen if isinstance(frame, Frame)]
     assert frames
@@ -76,7 +76,7 @@ def test_it_is_opened_again_and_its_frames_go_on(caplog):
     assert camera.captured == 5
     assert seen[0] == (None, True)  # absent from the start
     assert all(not gone for frame, gone in seen if frame is not None)
-    said = [record.getMessage() for record in caplog.records if record.name == "edge.patience"]
+    said = [record.getMessage() for record in caplog.records if record.name == "edge.sources.reconnect"]
     assert said.count("/dev/video0: no such device; it is tried again") == 2  # once for each time it went
     assert "camera: delivers again" in said
     assert all(each._closed.is_set() for each in openings.opened)
@@ -88,7 +88,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (12, 48, 64), np.uint8)
 def played(frozen_s, *groups):
     """What comes of groups of pictures, one for each opening; half a second passes with every look."""
     cameras = [ReplayCamera(group) for group in groups]
-    return frames_of(PatientCamera("camera", lambda: cameras.pop(0), frozen_s, Clock()))
+    return frames_of(ReconnectingCamera("camera", lambda: cameras.pop(0), frozen_s, Clock()))
 
 
 def test_a_picture_that_stays_the_same_is_a_camera_that_hangs(caplog):
@@ -118,12 +118,12 @@ def test_a_picture_that_stays_the_same_may_be_right(frozen_s, picture):
 def test_a_read_that_hangs_for_ever_ends_the_run(monkeypatch):
     """libcamera can hang for good, and then holds the camera against all who open it again."""
     release = threading.Event()
-    monkeypatch.setattr("edge.patience._HOPELESS_S", 0.3)
+    monkeypatch.setattr("edge.sources.reconnect._HOPELESS_S", 0.3)
 
     def hang():
         release.wait(30)
 
-    hanging = LiveCamera("camera", lambda: ScriptedGrabber([GRAY, hang]), PictureSettings(), silence_s=0.1)
+    hanging = LiveCamera("camera", lambda: ScriptedGrabber([GRAY, hang]), CaptureSettings(), silence_s=0.1)
     openings = [lambda: hanging]
 
     def open_camera():
@@ -135,7 +135,7 @@ def test_a_read_that_hangs_for_ever_ends_the_run(monkeypatch):
         with pytest.raises(
             CameraError, match=r"camera: busy; a read has hung for 0\.3 s: only a new process"
         ):
-            for _ in islice(PatientCamera("camera", open_camera), 500):
+            for _ in islice(ReconnectingCamera("camera", open_camera), 500):
                 pass
     finally:
         release.set()
@@ -144,12 +144,12 @@ def test_a_read_that_hangs_for_ever_ends_the_run(monkeypatch):
 
 
 def test_waiting_costs_next_to_nothing(monkeypatch):
-    monkeypatch.setattr("edge.patience.TICK_S", 0.2)
+    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.2)
 
     def absent():
         raise CameraError("gone")
 
-    camera = PatientCamera("camera", absent)
+    camera = ReconnectingCamera("camera", absent)
     begun_s, begun_cpu_s = time.monotonic(), time.process_time()
     for _ in camera:
         if time.monotonic() - begun_s > 2:
@@ -159,21 +159,21 @@ def test_waiting_costs_next_to_nothing(monkeypatch):
 
 
 def test_what_is_not_installed_is_not_waited_for():
-    camera = PatientCamera("camera", Openings(MissingDependencyError("no picamera2")))
+    camera = ReconnectingCamera("camera", Openings(MissingDependencyError("no picamera2")))
     with pytest.raises(MissingDependencyError):
         next(iter(camera))
 
 
 @pytest.mark.parametrize("stills", [True, False])
 def test_pictures_that_have_nothing_to_do_with_one_another_stay_so(stills):
-    camera = PatientCamera("folder", lambda: ReplayCamera([GRAY] * 2, stills=stills))
+    camera = ReconnectingCamera("folder", lambda: ReplayCamera([GRAY] * 2, stills=stills))
     assert not camera.stills
     next(iter(camera))
     assert camera.stills == stills
 
 
 def test_it_closes_while_it_waits():
-    camera = PatientCamera("camera", Openings(CameraError("gone")))
+    camera = ReconnectingCamera("camera", Openings(CameraError("gone")))
     assert next(iter(camera)) is None
     camera.close()
     camera.close()

@@ -11,7 +11,7 @@ FULL = Path("/dev/full")
 
 LOGS = """
 import logging
-from edge.journal import start_logging
+from edge.system.journal import start_logging
 start_logging("debug")
 for level in (10, 20, 25, 30, 40, 50):
     logging.log(level, "level %d", level)
@@ -90,7 +90,7 @@ def test_where_nobody_can_be_told_the_exit_code_stays(tmp_path, arguments, code,
 
 def test_a_closed_standard_error_is_no_journal():
     check = (
-        "import os, sys\nos.close(2)\nfrom edge.journal import is_journal\n"
+        "import os, sys\nos.close(2)\nfrom edge.system.journal import is_journal\n"
         "sys.exit(int(is_journal({'JOURNAL_STREAM': '1:1'})))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False, timeout=60).returncode == 0

@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import Camera, PictureSettings, orient
-from edge.capture import hush
 from edge.errors import CameraError
-from edge.live import LiveCamera
-from edge.replay import ReplayCamera, ScriptedGrabber
-from edge.source import AutoCamera, open_source
+from edge.sources.camera import Camera, CaptureSettings, orient
+from edge.sources.factory import AutoCamera, open_source
+from edge.sources.live import LiveCamera
+from edge.sources.opencv import silence_opencv_logs
+from edge.sources.replay import ReplayCamera, ScriptedGrabber
 from edge.types import Frame, Gray
 
-PLAIN = PictureSettings()
+PLAIN = CaptureSettings()
 ENDING = ("replay", "video", "folder")
 
 
@@ -29,7 +29,7 @@ ENDING = ("replay", "video", "folder")
 class Source:
     """A source under test. `prompt` lets a live one deliver its next picture, others need none."""
 
-    open: Callable[[PictureSettings], Camera]
+    open: Callable[[CaptureSettings], Camera]
     prompt: Callable[[], object] = lambda: None
     scales: bool = True
 
@@ -45,7 +45,7 @@ def pictures() -> list[Gray]:
 
 
 def write_video(path: Path, frames: list[Gray], fps: float = 20) -> Path:
-    hush()
+    silence_opencv_logs()
     size_wh = (frames[0].shape[1], frames[0].shape[0])
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, size_wh)
     assert writer.isOpened()
@@ -55,7 +55,7 @@ def write_video(path: Path, frames: list[Gray], fps: float = 20) -> Path:
     return path
 
 
-def live(settings: PictureSettings, ready: threading.Semaphore) -> LiveCamera:
+def live(settings: CaptureSettings, ready: threading.Semaphore) -> LiveCamera:
     def script() -> Iterator[Gray | None]:
         for picture in cycle(pictures()):
             while not ready.acquire(timeout=0.05):
@@ -120,7 +120,7 @@ def test_frames_keep_the_promises_of_their_type(source: Source) -> None:
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
 def test_pictures_are_rotated_and_mirrored(source: Source, rotate: int, mirror: bool) -> None:
-    settings = PictureSettings(rotate=rotate, mirror=mirror)  # type: ignore[arg-type]
+    settings = CaptureSettings(rotate=rotate, mirror=mirror)  # type: ignore[arg-type]
     with source.open(PLAIN) as camera:
         plain = take(source, camera, 1)[0].gray
     with source.open(settings) as camera:
@@ -129,7 +129,7 @@ def test_pictures_are_rotated_and_mirrored(source: Source, rotate: int, mirror: 
 
 
 def test_a_recording_is_scaled_to_the_size_and_a_camera_may_give_another(source: Source) -> None:
-    with source.open(PictureSettings(size_wh=(40, 20), rotate=90)) as camera:
+    with source.open(CaptureSettings(size_wh=(40, 20), rotate=90)) as camera:
         shape = take(source, camera, 1)[0].gray.shape
     assert shape == ((40, 20) if source.scales else (64, 48))
 

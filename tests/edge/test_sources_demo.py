@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-import edge.demo
-from edge.camera import PictureSettings
-from edge.demo import FPS, Demo, open_demo
+import edge.sources.demo
 from edge.errors import CameraError
 from edge.faces import find_cascade
 from edge.labels import EMOTIONS
+from edge.sources.camera import CaptureSettings
+from edge.sources.demo import FPS, Demo, open_demo
 
-FACES = Path(edge.demo.__file__).with_name("demo")
+FACES = Path(edge.sources.demo.__file__).with_name("demo_faces")
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,13 @@ def test_the_cascade_finds_every_face_and_nothing_else(demo: Demo) -> None:
 
 
 def test_the_demo_says_that_it_is_one(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), open_demo(PictureSettings(), fast=True) as camera:
+    with caplog.at_level(logging.INFO), open_demo(CaptureSettings(), fast=True) as camera:
         assert camera.name == "demo"
     assert "demo: drawn faces and no camera" in caplog.text
 
 
 def test_the_demo_has_a_pace(demo: Demo) -> None:
-    with open_demo(PictureSettings(), fast=True) as camera:
+    with open_demo(CaptureSettings(), fast=True) as camera:
         times = [frame.captured_at for _, frame in zip(range(30), camera, strict=False) if frame is not None]
     assert times == pytest.approx([index / 15 for index in range(30)])
 

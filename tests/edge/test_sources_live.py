@@ -13,12 +13,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-import edge.live
-from edge.camera import TICK_S, Camera, PictureSettings
+import edge.sources.live
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.live import LiveCamera, hangs_s
-from edge.replay import ReplayCamera, ScriptedGrabber, Step
-from edge.source import AutoCamera
+from edge.sources.camera import TICK_S, Camera, CaptureSettings
+from edge.sources.factory import AutoCamera
+from edge.sources.live import LiveCamera, hangs_s
+from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
 from edge.types import Frame, Gray
 
 LIMIT_S = 20
@@ -26,7 +26,7 @@ LIMIT_S = 20
 
 @pytest.fixture(autouse=True)
 def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.live._told", set())
+    monkeypatch.setattr("edge.sources.live._told", set())
 
 
 def picture(value: int = 0) -> Gray:
@@ -54,7 +54,7 @@ def stall() -> Iterator[Stall]:
 
 def camera_of(*steps: Step, first_s: float = LIMIT_S, silence_s: float = LIMIT_S) -> LiveCamera:
     return LiveCamera(
-        "camera", lambda: ScriptedGrabber(steps), PictureSettings(), first_s=first_s, silence_s=silence_s
+        "camera", lambda: ScriptedGrabber(steps), CaptureSettings(), first_s=first_s, silence_s=silence_s
     )
 
 
@@ -118,7 +118,7 @@ def test_an_unplugged_camera_does_not_spin() -> None:
             reads.append(1)
             yield None
 
-    camera = LiveCamera("camera", lambda: ScriptedGrabber(script()), PictureSettings(), silence_s=0.5)
+    camera = LiveCamera("camera", lambda: ScriptedGrabber(script()), CaptureSettings(), silence_s=0.5)
     with camera:
         outcome(camera)
     assert len(reads) < 30
@@ -160,7 +160,7 @@ def test_what_opening_raises_is_raised_by_the_iteration(fault: EdgeError) -> Non
     def refuse() -> ScriptedGrabber:
         raise fault
 
-    with LiveCamera("camera", refuse, PictureSettings()) as camera:
+    with LiveCamera("camera", refuse, CaptureSettings()) as camera:
         assert outcome(camera) == ([], fault)
 
 
@@ -175,7 +175,7 @@ def test_a_reader_that_dies_of_a_bug_is_noticed() -> None:
 
 def test_close_ends_the_reader_and_closes_the_grabber() -> None:
     grabber = ScriptedGrabber([picture()])
-    camera = LiveCamera("ended", lambda: grabber, PictureSettings())
+    camera = LiveCamera("ended", lambda: grabber, CaptureSettings())
     next(frame for frame in camera if frame is not None)
     camera.close()
     assert grabber.closed
@@ -193,7 +193,7 @@ def test_close_does_not_wait_for_a_read_that_hangs(
             stall()
         return grabber
 
-    camera = LiveCamera("hanging", open_slowly, PictureSettings())
+    camera = LiveCamera("hanging", open_slowly, CaptureSettings())
     assert stall.reached.wait(LIMIT_S)
     begun = time.monotonic()
     with caplog.at_level(logging.WARNING):
@@ -210,7 +210,7 @@ def test_close_does_not_wait_for_a_read_that_hangs(
 
 def abandoned(stall: Stall, *before: Step) -> LiveCamera:
     """A camera that is closed while a read hangs, after it gave what it had."""
-    camera = LiveCamera("stalled", lambda: ScriptedGrabber([*before, stall]), PictureSettings())
+    camera = LiveCamera("stalled", lambda: ScriptedGrabber([*before, stall]), CaptureSettings())
     assert stall.reached.wait(LIMIT_S)
     camera.close()
     return camera
@@ -222,7 +222,7 @@ def test_a_camera_that_stays_stalled_is_told_of_once_and_leaves_nothing_behind(
     """For months, twice a minute."""
     registered: list[object] = []
     monkeypatch.setattr("atexit.register", lambda *call: registered.append(call))
-    monkeypatch.setattr("edge.live._JOIN_S", 0.01)
+    monkeypatch.setattr("edge.sources.live._JOIN_S", 0.01)
 
     def lines() -> list[str]:
         return [record.levelname for record in caplog.records if "it is abandoned" in record.message]
@@ -234,7 +234,7 @@ def test_a_camera_that_stays_stalled_is_told_of_once_and_leaves_nothing_behind(
             stall.release.set()
             camera._thread.join(LIMIT_S)
         assert lines() == ["WARNING", *["DEBUG"] * 4]
-        assert len(edge.live._abandoned) <= 1
+        assert len(edge.sources.live._abandoned) <= 1
         stall = Stall()
         camera = abandoned(stall, picture())  # it delivered in between
         stall.release.set()
@@ -248,8 +248,8 @@ def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
     # A thread that returns from OpenCV while the interpreter shuts down ends the process with SIGABRT.
     program = (
         "import time, cv2, numpy\n"
-        "from edge.camera import PictureSettings\n"
-        "from edge.live import LiveCamera\n"
+        "from edge.sources.camera import PictureSettings\n"
+        "from edge.sources.live import LiveCamera\n"
         "class Slow:\n"
         "    def grab(self):\n"
         "        end = time.monotonic() + 0.8\n"
@@ -268,7 +268,7 @@ def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
 
 
 def test_another_size_than_asked_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    settings = PictureSettings(size_wh=(64, 48))
+    settings = CaptureSettings(size_wh=(64, 48))
     with caplog.at_level(logging.INFO):
         camera = LiveCamera(
             "camera", lambda: ScriptedGrabber([picture(), picture()]), settings, silence_s=0.1

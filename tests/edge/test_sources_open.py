@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 import pytest
 
-import edge.source
-from edge.camera import PictureSettings
-from edge.capture import CaptureGrabber, mask
+import edge.sources.factory
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
-from edge.nodes import Node
-from edge.source import open_source
-from edge.system import System
+from edge.sources.camera import CaptureSettings
+from edge.sources.factory import open_source
+from edge.sources.opencv import CaptureGrabber, redact
+from edge.sources.v4l2 import luma_of
+from edge.sources.v4l2_devices import V4L2Device
+from edge.system.platform import Platform
 from edge.types import Gray
-from edge.v4l2 import luma_of
 
-PLAIN = PictureSettings()
+PLAIN = CaptureSettings()
 no_gstreamer = pytest.mark.skipif(
     cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer"
 )
@@ -122,7 +122,7 @@ def test_a_stream_that_refuses_keeps_its_password_to_itself(
     ],
 )
 def test_passwords_are_masked(source: str, masked: str) -> None:
-    assert mask(source) == masked
+    assert redact(source) == masked
 
 
 def test_a_folder_without_pictures(tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_a_folder_without_pictures(tmp_path: Path) -> None:
 def test_auto_without_any_camera_is_the_demo(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(edge.source, "cameras", list)
+    monkeypatch.setattr(edge.sources.factory, "cameras", list)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(edge.source, "this_system", System)
+    monkeypatch.setattr(edge.sources.factory, "detect_platform", Platform)
     with open_source("auto", PLAIN, fast=True) as camera:
         frame = next(frame for frame in camera if frame is not None)
         assert camera.name == "demo"
@@ -145,8 +145,8 @@ def test_auto_without_any_camera_is_the_demo(
 
 
 def test_a_codec_is_refused_as_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec = Node("/dev/video10", "bcm2835-codec", "decoder", True, "a codec or scaler")
-    monkeypatch.setattr("edge.v4l2.query", lambda path: codec)
+    codec = V4L2Device("/dev/video10", "bcm2835-codec", "decoder", True, "a codec or scaler")
+    monkeypatch.setattr("edge.sources.v4l2.query", lambda path: codec)
     assert str(refusal("10")).startswith("/dev/video10: gives no pictures (a codec or scaler); `emotiny cam")
 
 
@@ -293,7 +293,7 @@ def picamera(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Picamera]]:
 @pytest.mark.parametrize("name", ["YUV420", "NV12", "YUYV"])
 def test_the_luma_of_the_small_stream_is_the_picture(picamera: type[Picamera], name: str) -> None:
     picamera.format = name
-    with open_source("picamera2://0", PictureSettings(size_wh=(321, 241)), fast=False) as camera:
+    with open_source("picamera2://0", CaptureSettings(size_wh=(321, 241)), fast=False) as camera:
         frame = next(frame for frame in camera if frame is not None)
     np.testing.assert_array_equal(frame.gray, np.tile(np.arange(40, dtype=np.uint8), (30, 1)))
     assert Picamera.last.asked["lores"]["size"] == (320, 240)

@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import Camera, PictureSettings
-from edge.capture import hush
 from edge.errors import CameraError
-from edge.replay import ReplayCamera
-from edge.source import open_source
+from edge.sources.camera import Camera, CaptureSettings
+from edge.sources.factory import open_source
+from edge.sources.opencv import silence_opencv_logs
+from edge.sources.replay import ReplayCamera
 from edge.types import Frame, Gray
 
-PLAIN = PictureSettings()
+PLAIN = CaptureSettings()
 
 
 def noise(count: int) -> list[Gray]:
@@ -30,7 +30,7 @@ def noise(count: int) -> list[Gray]:
 
 
 def write_video(path: Path, count: int, codec: str = "MJPG", fps: float = 20) -> Path:
-    hush()
+    silence_opencv_logs()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (64, 48))
     assert writer.isOpened()
     for frame in noise(count):
@@ -45,7 +45,7 @@ def write_pictures(folder: Path, *names: str) -> Path:
     return folder
 
 
-def play(source: Path | str, settings: PictureSettings = PLAIN) -> list[Frame]:
+def play(source: Path | str, settings: CaptureSettings = PLAIN) -> list[Frame]:
     with open_source(str(source), settings, fast=True) as camera:
         return [frame for frame in camera if frame is not None]
 
@@ -134,8 +134,8 @@ def test_a_damaged_video_is_told_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     # A process of its own: FFmpeg takes its log level when a process first uses it.
     program = (
-        "import sys\nfrom edge.camera import PictureSettings\nfrom edge.errors import CameraError\n"
-        "from edge.source import open_source\n"
+        "import sys\nfrom edge.sources.camera import PictureSettings\nfrom edge.errors import CameraError\n"
+        "from edge.sources.factory import open_source\n"
         "try:\n    list(open_source(sys.argv[1], PictureSettings(), fast=True))\n"
         "except CameraError as error:\n    print(error)\n"
     )
@@ -164,7 +164,7 @@ def test_all_kinds_of_pictures_are_taken_whatever_the_case_of_their_names(tmp_pa
 
 def test_a_single_picture_is_a_folder_of_one(tmp_path: Path) -> None:
     write_pictures(tmp_path, "a.png", "b.png")
-    frames = play(tmp_path / "a.png", PictureSettings(size_wh=(32, 24)))
+    frames = play(tmp_path / "a.png", CaptureSettings(size_wh=(32, 24)))
     assert [frame.gray.shape for frame in frames] == [(24, 32)]
 
 
@@ -174,7 +174,7 @@ def test_a_picture_of_other_proportions_is_cut_not_stretched(tmp_path: Path, siz
     picture[:, :24], picture[:, 24:48], picture[:, 48:72], picture[:, 72:] = 20, 60, 200, 240
     picture[:8], picture[-8:] = 0, 255
     cv2.imwrite(str(tmp_path / "a.png"), picture)
-    ((gray),) = (frame.gray for frame in play(tmp_path, PictureSettings(size_wh=size_wh)))
+    ((gray),) = (frame.gray for frame in play(tmp_path, CaptureSettings(size_wh=size_wh)))
     assert gray.shape == size_wh[::-1]
     middle = gray[size_wh[1] // 2]
     assert (middle[1], middle[-2]) == (left, right)

@@ -13,7 +13,7 @@ from edge.faces import HaarDetector
 from edge.labels import EMOTIONS
 from edge.tracks import Follower, FollowSettings
 
-FACES = Path(__file__).parents[2] / "edge" / "demo"
+FACES = Path(__file__).parents[2] / "edge" / "sources" / "demo_faces"
 FPS = 15
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-_FACES = Path(__file__).parents[2] / "edge" / "demo"
+_FACES = Path(__file__).parents[2] / "edge" / "sources" / "demo_faces"
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from edge.types import Box
 from train.data import Dataset
 from train.framing import detect_boxes, enlarge, measure, with_boxes
 
-FACES = Path(__file__).parents[2] / "edge" / "demo"
+FACES = Path(__file__).parents[2] / "edge" / "sources" / "demo_faces"
 
 
 @pytest.fixture(scope="module")

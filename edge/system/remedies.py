@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from edge.system import System
+from edge.system.platform import Platform
 from edge.version import __version__
 
 # As in setup.cfg, and for its reasons.
@@ -24,13 +24,13 @@ PROMETHEUS = "install 'emotiny[prometheus]'"
 SERVICE_PREFIX = Path("/opt/emotiny")
 _DEVICE_FOLDER = ".venv-device"
 # Of the source tree, or of what was installed.
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 # By its file's name, since no index has it: what one may have under that name would be somebody else's.
 _WHEEL = f"emotiny-{__version__}-py3-none-any.whl"
 _SERVICE_ANEW = "`sudo rm -rf /opt/emotiny && sudo make install-device` in its source folder"
 
 
-def python(system: System) -> str:
+def python(system: Platform) -> str:
     """What is wrong with a Python before 3.10."""
     if system.jetson:
         way = "flash JetPack 6, which has 3.10"
@@ -84,7 +84,7 @@ def opencv_anew() -> str:
     return f"`{pip(f'uninstall -y {others}')} && {pip(f'install --force-reinstall --no-deps {OPENCV}')}`"
 
 
-def opencv(error: ImportError, system: System) -> str:
+def opencv(error: ImportError, system: Platform) -> str:
     """Of an OpenCV that cannot be imported."""
     said = str(error)
     if system.bits == 32:
@@ -109,7 +109,7 @@ def other_numpy(said: str) -> bool:
     return any(part in said for part in ("_ARRAY_API", "multiarray", "dtype size changed", "numpy.core"))
 
 
-def picamera2(said: str, system: System) -> str:
+def picamera2(said: str, system: Platform) -> str:
     """Of a picamera2 that cannot be imported.
 
     Args:
@@ -124,7 +124,7 @@ def picamera2(said: str, system: System) -> str:
     return apt("python3-picamera2")
 
 
-def runtime(system: System) -> str:
+def runtime(system: Platform) -> str:
     """Of a system without a TFLite runtime that works."""
     if system.bits == 64:
         more = "" if _NEW else f" 'ml_dtypes<0.6' {NUMPY}"

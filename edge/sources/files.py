@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera import PictureSettings
-from edge.capture import gray_of, hush, mask
 from edge.errors import CameraError
-from edge.playback import Pictures, Recording
+from edge.sources.camera import CaptureSettings
+from edge.sources.opencv import gray_of, redact, silence_opencv_logs
+from edge.sources.paced import PacedCamera, Pictures
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _COUNT_TOLERANCE = 0.05
 
 
-def open_recording(path: Path, settings: PictureSettings, *, fast: bool) -> Recording:
+def open_files(path: Path, settings: CaptureSettings, *, fast: bool) -> PacedCamera:
     """A video file, a folder of pictures, or a single picture as a folder of one.
 
     A folder plays its jpg, png, bmp, webp and tif files in natural order (2.jpg before 10.jpg), hidden ones
@@ -46,14 +46,14 @@ def open_recording(path: Path, settings: PictureSettings, *, fast: bool) -> Reco
         raise CameraError(f"{path}: {error.strerror}; expected what this user can read") from error
     if not is_folder and not is_file:
         raise CameraError(
-            f"{mask(str(path))}: no such file or folder; a source is auto, demo, 0, /dev/video0, "
+            f"{redact(str(path))}: no such file or folder; a source is auto, demo, 0, /dev/video0, "
             "picamera2://0, csi://0, gst://PIPELINE, rtsp://HOST/PATH, a video, a picture or a folder of them"
         )
     if not pictures:
         raise CameraError(f"{path}: no picture in this folder; expected {' '.join(PICTURE_SUFFIXES)} files")
     if _is_picture(pictures[0]):
-        return Recording(str(path), _pictures_of(path, pictures), settings, fast=True, stills=True)
-    return Recording(str(path), _video_of(path), settings, fast=fast)
+        return PacedCamera(str(path), _pictures_of(path, pictures), settings, fast=True, stills=True)
+    return PacedCamera(str(path), _video_of(path), settings, fast=fast)
 
 
 def _is_picture(path: Path) -> bool:
@@ -67,7 +67,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def _pictures_of(where: Path, paths: list[Path]) -> Pictures:
-    hush()
+    silence_opencv_logs()
     played = 0
     for path in paths:
         try:
@@ -88,7 +88,7 @@ def _pictures_of(where: Path, paths: list[Path]) -> Pictures:
 
 
 def _video_of(path: Path) -> Pictures:
-    hush()
+    silence_opencv_logs()
     # FFmpeg and no other backend: it does not take the name for a pattern and its positions are time stamps.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     try:

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from edge import mend, permissions
-from edge.camera import PictureSettings
-from edge.capture import DEFAULT_WH
 from edge.errors import CameraError, MissingDependencyError
-from edge.live import LiveCamera
-from edge.system import this_system
+from edge.sources.camera import CaptureSettings
+from edge.sources.live import LiveCamera
+from edge.sources.opencv import DEFAULT_WH
+from edge.system import permissions, remedies
+from edge.system.platform import detect_platform
 from edge.types import Gray
 
 logger = logging.getLogger(__name__)
@@ -139,18 +139,18 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, PermissionError) and error.filename:
-        return f"{error.filename}: permission denied: {permissions.mend(Path(error.filename))}"
+        return f"{error.filename}: permission denied: {permissions.explain_denied(Path(error.filename))}"
     return f"does not start ({error}); is another program using it?"
 
 
 def _unimportable(number: int, said: str) -> MissingDependencyError:
     return MissingDependencyError(
         f"picamera2://{number}: picamera2 cannot be imported ({said}); mend: "
-        f"{mend.picamera2(said, this_system())}"
+        f"{remedies.picamera2(said, detect_platform())}"
     )
 
 
-def picamera_opener(number: int, settings: PictureSettings) -> Callable[[], LiveCamera]:
+def picamera_opener(number: int, settings: CaptureSettings) -> Callable[[], LiveCamera]:
     """What opens a camera of a Raspberry Pi.
 
     Raises:
@@ -161,7 +161,7 @@ def picamera_opener(number: int, settings: PictureSettings) -> Callable[[], Live
     return partial(open_picamera, number, settings)
 
 
-def open_picamera(number: int, settings: PictureSettings) -> LiveCamera:
+def open_picamera(number: int, settings: CaptureSettings) -> LiveCamera:
     """A camera of a Raspberry Pi; to import picamera2 and start the sensor takes seconds on a small one."""
     size_wh = settings.size_wh or DEFAULT_WH
     return LiveCamera(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import CameraError
-from edge.permissions import mend
+from edge.system.permissions import explain_denied
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _RAW_DRIVERS = ("bcm2835-isp", "bcm2835-codec", "pispbe", *_PI_DRIVERS, *_JETSON
 
 
 @dataclass(frozen=True)
-class Node:
+class V4L2Device:
     """What a node says of itself.
 
     Attributes:
@@ -58,29 +58,29 @@ class Node:
         driver: of the kernel.
         card: what the device is called.
         several_planes: whether it is asked for pictures of several planes.
-        why_not: why it gives no picture that can be used; empty for a camera.
+        unusable_reason: why it gives no picture that can be used; empty for a camera.
     """
 
     path: str
     driver: str
     card: str
     several_planes: bool
-    why_not: str
+    unusable_reason: str
 
     @classmethod
-    def parse(cls, path: str, capability: bytes) -> Node:
+    def parse(cls, path: str, capability: bytes) -> V4L2Device:
         """From a VIDIOC_QUERYCAP answer, 104 bytes."""
         driver, card, _, _, device, node = _CAPABILITY.unpack(capability)
         flags = node if device & _HAS_DEVICE_CAPS else device
         name = _text(driver)
-        why_not = ""
+        unusable_reason = ""
         if name.startswith(_RAW_DRIVERS):
-            why_not = "raw pixels of a sensor, or an image processor"
+            unusable_reason = "raw pixels of a sensor, or an image processor"
         elif flags & _CONVERTS:
-            why_not = "a codec or scaler"
+            unusable_reason = "a codec or scaler"
         elif not flags & (_CAPTURES | _CAPTURES_PLANES):
-            why_not = "metadata or an output"
-        return cls(path, name, _text(card), not flags & _CAPTURES, why_not)
+            unusable_reason = "metadata or an output"
+        return cls(path, name, _text(card), not flags & _CAPTURES, unusable_reason)
 
     @property
     def of_pi(self) -> bool:
@@ -116,7 +116,7 @@ class Format:
         return " ".join([self.name, *sizes])
 
 
-def query(path: str) -> Node:
+def query(path: str) -> V4L2Device:
     """What a node says of itself.
 
     Raises:
@@ -124,12 +124,12 @@ def query(path: str) -> Node:
     """
     with _opened(path) as node:
         try:
-            return Node.parse(path, fcntl.ioctl(node, _QUERYCAP, bytes(_CAPABILITY.size)))
+            return V4L2Device.parse(path, fcntl.ioctl(node, _QUERYCAP, bytes(_CAPABILITY.size)))
         except OSError as error:
             raise CameraError(f"{path}: not a video device; expected a camera, one of /dev/video*") from error
 
 
-def formats(node: Node) -> tuple[Format, ...]:
+def formats(node: V4L2Device) -> tuple[Format, ...]:
     """All formats of a camera's pictures, in its own order; empty where the driver tells none.
 
     Raises:
@@ -166,8 +166,8 @@ def cameras(dev: Path = DEV) -> list[str]:
             _told[path] = str(error)
             continue
         _told.pop(path, None)
-        if node.why_not:
-            logger.debug("%s (%s, %s): left out: %s", path, node.card, node.driver, node.why_not)
+        if node.unusable_reason:
+            logger.debug("%s (%s, %s): left out: %s", path, node.card, node.driver, node.unusable_reason)
         else:
             found.append(path)
     return found
@@ -201,7 +201,7 @@ def _opened(path: str) -> Iterator[int]:
             f"{path}: no such device; `emotiny cameras` shows what is there, `--source demo` needs none"
         ) from error
     except PermissionError as error:
-        raise CameraError(f"{path}: permission denied: {mend(Path(path))}") from error
+        raise CameraError(f"{path}: permission denied: {explain_denied(Path(path))}") from error
     except OSError as error:
         raise CameraError(f"{path}: {error.strerror}; a camera that is plugged in is expected") from error
     try:

@@ -7,18 +7,18 @@ import os
 import cv2
 import numpy as np
 
-from edge.camera import PictureSettings
-from edge.capture import DEFAULT_WH, CaptureGrabber, Pixels, gray_of, hush
 from edge.errors import CameraError
-from edge.live import LiveCamera
-from edge.nodes import query
+from edge.sources.camera import CaptureSettings
+from edge.sources.live import LiveCamera
+from edge.sources.opencv import DEFAULT_WH, CaptureGrabber, Pixels, gray_of, silence_opencv_logs
+from edge.sources.v4l2_devices import query
 from edge.types import Gray
 
 _YUYV = cv2.VideoWriter.fourcc(*"YUYV")
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 
 
-def open_v4l2(path: str, settings: PictureSettings) -> LiveCamera:
+def open_v4l2(path: str, settings: CaptureSettings) -> LiveCamera:
     """A USB camera or another V4L2 device.
 
     Args:
@@ -28,9 +28,11 @@ def open_v4l2(path: str, settings: PictureSettings) -> LiveCamera:
     Raises:
         CameraError: there is no such device, it may not be opened or is no camera.
     """
-    why_not = query(path).why_not
-    if why_not:
-        raise CameraError(f"{path}: gives no pictures ({why_not}); `emotiny cameras` shows those that do")
+    unusable_reason = query(path).unusable_reason
+    if unusable_reason:
+        raise CameraError(
+            f"{path}: gives no pictures ({unusable_reason}); `emotiny cameras` shows those that do"
+        )
     size_wh = settings.size_wh or DEFAULT_WH
     return LiveCamera(path, lambda: V4L2Grabber(path, size_wh), settings)
 
@@ -48,7 +50,7 @@ class V4L2Grabber(CaptureGrabber):
         Raises:
             CameraError: it does not open.
         """
-        hush()
+        silence_opencv_logs()
         # The default of 10 s would outlast close(); a camera that needs longer is simply read again.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
         capture = cv2.VideoCapture(path, cv2.CAP_V4L2)

@@ -54,7 +54,7 @@ class Camera(Protocol):
 
 
 @dataclass(frozen=True)
-class PictureSettings:
+class CaptureSettings:
     """How pictures are wanted.
 
     Attributes:
@@ -86,7 +86,7 @@ class PictureSettings:
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def orient(gray: Gray, settings: PictureSettings) -> Gray:
+def orient(gray: Gray, settings: CaptureSettings) -> Gray:
     """The picture rotated and mirrored as wanted, read-only; the same pixels where nothing is to be done.
 
     Args:

@@ -14,7 +14,7 @@ def may_open(node: Path) -> bool:
     return os.access(node, os.R_OK | os.W_OK, effective_ids=True)
 
 
-def mend(node: Path) -> str:
+def explain_denied(node: Path) -> str:
     """What keeps this user from a device that exists, and what to do.
 
     Args:

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge import mend
-from edge.camera import PictureSettings
 from edge.errors import CameraError, ConfigError, MissingDependencyError
-from edge.live import LiveCamera
+from edge.sources.camera import CaptureSettings
+from edge.sources.live import LiveCamera
+from edge.system import remedies
 from edge.types import Gray
 
 DEFAULT_WH = (640, 480)
@@ -72,7 +72,7 @@ def gray_of(picture: Pixels) -> Gray:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def hush() -> None:
+def silence_opencv_logs() -> None:
     """Keeps OpenCV and FFmpeg from writing to stderr, where no variable of theirs asks for it.
 
     Their lines say less than our errors, and FFmpeg's hold addresses with passwords.
@@ -84,7 +84,7 @@ def hush() -> None:
         set_log_level(0)
 
 
-def csi_opener(number: int, settings: PictureSettings) -> Callable[[], LiveCamera]:
+def csi_opener(number: int, settings: CaptureSettings) -> Callable[[], LiveCamera]:
     """What opens a CSI camera of a Jetson, through its image processor.
 
     The sensors' fast modes are 16:9, so the picture is as wide as asked and of that shape: nothing is
@@ -104,7 +104,7 @@ def csi_opener(number: int, settings: PictureSettings) -> Callable[[], LiveCamer
     return _pipeline_opener(f"csi://{number}", pipeline, settings)
 
 
-def gst_opener(pipeline: str, settings: PictureSettings) -> Callable[[], LiveCamera]:
+def gst_opener(pipeline: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
     """What opens a GStreamer pipeline.
 
     Where it has no appsink, one for gray pictures of the wanted size is added; one of its own must be given
@@ -116,28 +116,28 @@ def gst_opener(pipeline: str, settings: PictureSettings) -> Callable[[], LiveCam
     """
     if not pipeline.strip():
         raise ConfigError("gst://: no pipeline; expected for example gst://videotestsrc")
-    name = mask(f"gst://{pipeline}")
+    name = redact(f"gst://{pipeline}")
     if "appsink" not in pipeline:
         size = "" if settings.size_wh is None else ",width={},height={}".format(*settings.size_wh)
         pipeline = f"{pipeline} ! videoconvert ! videoscale ! video/x-raw,format=GRAY8{size} ! {_APPSINK}"
     return _pipeline_opener(name, pipeline, settings)
 
 
-def stream_opener(url: str, settings: PictureSettings) -> Callable[[], LiveCamera]:
+def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
     """What opens a network stream that FFmpeg reads: rtsp, rtsps, http or https.
 
     Raises:
         ConfigError: the address names no host.
         MissingDependencyError: OpenCV is built without FFmpeg.
     """
-    name = mask(url)
+    name = redact(url)
     if not re.match(r"\w+://[^/]", url):
         raise ConfigError(f"{name}: no host; expected for example rtsp://192.168.1.9:554/stream")
     if not cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG):
         raise MissingDependencyError(f"{name}: this OpenCV is built without FFmpeg; pip's wheels have it")
 
     def open_grabber() -> CaptureGrabber:
-        hush()
+        silence_opencv_logs()
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
         options = [part for limit in limits for part in (limit, _STREAM_TIMEOUT_MS)]
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
@@ -152,23 +152,23 @@ def stream_opener(url: str, settings: PictureSettings) -> Callable[[], LiveCamer
 
 def no_gstreamer() -> str:
     """What is said where OpenCV has no GStreamer, and how to mend it."""
-    return f"this OpenCV is built without GStreamer, as all of pip's wheels are; mend: {mend.gstreamer()}"
+    return f"this OpenCV is built without GStreamer, as all of pip's wheels are; mend: {remedies.gstreamer()}"
 
 
-def mask(source: str) -> str:
+def redact(source: str) -> str:
     """The source without what may be a password: before an @, in a query, in an element's property."""
     source = re.sub(r"(:/+).*@", r"\1***@", source, flags=re.DOTALL)
     source = re.sub(r"(:/+[^\s?]*\?)\S+", r"\1***", source)
     return re.sub(r"((?:pw|password|passphrase)\s*=\s*)(\"[^\"]*\"|\S+)", r"\1***", source)
 
 
-def _pipeline_opener(name: str, pipeline: str, settings: PictureSettings) -> Callable[[], LiveCamera]:
+def _pipeline_opener(name: str, pipeline: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
     # getCameraBackends() lists GStreamer even where it is missing; hasBackend() tells the truth.
     if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         raise MissingDependencyError(f"{name}: {no_gstreamer()}")
 
     def open_grabber() -> CaptureGrabber:
-        hush()
+        silence_opencv_logs()
         capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         return CaptureGrabber(capture, f"{name}: the pipeline does not start; try it with gst-launch-1.0")
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from edge.camera import TICK_S, PictureSettings, orient
 from edge.errors import CameraError, EdgeError
+from edge.sources.camera import TICK_S, CaptureSettings, orient
 from edge.types import Frame, Gray
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class LiveCamera:
         self,
         name: str,
         open_grabber: Callable[[], Grabber],
-        settings: PictureSettings,
+        settings: CaptureSettings,
         *,
         first_s: float = 5.0,
         silence_s: float = 10.0,

@@ -17,7 +17,7 @@ _ZONES = ("cpu", "soc", "tj", "pkg")
 _COOLERS = ("cpufreq", "throttle")
 
 
-class Board:
+class ThermalSensors:
     """Reads Linux's thermal zones and cooling devices, and a Raspberry Pi's firmware."""
 
     def __init__(self, sys: Path = Path("/sys")) -> None:

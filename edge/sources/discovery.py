@@ -9,12 +9,12 @@ from pathlib import Path
 
 import cv2
 
-from edge import mend
-from edge.capture import no_gstreamer
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.nodes import DEV, Format, Node, formats, paths, query, stable_link
-from edge.picamera import list_cameras
-from edge.system import System
+from edge.sources.opencv import no_gstreamer
+from edge.sources.picamera import list_cameras
+from edge.sources.v4l2_devices import DEV, Format, V4L2Device, formats, paths, query, stable_link
+from edge.system import remedies
+from edge.system.platform import Platform
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _TOLD = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredCamera:
     """A camera, or what keeps one from being used.
 
     Attributes:
@@ -36,14 +36,14 @@ class Found:
     error: EdgeError | None = None
 
 
-def find_cameras(system: System, dev: Path = DEV) -> Iterator[Found]:
+def find_cameras(system: Platform, dev: Path = DEV) -> Iterator[DiscoveredCamera]:
     """All cameras that this device has, and what may be one and cannot be asked.
 
     Args:
         system: this one.
         dev: where device nodes lie.
     """
-    nodes: list[Node] = []
+    nodes: list[V4L2Device] = []
     locked: dict[str, list[tuple[str, CameraError]]] = {}
     for path in paths(dev):
         try:
@@ -54,17 +54,17 @@ def find_cameras(system: System, dev: Path = DEV) -> Iterator[Found]:
     if system.jetson:
         yield from _of_nvargus(nodes)
     for node in nodes:
-        if node.why_not:
-            logger.debug("%s: left out: %s (%s, %s)", node.path, node.why_not, node.card, node.driver)
+        if node.unusable_reason:
+            logger.debug("%s: left out: %s (%s, %s)", node.path, node.unusable_reason, node.card, node.driver)
         else:
             yield _of_v4l2(node, dev)
     # One camera has several nodes, and all of them the same reason.
     for (first, why), *others in locked.values():
         more = f" and {len(others)} more" if others else ""
-        yield Found(first + more, str(why).removeprefix(f"{first}: "), why)
+        yield DiscoveredCamera(first + more, str(why).removeprefix(f"{first}: "), why)
 
 
-def nothing_found(system: System) -> CameraError:
+def no_camera_error(system: Platform) -> CameraError:
     """What to look at where no camera is found, in one line."""
     ways = ["USB: `lsusb` lists it? `sudo dmesg | grep -i uvc` says why not; try another cable and port"]
     if system.pi or not system.jetson:
@@ -80,32 +80,32 @@ def nothing_found(system: System) -> CameraError:
     return CameraError(f"no camera found. {'. '.join(ways)}. `--source demo` needs none")
 
 
-def _of_libcamera(nodes: list[Node]) -> Iterator[Found]:
+def _of_libcamera(nodes: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
     try:
         listed = list_cameras()
     except MissingDependencyError as error:
-        yield Found("picamera2", f"{error}; `emotiny check` says how to mend it", error)
+        yield DiscoveredCamera("picamera2", f"{error}; `emotiny check` says how to mend it", error)
         return
     if listed is None and any(node.of_pi for node in nodes):
         missing = MissingDependencyError(
-            f"the board's own camera needs picamera2; mend: {mend.apt('python3-picamera2')}"
+            f"the board's own camera needs picamera2; mend: {remedies.apt('python3-picamera2')}"
         )
-        yield Found("picamera2://0", str(missing), missing)
+        yield DiscoveredCamera("picamera2://0", str(missing), missing)
     for camera in listed or ():
         if camera.usb:
             logger.debug("picamera2://%d: left out: %s is read by V4L2", camera.number, camera.model)
         else:
-            yield Found(f"picamera2://{camera.number}", f"{camera.model}, through libcamera")
+            yield DiscoveredCamera(f"picamera2://{camera.number}", f"{camera.model}, through libcamera")
 
 
-def _of_nvargus(nodes: list[Node]) -> Iterator[Found]:
+def _of_nvargus(nodes: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
     # nvargus counts sensors in the order of their nodes.
     for number, node in enumerate(each for each in nodes if each.of_jetson):
         if cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            yield Found(f"csi://{number}", f"{node.card}, through GStreamer")
+            yield DiscoveredCamera(f"csi://{number}", f"{node.card}, through GStreamer")
         else:
             missing = MissingDependencyError(no_gstreamer())
-            yield Found(f"csi://{number}", f"{node.card}: {missing}", missing)
+            yield DiscoveredCamera(f"csi://{number}", f"{node.card}: {missing}", missing)
 
 
 def _told(all_of_them: Sequence[Format]) -> str:
@@ -116,14 +116,14 @@ def _told(all_of_them: Sequence[Format]) -> str:
     return ", ".join(map(str, first)) + (f", and {more} more" if more else "")
 
 
-def _of_v4l2(node: Node, dev: Path) -> Found:
+def _of_v4l2(node: V4L2Device, dev: Path) -> DiscoveredCamera:
     link = stable_link(node.path, dev)
     what = f"{node.card} ({node.driver})"
     try:
         has = _told(formats(node))
     except CameraError as error:  # unplugged in between, or the last one that may open it
-        return Found(node.path, str(error).removeprefix(f"{node.path}: "), error)
-    return Found(
+        return DiscoveredCamera(node.path, str(error).removeprefix(f"{node.path}: "), error)
+    return DiscoveredCamera(
         link or node.path,
         (f"{node.path}: " if link else "") + what + (f": {has}" if has else ""),
     )

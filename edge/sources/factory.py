@@ -10,23 +10,23 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera import Camera, PictureSettings
-from edge.capture import csi_opener, gst_opener, mask, stream_opener
-from edge.demo import open_demo
 from edge.errors import CameraError, ConfigError, MissingDependencyError
-from edge.nodes import cameras
-from edge.picamera import open_picamera, picamera_opener
-from edge.recordings import open_recording
-from edge.system import this_system
+from edge.sources.camera import Camera, CaptureSettings
+from edge.sources.demo import open_demo
+from edge.sources.files import open_files
+from edge.sources.opencv import csi_opener, gst_opener, redact, stream_opener
+from edge.sources.picamera import open_picamera, picamera_opener
+from edge.sources.v4l2 import open_v4l2
+from edge.sources.v4l2_devices import cameras
+from edge.system.platform import detect_platform
 from edge.types import Frame
-from edge.v4l2 import open_v4l2
 
 logger = logging.getLogger(__name__)
 
 Opener = Callable[[], Camera]
 
 
-def open_source(source: str, settings: PictureSettings, *, fast: bool, demo: bool = True) -> Camera:
+def open_source(source: str, settings: CaptureSettings, *, fast: bool, demo: bool = True) -> Camera:
     """Opens what `--source` names.
 
     What blocks is put off to the iteration, so this returns at once; it looks only at what can be seen
@@ -48,7 +48,7 @@ def open_source(source: str, settings: PictureSettings, *, fast: bool, demo: boo
     return source_opener(source, settings, fast=fast, demo=demo)()
 
 
-def source_opener(source: str, settings: PictureSettings, *, fast: bool, demo: bool = True) -> Opener:
+def source_opener(source: str, settings: CaptureSettings, *, fast: bool, demo: bool = True) -> Opener:
     """What opens what `--source` names; nothing is opened yet, and no device is looked at.
 
     Args:
@@ -73,10 +73,10 @@ def source_opener(source: str, settings: PictureSettings, *, fast: bool, demo: b
         return _scheme_opener(scheme.lower(), rest, settings)
     if not source:
         raise ConfigError("source: empty; expected for example auto, demo, 0 or a file")
-    return partial(open_recording, Path(source), settings, fast=fast)
+    return partial(open_files, Path(source), settings, fast=fast)
 
 
-def refuse_source(source: str, settings: PictureSettings, *, patient: bool) -> None:
+def check_source(source: str, settings: CaptureSettings, *, patient: bool) -> None:
     """Refuses what a run could not open, as far as that is seen without opening a device.
 
     Args:
@@ -92,7 +92,7 @@ def refuse_source(source: str, settings: PictureSettings, *, patient: bool) -> N
         return
     node = _node(source)
     if node is None:
-        open_recording(Path(source), settings, fast=True).close()
+        open_files(Path(source), settings, fast=True).close()
     elif not Path(node).exists():
         raise CameraError(f"{node}: no such device; `emotiny cameras` shows what is there")
 
@@ -198,11 +198,11 @@ class AutoCamera:
         return None, None
 
 
-def _candidates(settings: PictureSettings) -> Iterator[Opener]:
+def _candidates(settings: CaptureSettings) -> Iterator[Opener]:
     """Openers of the cameras that may be there, the best first."""
     if importlib.util.find_spec("picamera2"):
         yield lambda: open_picamera(0, settings)
-    if this_system().jetson and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+    if detect_platform().jetson and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         yield csi_opener(0, settings)
     for node in cameras():
         yield partial(open_v4l2, node, settings)
@@ -215,7 +215,7 @@ def _node(source: str) -> str | None:
     return source if source.startswith(("/dev/video", "/dev/v4l/")) else None
 
 
-def _scheme_opener(scheme: str, rest: str, settings: PictureSettings) -> Opener:
+def _scheme_opener(scheme: str, rest: str, settings: CaptureSettings) -> Opener:
     if scheme == "picamera2":
         return picamera_opener(_number(scheme, rest), settings)
     if scheme == "csi":
@@ -225,8 +225,8 @@ def _scheme_opener(scheme: str, rest: str, settings: PictureSettings) -> Opener:
     if scheme in ("rtsp", "rtsps", "http", "https"):
         return stream_opener(f"{scheme}://{rest}", settings)
     raise ConfigError(
-        f"source {mask(f'{scheme}://{rest}')}: unknown kind; expected picamera2://, csi://, gst://, rtsp://, "
-        "rtsps://, http:// or https://"
+        f"source {redact(f'{scheme}://{rest}')}: unknown kind; expected picamera2://, csi://, gst://, "
+        "rtsp://, rtsps://, http:// or https://"
     )
 
 

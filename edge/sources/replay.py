@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from edge.camera import PictureSettings
 from edge.errors import CameraError, EdgeError
-from edge.playback import Pictures, Recording
+from edge.sources.camera import CaptureSettings
+from edge.sources.paced import PacedCamera, Pictures
 from edge.types import Gray
 
 # A picture, a failed read, the end of the camera, or something to call for one of the first two.
 Step: TypeAlias = "Gray | EdgeError | Callable[[], Gray | None] | None"
 
 
-class ReplayCamera(Recording):
+class ReplayCamera(PacedCamera):
     """Plays arrays."""
 
     def __init__(
         self,
         pictures: Sequence[Gray | None],
         times: Sequence[float] | None = None,
-        settings: PictureSettings | None = None,
+        settings: CaptureSettings | None = None,
         *,
         fast: bool = True,
         stills: bool = False,
@@ -46,7 +46,7 @@ class ReplayCamera(Recording):
                 f"replay: {count} pictures need as many times from 0 and never falling, not {times}"
             )
         super().__init__(
-            "replay", _timed(pictures, times), settings or PictureSettings(), fast=fast, stills=stills
+            "replay", _timed(pictures, times), settings or CaptureSettings(), fast=fast, stills=stills
         )
 
 

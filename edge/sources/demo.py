@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.camera import PictureSettings
 from edge.errors import CameraError
 from edge.labels import EMOTIONS, GENDERS
-from edge.playback import Pictures, Recording
+from edge.sources.camera import CaptureSettings
+from edge.sources.paced import PacedCamera, Pictures
 from edge.types import Gray
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
@@ -84,15 +84,15 @@ class Demo:
         region += _soft_edge(side) * (face - region)
 
 
-def open_demo(settings: PictureSettings, *, fast: bool) -> Recording:
+def open_demo(settings: CaptureSettings, *, fast: bool) -> PacedCamera:
     """The endless demo, 15 frames a second of 640x480, or as fast as they are taken.
 
     Raises:
         CameraError: one of its faces is missing or damaged.
     """
-    demo = Demo(Path(__file__).with_name("demo"))
+    demo = Demo(Path(__file__).with_name("demo_faces"))
     logger.info("demo: drawn faces and no camera; nothing that follows shows anyone here")
-    return Recording("demo", _frames_of(demo), settings, fast=fast)
+    return PacedCamera("demo", _frames_of(demo), settings, fast=fast)
 
 
 def _frames_of(demo: Demo) -> Pictures:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from threading import Event
 
-from edge.camera import TICK_S, Camera
 from edge.errors import CameraError, MissingDependencyError
-from edge.live import hangs_s
-from edge.stillness import Stillness
+from edge.sources.camera import TICK_S, Camera
+from edge.sources.freeze import FreezeDetector
+from edge.sources.live import hangs_s
 from edge.types import Frame
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _STALE_S = 5.0
 _HOPELESS_S = 60.0
 
 
-class PatientCamera:
+class ReconnectingCamera:
     """Wraps what opens a camera; gives up only where a new process would do better.
 
     Attributes:
@@ -52,7 +52,7 @@ class PatientCamera:
         self.gone = False
         self._open = open_camera
         self._frozen_s = frozen_s
-        self._stillness = Stillness(frozen_s, clock)
+        self._stillness = FreezeDetector(frozen_s, clock)
         self._clock = clock
         self._camera: Camera | None = None
         self._closed = Event()
@@ -69,7 +69,7 @@ class PatientCamera:
         """Pictures of these that were replaced by newer ones before they were read."""
         return self._before_dropped + (self._camera.dropped if self._camera else 0)
 
-    def __enter__(self) -> PatientCamera:
+    def __enter__(self) -> ReconnectingCamera:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class System:
+class Platform:
     """A board and what runs on it.
 
     Attributes:
@@ -36,7 +36,7 @@ class System:
         return "/boot/config.txt" if self.release in ("buster", "bullseye") else "/boot/firmware/config.txt"
 
 
-def this_system(root: Path = Path("/")) -> System:
+def detect_platform(root: Path = Path("/")) -> Platform:
     """What this machine is, by its device tree and os-release.
 
     Args:
@@ -47,7 +47,7 @@ def this_system(root: Path = Path("/")) -> System:
         key, _, value = line.partition("=")
         release[key] = value.strip("\"'")
     tree = root / "proc" / "device-tree"
-    return System(
+    return Platform(
         _read(tree / "model").strip("\0\n "),
         release.get("PRETTY_NAME", ""),
         release.get("VERSION_CODENAME", ""),

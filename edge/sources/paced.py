@@ -9,19 +9,19 @@ from collections.abc import Generator, Iterator
 import cv2
 import numpy as np
 
-from edge.camera import TICK_S, PictureSettings, orient
 from edge.errors import CameraError
+from edge.sources.camera import TICK_S, CaptureSettings, orient
 from edge.types import Frame, Gray
 
 # Seconds since the first picture, never falling, and the picture; None where a picture was skipped.
 Pictures = Generator[tuple[float, Gray] | None, None, None]
 
 
-class Recording:
+class PacedCamera:
     """A camera that plays pictures of known times; it never drops one."""
 
     def __init__(
-        self, name: str, pictures: Pictures, settings: PictureSettings, *, fast: bool, stills: bool = False
+        self, name: str, pictures: Pictures, settings: CaptureSettings, *, fast: bool, stills: bool = False
     ) -> None:
         """Touches nothing yet: the pictures' generator opens what it needs when it is first asked.
 
@@ -53,7 +53,7 @@ class Recording:
         """Always 0: a recording waits."""
         return 0
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> PacedCamera:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,7 @@ _STEP = 16
 _LEAST_CONTRAST = 16
 
 
-class Stillness:
+class FreezeDetector:
     """Remembers the last picture that was another one."""
 
     def __init__(self, limit_s: float, clock: Callable[[], float]) -> None:

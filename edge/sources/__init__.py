@@ -1,0 +1,1 @@
+"""Pictures: cameras, streams, files, the demo, and reconnecting to a camera that went."""

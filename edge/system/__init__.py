@@ -1,0 +1,1 @@
+"""This machine: platform, temperature, permissions, signals and journal. No camera, no network."""
