@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from edge.classifier import FaceReader
     from edge.config import Settings
-    from edge.faces import HaarDetector
+    from edge.detection.haar import HaarDetector
     from edge.labels import Task
     from edge.loop import Stages
     from edge.metrics.sink import MetricsSink
@@ -172,7 +172,7 @@ def _no_paho(error: ImportError) -> MissingDependencyError:
 def _open_reader(settings: Settings) -> tuple[FaceReader, HaarDetector]:
     from edge.classifier import Classifier, FaceReader
     from edge.contract import MODELS_FOLDER, find_model
-    from edge.faces import HaarDetector
+    from edge.detection.haar import HaarDetector
 
     def network(path: Path | None, task: Task) -> Classifier:
         return Classifier(path or find_model(MODELS_FOLDER, task), task, settings.threads)
@@ -199,7 +199,7 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
     from edge.sources.factory import open_source
     from edge.sources.reconnect import ReconnectingCamera
     from edge.system.thermal import ThermalSensors
-    from edge.tracks import Follower
+    from edge.tracking.tracker import FaceTracker
 
     sinks: list[Sink] = []
 
@@ -212,7 +212,7 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         add(open_annotation(settings.annotate))
 
     reader, detector = _open_reader(settings)
-    follower = Follower(detector, settings.follow)
+    follower = FaceTracker(detector, settings.follow)
     readings = Readings(reader, settings.read, settings.steady)
     if settings.metrics.port:
         add(_metrics_sink()(settings.metrics))

@@ -11,8 +11,8 @@ from typing import Any, Literal, NoReturn
 
 from edge.bench.options import add_options as add_bench_options
 from edge.budget import BudgetSettings
+from edge.detection.haar import DetectorSettings
 from edge.errors import ConfigError
-from edge.faces import DetectorSettings
 from edge.metrics.settings import MetricsSettings
 from edge.mqtt.settings import MqttSettings
 from edge.option import Option, size_argument
@@ -21,7 +21,7 @@ from edge.readings import ReadSettings
 from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
 from edge.sources.camera import CaptureSettings
 from edge.steady import SteadySettings
-from edge.tracks import FollowSettings
+from edge.tracking.tracker import TrackingSettings
 from edge.version import __version__
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -67,7 +67,7 @@ class Settings:
     source: str = "auto"
     picture: CaptureSettings = field(default_factory=CaptureSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
-    follow: FollowSettings = field(default_factory=FollowSettings)
+    follow: TrackingSettings = field(default_factory=TrackingSettings)
     read: ReadSettings = field(default_factory=ReadSettings)
     steady: SteadySettings = field(default_factory=SteadySettings)
     budget: BudgetSettings = field(default_factory=BudgetSettings)

@@ -13,6 +13,7 @@ from edge import machine
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.contract import MODELS_FOLDER, find_model
+from edge.detection.haar import HaarDetector
 from edge.errors import (
     CameraError,
     ConfigError,
@@ -21,7 +22,6 @@ from edge.errors import (
     ModelError,
     OutputError,
 )
-from edge.faces import HaarDetector
 from edge.labels import Task
 from edge.loop import Stop
 from edge.metrics.server import refuse_taken

@@ -14,7 +14,7 @@ from edge.meter import Meter
 from edge.readings import Readings
 from edge.sinks import Sink, Waiting
 from edge.sources.camera import TICK_S, Camera
-from edge.tracks import Follower
+from edge.tracking.tracker import FaceTracker
 from edge.types import Detection, Face, Frame, Report
 
 
@@ -39,7 +39,7 @@ class Stages:
     """What a frame goes through, in this order; opened and closed by whoever made them."""
 
     camera: Camera
-    follower: Follower
+    follower: FaceTracker
     readings: Readings
     meter: Meter
     budget: Budget

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge.errors import ConfigError
 from edge.steady import SteadyEmotion, SteadyGender, SteadySettings
-from edge.tracks import Track
+from edge.tracking.tracker import Track
 from edge.types import Box, Gray, Reading, Scores
 
 

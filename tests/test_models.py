@@ -80,7 +80,7 @@ def test_threads_answer_equally_and_both_runtimes_alike():
 @pytest.mark.parametrize("gender", GENDERS)
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_the_demo_is_read_as_what_it_shows(emotion, gender):
-    face = decode_gray((ROOT / "edge" / "demo" / f"{emotion}-{gender}.png").read_bytes())
+    face = decode_gray((ROOT / "edge" / "sources" / "demo_faces" / f"{emotion}-{gender}.png").read_bytes())
     assert face is not None
     said = {
         task: Classifier(find_model(MODELS_FOLDER, task), task).classify(even_contrast(face)).label

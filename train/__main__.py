@@ -232,7 +232,7 @@ def _restore(options: argparse.Namespace) -> None:
 
 
 def _saliency(options: argparse.Namespace) -> None:
-    from edge.faces import HaarDetector
+    from edge.detection.haar import HaarDetector
     from train.report import write_page
     from train.run import load_checkpoint, load_located, read_settings, runs_to_look_at, view_of
     from train.saliency_plot import read_face, save_labels_png, save_pictures_png

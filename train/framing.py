@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from edge.detection.haar import DetectorSettings, HaarDetector
 from edge.errors import DataError
-from edge.faces import DetectorSettings, HaarDetector
 from edge.types import Box, Gray
 from train.data import Dataset
 from train.journal import save

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from edge.detection.haar import HaarDetector
 from edge.errors import DataError
-from edge.faces import HaarDetector
 from edge.preprocess import cut_square, even_contrast
 from edge.types import Gray
 from train.augment import View, plain_images

@@ -18,7 +18,7 @@ from edge.budget import Budget
 from edge.classifier import Classifier, FaceReader
 from edge.config import Settings
 from edge.contract import MODELS_FOLDER, find_model
-from edge.faces import HaarDetector, find_cascade
+from edge.detection.haar import HaarDetector, find_cascade
 from edge.labels import EMOTIONS, GENDERS, Task
 from edge.loop import Stages, process
 from edge.meter import Meter
@@ -28,7 +28,7 @@ from edge.runtime import open_interpreter
 from edge.sinks import ConsoleSink, JsonLinesSink
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
-from edge.tracks import Follower
+from edge.tracking.tracker import FaceTracker
 from edge.types import Box, Frame, Gray
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
@@ -119,7 +119,7 @@ class OwnLoop:
         )
         self._stages = Stages(
             ReplayCamera([]),
-            watch.watch(Follower(detector, settings.follow), follow="follower"),
+            watch.watch(FaceTracker(detector, settings.follow), follow="follower"),
             watch.watch(Readings(reader, settings.read, settings.steady), read="readings"),
             Meter(lambda: self._now_s),
             Budget(settings.budget, ThermalSensors()),

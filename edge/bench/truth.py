@@ -9,9 +9,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from edge.assignment import assign
-from edge.faces import find_cascade
-from edge.reduce import equalize
+from edge.detection.haar import find_cascade
+from edge.detection.image import equalize
+from edge.tracking.assignment import assign
 from edge.types import UNCERTAIN, Box, Gray
 
 _LINKED = 0.3  # IoU of one face in two frames

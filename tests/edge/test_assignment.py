@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from edge.assignment import assign
+from edge.tracking.assignment import assign
 
 NEVER = math.inf
 

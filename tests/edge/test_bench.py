@@ -16,8 +16,8 @@ from edge.bench.scenes import Scene, measure_scenes
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen, score, thorough, true_faces
 from edge.config import Settings, parser
+from edge.detection.haar import find_cascade
 from edge.errors import CameraError, ConfigError, OutputError
-from edge.faces import find_cascade
 from edge.sources.camera import CaptureSettings
 from edge.types import UNCERTAIN, Box
 

@@ -22,7 +22,7 @@ from edge.system.platform import Platform
 
 LIMIT_S = 120
 ROOT = Path(__file__).parents[2]
-PICTURES = ROOT / "edge" / "demo"
+PICTURES = ROOT / "edge" / "sources" / "demo_faces"
 BOOKWORM = Platform("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
 TRIXIE = Platform("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 13 (trixie)", "trixie")
 JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-import edge.faces
+import edge.detection.haar
+from edge.detection.haar import DetectorSettings, HaarDetector, find_cascade
 from edge.errors import ConfigError, MissingDependencyError
-from edge.faces import DetectorSettings, HaarDetector, find_cascade
 from edge.system import remedies
 from edge.types import Box
 
@@ -133,7 +133,7 @@ def test_an_opencv_without_the_cascade_says_what_to_install(monkeypatch):
 def test_the_cascade_of_the_system_serves_where_opencv_brings_none(monkeypatch, tmp_path):
     own = find_cascade()
     monkeypatch.delattr(cv2, "data")
-    monkeypatch.setattr(edge.faces, "_SYSTEM_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(edge.detection.haar, "_SYSTEM_FOLDERS", (tmp_path,))
     with pytest.raises(MissingDependencyError, match="mend: `sudo apt install -y opencv-data`") as caught:
         HaarDetector()
     assert str(tmp_path) in str(caught.value)

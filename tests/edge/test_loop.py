@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edge.budget import Budget, BudgetSettings
+from edge.detection.haar import HaarDetector
 from edge.errors import CameraError
-from edge.faces import HaarDetector
 from edge.loop import Stages, process, run
 from edge.meter import Meter
 from edge.readings import Readings
@@ -14,7 +14,7 @@ from edge.sinks import MemorySink
 from edge.sources.camera import TICK_S
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
-from edge.tracks import Follower, FollowSettings
+from edge.tracking.tracker import FaceTracker, TrackingSettings
 from edge.types import Frame
 
 EMPTY = np.full((480, 640), 128, np.uint8)
@@ -42,7 +42,7 @@ def stages(detector, reader):
         camera = ReplayCamera(pictures, times, stills=stills)
         return Stages(
             camera,
-            Follower(detector),
+            FaceTracker(detector),
             Readings(reader),
             Meter(Clock()),
             Budget(BudgetSettings(), ThermalSensors()),
@@ -79,7 +79,7 @@ def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(
 
 def test_a_face_that_comes_back_has_its_number_and_its_evidence(stages, detector, happy):
     """Apparent gender adds up over thirty readings: whoever is followed again need not begin anew."""
-    parts = replace(stages([]), follower=Follower(detector, FollowSettings(return_s=60.0)))
+    parts = replace(stages([]), follower=FaceTracker(detector, TrackingSettings(return_s=60.0)))
 
     def play(picture, from_s, seconds):
         for number in range(int(seconds * 10)):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.reduce import equalize, reduce
+from edge.detection.image import downscale, equalize
 
 RANDOM = np.random.default_rng(0)
 
@@ -38,7 +38,7 @@ def test_evened_as_opencv_does_it_with_one_tile(shape, kind):
 )
 def test_a_reduced_picture_is_like_its_averages(shape, size_wh):
     smooth = cv2.GaussianBlur(RANDOM.integers(0, 256, shape, dtype=np.uint8), (31, 31), 9)
-    ours, averages = reduce(smooth, size_wh), cv2.resize(smooth, size_wh, interpolation=cv2.INTER_AREA)
+    ours, averages = downscale(smooth, size_wh), cv2.resize(smooth, size_wh, interpolation=cv2.INTER_AREA)
     assert ours.shape == size_wh[::-1]
     assert np.abs(ours.astype(int) - averages).mean() < 1.5
 
@@ -46,5 +46,5 @@ def test_a_reduced_picture_is_like_its_averages(shape, size_wh):
 def test_of_strong_reduction_nothing_is_left_of_a_chequered_picture():
     """Plain interpolation would make stripes of it."""
     chequered = np.indices((480, 640)).sum(axis=0) % 2 * 255
-    reduced = reduce(chequered.astype(np.uint8), (100, 75))
+    reduced = downscale(chequered.astype(np.uint8), (100, 75))
     assert 110 < reduced.min() <= reduced.max() < 145

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import edge.sources.demo
+from edge.detection.haar import find_cascade
 from edge.errors import CameraError
-from edge.faces import find_cascade
 from edge.labels import EMOTIONS
 from edge.sources.camera import CaptureSettings
 from edge.sources.demo import FPS, Demo, open_demo

@@ -7,10 +7,10 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS, GENDERS
-from edge.patch import Patch
 from edge.readings import Readings, ReadSettings
 from edge.steady import SteadyEmotion, SteadyGender, SteadySettings
-from edge.tracks import Track
+from edge.tracking.template import FaceTemplate
+from edge.tracking.tracker import Track
 from edge.types import UNCERTAIN, Box, Scores
 
 SETTINGS = SteadySettings()
@@ -108,7 +108,7 @@ class Counting:
 
 
 def track(id_, box, at_s):
-    return Track(id_, box, Patch(np.zeros((480, 640), np.uint8), box), 3, 0.0, at_s, at_s, at_s)
+    return Track(id_, box, FaceTemplate(np.zeros((480, 640), np.uint8), box), 3, 0.0, at_s, at_s, at_s)
 
 
 def test_faces_are_read_in_turn_and_only_so_often(reader, happy):

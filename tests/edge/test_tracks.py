@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.detection.haar import HaarDetector
 from edge.errors import ConfigError
-from edge.faces import HaarDetector
 from edge.labels import EMOTIONS
-from edge.tracks import Follower, FollowSettings
+from edge.tracking.tracker import FaceTracker, TrackingSettings
 
 FACES = Path(__file__).parents[2] / "edge" / "sources" / "demo_faces"
 FPS = 15
@@ -38,7 +38,7 @@ def scene(*faces, seed=0):
 
 def followed(detector, pictures, settings=None, fps=FPS):
     """The ids and boxes of every picture."""
-    follower = Follower(detector, settings)
+    follower = FaceTracker(detector, settings)
     found = []
     for number, picture in enumerate(pictures):
         tracks = follower.follow(picture, number / fps)
@@ -79,14 +79,14 @@ def test_a_face_that_comes_back_in_time_and_near_has_its_number(detector, away, 
 
 
 def test_who_went_is_away_until_the_number_is_given_up(detector):
-    follower = Follower(detector, FollowSettings(return_s=4.0))
+    follower = FaceTracker(detector, TrackingSettings(return_s=4.0))
     away = []
     for number in range(90):
         follower.follow(scene(*([("happy", 200, 120, 200)] if number < 8 else []), seed=number), number / FPS)
         away.append(follower.away)
     assert [went for before, went in pairwise([None, *away]) if went != before] == [[], [1], []]
     # From the end of hold_s to that of return_s after it was seen last, in the eighth picture.
-    assert away.count([1]) == pytest.approx((4.0 - FollowSettings().hold_s) * FPS, abs=2)
+    assert away.count([1]) == pytest.approx((4.0 - TrackingSettings().hold_s) * FPS, abs=2)
 
 
 def test_who_comes_somewhere_else_is_somebody_else(detector):
@@ -116,7 +116,7 @@ def test_a_face_that_is_hidden_is_held_for_a_moment(detector):
     shown = [scene(("happy", 200, 120, 200), seed=n) for n in range(8)]
     found = followed(detector, shown + [scene(seed=n) for n in range(30)])
     held = sum(1 in faces for faces in found[8:])
-    assert held == pytest.approx(FollowSettings().hold_s * FPS, abs=1)
+    assert held == pytest.approx(TrackingSettings().hold_s * FPS, abs=1)
     assert found[-1] == {}
 
 
@@ -173,7 +173,7 @@ def test_followed_faces_cost_few_looks_and_searches_in_parts(detector):
 
 def test_an_empty_room_is_searched_now_and_then_and_at_once_when_something_moves(detector):
     counting = Counting(detector)
-    follower = Follower(counting)
+    follower = FaceTracker(counting)
     for number in range(45):
         follower.follow(scene(seed=number), number / FPS)
     assert len(counting.searches) == 3
@@ -185,11 +185,11 @@ def test_looks_in_a_frame_are_bounded_however_many_faces_there_are(detector):
     places = [(x, y) for y in (10, 170, 330) for x in (10, 170, 330, 490)]
     pictures = [scene(*(("happy", x, y, 140) for x, y in places), seed=n) for n in range(25)]
     counting = Counting(detector)
-    follower = Follower(counting)
+    follower = FaceTracker(counting)
     for number, picture in enumerate(pictures):
         before = counting.looks
         faces = follower.follow(picture, number / FPS)
-        assert counting.looks - before <= FollowSettings().looks
+        assert counting.looks - before <= TrackingSettings().looks
     assert len(faces) == len(places)
 
 
@@ -198,18 +198,18 @@ def test_looks_in_a_frame_are_bounded_however_many_faces_there_are(detector):
 )
 def test_impossible_settings(name, value):
     with pytest.raises(ConfigError, match=name):
-        FollowSettings(**{name: value})
+        TrackingSettings(**{name: value})
 
 
 @pytest.mark.parametrize("shape", [(1, 640), (480, 1), (3, 3), (24, 24)])
 def test_pictures_too_small_for_any_face(detector, shape):
-    follower = Follower(detector)
+    follower = FaceTracker(detector)
     for number in range(3):
         assert follower.follow(np.full(shape, 90, np.uint8), number / FPS) == []
 
 
 def test_a_size_that_changes_in_mid_stream(detector):
-    follower = Follower(detector)
+    follower = FaceTracker(detector)
     pictures = [scene(("happy", 200, 120, 200), seed=n) for n in range(6)]
     for number, picture in enumerate([*pictures, *(cv2.resize(each, (320, 240)) for each in pictures)]):
         tracks = follower.follow(picture, number / FPS)

@@ -175,7 +175,7 @@ def test_a_network_of_other_labels_is_not_set_beside(foreign_run, toy, toy_recip
 def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tmp_path):
     import cv2
 
-    from edge.faces import HaarDetector
+    from edge.detection.haar import HaarDetector
     from edge.preprocess import even_contrast
     from train.saliency_plot import read_face, save_pictures_png
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.faces import DetectorSettings, HaarDetector
+from edge.detection.haar import DetectorSettings, HaarDetector
 from edge.preprocess import Framing, cut_square
 from edge.types import Box, Gray
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from edge.detection.image import downscale, equalize
 from edge.errors import ConfigError, MissingDependencyError
-from edge.reduce import equalize, reduce
 from edge.system import remedies
 from edge.types import Box, Detection, Gray
 
@@ -142,7 +142,7 @@ class HaarDetector:
         height, width = gray.shape
         ratio = min(1.0, self._settings.side / max(height, width))
         reduced_wh = max(1, round(width * ratio)), max(1, round(height * ratio))
-        even = equalize(reduce(gray, reduced_wh))
+        even = equalize(downscale(gray, reduced_wh))
         enlarge = width / reduced_wh[0], height / reduced_wh[1]
         for box in known:
             left, top = int(box.x / enlarge[0]), int(box.y / enlarge[1])
@@ -180,7 +180,7 @@ class HaarDetector:
         ratio = min(1.0, _NEAR / max(box.width, box.height))
         height, width = cut.shape
         reduced_wh = max(_WINDOW, round(width * ratio)), max(_WINDOW, round(height * ratio))
-        even = equalize(reduce(cut, reduced_wh))
+        even = equalize(downscale(cut, reduced_wh))
         size = max(box.width, box.height) * ratio
         low, high = max(_WINDOW, int(size * _SMALLER)), max(_WINDOW + 1, int(size * _LARGER) + 1)
         found, hits = self._cascade.detectMultiScale2(

@@ -13,7 +13,7 @@ _MANY = 10_000
 _CLAHE = cv2.createCLAHE(_MOST, (1, 1))
 
 
-def reduce(gray: Gray, size_wh: tuple[int, int]) -> Gray:
+def downscale(gray: Gray, size_wh: tuple[int, int]) -> Gray:
     """The picture in a size that is not larger, much faster than OpenCV's own area averaging.
 
     By whole factors it is averaged, which OpenCV does fast, and what is left is interpolated, exactly: the

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.assignment import assign
+from edge.detection.haar import Detector
 from edge.errors import ConfigError
-from edge.faces import Detector
-from edge.motion import Motion
-from edge.patch import Patch
+from edge.tracking.assignment import assign
+from edge.tracking.motion import MotionDetector
+from edge.tracking.template import FaceTemplate
 from edge.types import Box, Detection, Gray
 
 
 @dataclass(frozen=True)
-class FollowSettings:
+class TrackingSettings:
     """How much is done for a frame, and when something counts.
 
     Attributes:
@@ -73,7 +73,7 @@ class Track:
 
     id: int
     box: Box
-    patch: Patch
+    patch: FaceTemplate
     support: float
     began_s: float
     found_s: float
@@ -82,13 +82,13 @@ class Track:
     doubted: bool = False
 
 
-class Follower:
+class FaceTracker:
     """Knows which faces are in the picture, and does for each frame no more than it must."""
 
-    def __init__(self, detector: Detector, settings: FollowSettings | None = None) -> None:
+    def __init__(self, detector: Detector, settings: TrackingSettings | None = None) -> None:
         self._detector = detector
-        self._settings = settings or FollowSettings()
-        self._motion = Motion()
+        self._settings = settings or TrackingSettings()
+        self._motion = MotionDetector()
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._last_id = 0
@@ -109,7 +109,7 @@ class Follower:
                 continue
             self._last_id += 1
             box = detection.box
-            found.append(Track(self._last_id, box, Patch(gray, box), _SURE, at_s, at_s, at_s, at_s))
+            found.append(Track(self._last_id, box, FaceTemplate(gray, box), _SURE, at_s, at_s, at_s, at_s))
         return found
 
     def follow(self, gray: Gray, at_s: float) -> list[Track]:
@@ -168,7 +168,7 @@ class Follower:
         return looks - len(chosen)
 
     def _find(self, track: Track, gray: Gray, found: Detection, at_s: float) -> None:
-        track.box, track.patch = found.box, Patch(gray, found.box)
+        track.box, track.patch = found.box, FaceTemplate(gray, found.box)
         track.found_s = track.seen_s = track.looked_s = at_s
         track.support += found.support
         track.doubted = False
@@ -215,7 +215,7 @@ class Follower:
         met = {column for _, column in pairs}
         for place, each in enumerate(found):
             if place not in met:
-                track = Track(0, each.box, Patch(gray, each.box), 0.0, at_s, at_s, at_s, at_s)
+                track = Track(0, each.box, FaceTemplate(gray, each.box), 0.0, at_s, at_s, at_s, at_s)
                 self._find(track, gray, each, at_s)
                 if not track.id:
                     track.looked_s = -float("inf")

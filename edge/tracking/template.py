@@ -7,14 +7,14 @@ import math
 import cv2
 import numpy as np
 
-from edge.reduce import reduce
+from edge.detection.image import downscale
 from edge.types import Box, Gray
 
 _SIDE = 32  # a face's side in pixels of the reduced copies that are compared
 _REACH = 2  # how far around a face it is looked for, in its own sizes; 2 means half of its size each way
 
 
-class Patch:
+class FaceTemplate:
     """What a face looked like when it was last found."""
 
     def __init__(self, gray: Gray, box: Box) -> None:
@@ -58,4 +58,4 @@ def _sample(gray: Gray, box: Box, reach: int) -> Gray:
     beyond = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
     if any(beyond):
         cut = np.asarray(cv2.copyMakeBorder(cut, *beyond, cv2.BORDER_REPLICATE), np.uint8)
-    return reduce(cut, (_SIDE * reach, _SIDE * reach))
+    return downscale(cut, (_SIDE * reach, _SIDE * reach))

@@ -11,7 +11,7 @@ _SIDE_WH = (32, 24)
 _LEAST = 12  # gray levels by which a cell changes when somebody moves; a camera's noise is averaged away
 
 
-class Motion:
+class MotionDetector:
     """Compares pictures, reduced to 32x24 cells."""
 
     def __init__(self) -> None:

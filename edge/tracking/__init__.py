@@ -1,0 +1,1 @@
+"""Follows faces from frame to frame and gives them identities."""
