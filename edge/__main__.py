@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from edge.classifier import FaceReader
     from edge.config import Settings
     from edge.detection.haar import HaarDetector
+    from edge.inference.classifier import FaceReader
     from edge.labels import Task
     from edge.loop import Stages
     from edge.metrics.sink import MetricsSink
@@ -170,9 +170,9 @@ def _no_paho(error: ImportError) -> MissingDependencyError:
 
 
 def _open_reader(settings: Settings) -> tuple[FaceReader, HaarDetector]:
-    from edge.classifier import Classifier, FaceReader
-    from edge.contract import MODELS_FOLDER, find_model
     from edge.detection.haar import HaarDetector
+    from edge.inference.classifier import Classifier, FaceReader
+    from edge.inference.contract import MODELS_FOLDER, find_model
 
     def network(path: Path | None, task: Task) -> Classifier:
         return Classifier(path or find_model(MODELS_FOLDER, task), task, settings.threads)

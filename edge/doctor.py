@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge import machine
-from edge.classifier import Classifier
 from edge.config import Settings
-from edge.contract import MODELS_FOLDER, find_model
 from edge.detection.haar import HaarDetector
 from edge.errors import (
     CameraError,
@@ -22,11 +20,13 @@ from edge.errors import (
     ModelError,
     OutputError,
 )
+from edge.inference.classifier import Classifier
+from edge.inference.contract import MODELS_FOLDER, find_model
+from edge.inference.interpreter import chosen_runtime
 from edge.labels import Task
 from edge.loop import Stop
 from edge.metrics.server import refuse_taken
 from edge.metrics.settings import MetricsSettings
-from edge.runtime import chosen_runtime
 from edge.sources.factory import open_source
 from edge.system import remedies
 from edge.system.platform import detect_platform

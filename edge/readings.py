@@ -13,7 +13,7 @@ from edge.types import Box, Gray, Reading, Scores
 
 
 class Reader(Protocol):
-    """Whatever reads emotion and apparent gender of faces, such as `edge.classifier.FaceReader`."""
+    """Whatever reads emotion and apparent gender of faces, such as `edge.inference.classifier.FaceReader`."""
 
     def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
         """Emotion and gender of each face of a picture of (H, W) uint8, in the order of the boxes."""

@@ -231,7 +231,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from edge.contract import read_model
+    from edge.inference.contract import read_model
     from quantize.proof import prove
     from train.run import DATASETS, load_located
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.contract import Contract
+from edge.inference.contract import Contract
 
 _MEANING = {
     "emotion": """The label is the expression that an annotator saw in a picture of a face. It is not what the

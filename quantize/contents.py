@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge.errors import ModelError
-from edge.runtime import open_interpreter
+from edge.inference.interpreter import open_interpreter
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from edge.classifier import Classifier
-from edge.contract import Contract
+from edge.inference.classifier import Classifier
+from edge.inference.contract import Contract
 from edge.labels import LABELS, Task
 from edge.types import Gray
 from quantize.calibrate import calibration_rows

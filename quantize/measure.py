@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.errors import DataError
-from edge.runtime import open_interpreter
+from edge.inference.interpreter import open_interpreter
 from edge.types import Gray
 from quantize.contents import read_contents
 from quantize.export import to_int8

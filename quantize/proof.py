@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edge.classifier import Classifier
-from edge.contract import Contract, read_model
 from edge.errors import ModelError
+from edge.inference.classifier import Classifier
+from edge.inference.contract import Contract, read_model
 from quantize.calibrate import calibration_rows
 from quantize.contents import read_contents
 from quantize.conversion import TUNED, reading_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.runtime import Interpreter, installed_runtimes, open_interpreter
+from edge.inference.interpreter import Interpreter, installed_runtimes, open_interpreter
 from edge.types import Gray
 
 _THREADS = (1, 4)

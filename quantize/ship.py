@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edge.contract import Contract
 from edge.errors import ConfigError, ModelError, OutputError
+from edge.inference.contract import Contract
 from quantize.card import model_card
 from quantize.conversion import Conversion, convert, finetuned, name_of
 from quantize.verify import Comparison, check_faithful, is_faithful

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.classifier import Classifier
-from edge.contract import Contract
 from edge.errors import ModelError
+from edge.inference.classifier import Classifier
+from edge.inference.contract import Contract
 from edge.types import Gray
 from quantize.contents import FileContents
 from train.calibration import expected_calibration_error, softmax

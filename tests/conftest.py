@@ -51,7 +51,7 @@ def toy():
 @pytest.fixture(scope="session")
 def toy_recipe():
     """A network of some hundred parameters, as small as they are built, and a few seconds of training."""
-    from edge.preprocess import Framing
+    from edge.inference.preprocess import Framing
     from train.augment import Augmentation
     from train.recipe import Recipe
     from train.spec import NetSpec, Stage

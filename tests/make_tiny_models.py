@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from edge.contract import Contract
+from edge.inference.contract import Contract
+from edge.inference.preprocess import Framing
 from edge.labels import LABELS, Task
-from edge.preprocess import Framing
 
 _FOLDER = Path(__file__).with_name("models")
 

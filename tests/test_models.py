@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.classifier import Classifier
-from edge.contract import MODELS_FOLDER, find_model, read_model
 from edge.errors import DataError
+from edge.inference.classifier import Classifier
+from edge.inference.contract import MODELS_FOLDER, find_model, read_model
+from edge.inference.preprocess import even_contrast
 from edge.labels import EMOTIONS, GENDERS, TASKS
-from edge.preprocess import even_contrast
 from train.data.dataset import decode_gray
 
 ROOT = Path(__file__).parents[1]
@@ -22,9 +22,9 @@ READ_DEMO = """
 import sys
 from pathlib import Path
 import cv2
-from edge.classifier import Classifier
-from edge.contract import MODELS_FOLDER, find_model
-from edge.preprocess import even_contrast
+from edge.inference.classifier import Classifier
+from edge.inference.contract import MODELS_FOLDER, find_model
+from edge.inference.preprocess import even_contrast
 for task in ("emotion", "gender"):
     classifier = Classifier(find_model(MODELS_FOLDER, task), task, int(sys.argv[1]))
     for path in sorted(Path("edge/sources/demo_faces").glob("*.png")):

@@ -155,7 +155,9 @@ def test_the_installed_command_and_the_module_are_one(installed):
 
 
 def test_what_is_installed_reads_faces(installed, environment):
-    done = installed("python", "-c", "import edge, edge.contract; print(edge.contract.MODELS_FOLDER)")
+    done = installed(
+        "python", "-c", "import edge, edge.inference.contract; print(edge.inference.contract.MODELS_FOLDER)"
+    )
     assert done.stdout.startswith(str(environment.parent)), done.stderr
     done = installed("emotiny", "run", "--source", "demo", "--fast", "--max-frames", "3")
     assert done.returncode == 0, done.stderr

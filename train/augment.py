@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import imgaug.augmenters as iaa
 import numpy as np
 
-from edge.preprocess import Framing, cut_square, even_contrast
+from edge.inference.preprocess import Framing, cut_square, even_contrast
 from edge.types import Box, Gray
 from train.data import Dataset
 

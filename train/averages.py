@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.classifier import Classifier
-from edge.contract import MODELS_FOLDER, find_model
 from edge.errors import DataError
+from edge.inference.classifier import Classifier
+from edge.inference.contract import MODELS_FOLDER, find_model
+from edge.inference.preprocess import even_contrast
 from edge.labels import GENDERS
-from edge.preprocess import even_contrast
 from edge.types import Gray
 from train.data import Dataset
 

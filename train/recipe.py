@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from edge.errors import ConfigError
+from edge.inference.preprocess import Framing
 from edge.labels import Task
-from edge.preprocess import Framing
 from train.augment import Augmentation, View
 from train.spec import Spec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.errors import ConfigError
-from edge.preprocess import Framing
+from edge.inference.preprocess import Framing
 from train.augment import Augmentation
 from train.recipe import Recipe
 from train.spec import NetSpec, ReferenceSpec, Stage, TeacherSpec

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from edge.errors import DataError
+from edge.inference.preprocess import Framing
 from edge.labels import Task
-from edge.preprocess import Framing
 from train.augment import View, plain_images
 from train.data import Dataset, Split, find_named, load_named
 from train.data.ferplus import with_votes

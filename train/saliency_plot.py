@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.detection.haar import HaarDetector
 from edge.errors import DataError
-from edge.preprocess import cut_square, even_contrast
+from edge.inference.preprocess import cut_square, even_contrast
 from edge.types import Gray
 from train.augment import View, plain_images
 from train.data import Dataset

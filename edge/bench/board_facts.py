@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.classifier import Classifier
-from edge.contract import MODELS_FOLDER, find_model
+from edge.inference.classifier import Classifier
+from edge.inference.contract import MODELS_FOLDER, find_model
+from edge.inference.interpreter import chosen_runtime
 from edge.labels import TASKS
-from edge.runtime import chosen_runtime
 from edge.sources.discovery import find_cameras
 from edge.system.platform import Platform
 

@@ -25,7 +25,7 @@ from edge.bench.show import Results, compared, lines, read_earlier, to_json
 from edge.bench.truth import thorough
 from edge.config import Settings, parser
 from edge.errors import ConfigError, MissingDependencyError, OutputError
-from edge.runtime import chosen_runtime
+from edge.inference.interpreter import chosen_runtime
 from edge.sinks import write_now
 from edge.sources.camera import CaptureSettings
 

@@ -15,16 +15,16 @@ import numpy.typing as npt
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen
 from edge.budget import Budget
-from edge.classifier import Classifier, FaceReader
 from edge.config import Settings
-from edge.contract import MODELS_FOLDER, find_model
 from edge.detection.haar import HaarDetector, find_cascade
+from edge.inference.classifier import Classifier, FaceReader
+from edge.inference.contract import MODELS_FOLDER, find_model
+from edge.inference.interpreter import open_interpreter
+from edge.inference.preprocess import crop_face
 from edge.labels import EMOTIONS, GENDERS, Task
 from edge.loop import Stages, process
 from edge.meter import Meter
-from edge.preprocess import crop_face
 from edge.readings import Readings
-from edge.runtime import open_interpreter
 from edge.sinks import ConsoleSink, JsonLinesSink
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError
-from edge.runtime import ENVIRONMENT_VARIABLE
+from edge.inference.interpreter import ENVIRONMENT_VARIABLE
 
 # Not getrusage: its peak is inherited from the process that started this one.
 _TELL = """
@@ -22,7 +22,9 @@ megabytes = [int(re.search(name + r":\\s+(\\d+)", status)[1]) / 1024 for name in
 print(json.dumps([*megabytes, time.process_time()]))
 """
 _TIMES = 5
-_PARTS = "import numpy, cv2; from edge.runtime import _find_interpreter; _find_interpreter('')\n"
+_PARTS = (
+    "import numpy, cv2; from edge.inference.interpreter import _find_interpreter; _find_interpreter('')\n"
+)
 _OPEN = "from edge.bench.memory import first_frame; first_frame({source!r})\n"
 _RUN = "import sys; from edge.__main__ import main; code = main({arguments!r}); code and sys.exit(code)\n"
 _PLAY = "from edge.bench.memory import play_loop; play_loop({name!r}, {arguments!r})\n"

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.classifier import Classifier, FaceReader
+from edge.inference.classifier import Classifier, FaceReader
 from edge.labels import EMOTIONS, GENDERS
 from edge.mqtt.settings import MqttSettings
 from edge.mqtt.sink import MqttSink

@@ -4,13 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import edge.classifier
-import edge.preprocess
-from edge.classifier import Classifier, FaceReader
-from edge.contract import read_model
+import edge.inference.classifier
+import edge.inference.preprocess
+from edge.inference.classifier import Classifier, FaceReader
+from edge.inference.contract import read_model
+from edge.inference.interpreter import open_interpreter
+from edge.inference.preprocess import Framing
 from edge.labels import EMOTIONS, GENDERS
-from edge.preprocess import Framing
-from edge.runtime import open_interpreter
 from edge.types import Box
 
 RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
@@ -98,13 +98,13 @@ def test_one_crop_serves_both_networks_where_they_look_alike(
     models, tmp_path, happy, face_box, monkeypatch, framing, crops
 ):
     made = []
-    crop_face = edge.preprocess.crop_face
+    crop_face = edge.inference.preprocess.crop_face
 
     def counted(*arguments):
         made.append(arguments)
         return crop_face(*arguments)
 
     gender = altered(models, tmp_path, task="gender", framing=framing)
-    monkeypatch.setattr(edge.classifier, "crop_face", counted)
+    monkeypatch.setattr(edge.inference.classifier, "crop_face", counted)
     FaceReader(Classifier(models / "tiny_emotion.json", "emotion"), gender).read(happy, [face_box])
     assert len(made) == crops

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge.preprocess import Framing, crop_face, cut_square, even_contrast
+from edge.inference.preprocess import Framing, crop_face, cut_square, even_contrast
 from edge.types import Box
 
 EXACT = Framing(margin=1.0, shift_y=0.0)

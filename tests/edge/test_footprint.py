@@ -9,7 +9,11 @@ MODELS = Path(__file__).parents[1] / "models"
 PARTS = {
     "numpy": "import numpy",
     "+ OpenCV": "import numpy, cv2",
-    "+ runtime": "import numpy, cv2; from edge.runtime import _find_interpreter; _find_interpreter('')",
+    "+ runtime": """
+import numpy, cv2
+from edge.inference.interpreter import _find_interpreter
+_find_interpreter('')
+""",
     "emotiny, one frame": f"""
 import sys
 from edge.__main__ import main

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from edge.classifier import Classifier
-from edge.contract import Contract, find_model, read_model
 from edge.errors import ModelError
-from edge.preprocess import Framing
+from edge.inference.classifier import Classifier
+from edge.inference.contract import Contract, find_model, read_model
+from edge.inference.preprocess import Framing
 
 LABELS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 

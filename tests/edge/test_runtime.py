@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from edge.classifier import Classifier
 from edge.errors import ConfigError, MissingDependencyError, ModelError
-from edge.runtime import open_interpreter
+from edge.inference.classifier import Classifier
+from edge.inference.interpreter import open_interpreter
 
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 
@@ -106,7 +106,7 @@ def test_both_runtimes_answer_alike(monkeypatch, models, each_face):
 @pytest.mark.parametrize("name", ["", *RUNTIMES])
 def test_tensorflow_is_not_imported_where_a_runtime_is_there(content, models, name):
     code = (
-        "import sys; from pathlib import Path; from edge.runtime import open_interpreter; "
+        "import sys; from pathlib import Path; from edge.inference.interpreter import open_interpreter; "
         f"open_interpreter(Path({str(models / 'tiny_emotion.tflite')!r}).read_bytes()); "
         "print('tensorflow' in sys.modules)"
     )

@@ -7,8 +7,8 @@ pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
-from edge.contract import read_model  # noqa: E402
-from edge.runtime import open_interpreter  # noqa: E402
+from edge.inference.contract import read_model  # noqa: E402
+from edge.inference.interpreter import open_interpreter  # noqa: E402
 from quantize import calibrate, conversion, proof, rounding, ship  # noqa: E402
 from quantize.export import prepare, scale_pixels, to_int8  # noqa: E402
 from quantize.finetune import finetune  # noqa: E402

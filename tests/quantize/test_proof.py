@@ -10,7 +10,7 @@ from edge.errors import DataError, ModelError
 
 pytestmark = pytest.mark.train
 
-from edge.runtime import installed_runtimes  # noqa: E402
+from edge.inference.interpreter import installed_runtimes  # noqa: E402
 from quantize import calibrate, conversion, proof, ship  # noqa: E402
 from quantize.__main__ import main  # noqa: E402
 from quantize.runtimes import compare_runtimes, latency_ratios  # noqa: E402

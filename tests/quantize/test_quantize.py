@@ -11,9 +11,9 @@ from edge.errors import ConfigError, DataError, ModelError, OutputError
 
 pytestmark = pytest.mark.train
 
-from edge.classifier import Classifier  # noqa: E402
-from edge.contract import read_model  # noqa: E402
-from edge.preprocess import even_contrast  # noqa: E402
+from edge.inference.classifier import Classifier  # noqa: E402
+from edge.inference.contract import read_model  # noqa: E402
+from edge.inference.preprocess import even_contrast  # noqa: E402
 from quantize import calibrate, conversion, ship  # noqa: E402
 from quantize.contents import read_contents  # noqa: E402
 from quantize.export import scale_pixels, to_float, to_int8  # noqa: E402
@@ -55,7 +55,7 @@ def test_pixels_scale_to_what_int8_holds(run):
 
 
 def test_a_mirrored_file_answers_alike_for_a_picture_and_its_mirror_image(run, toy, tmp_path):
-    from edge.runtime import open_interpreter
+    from edge.inference.interpreter import open_interpreter
 
     model = load_checkpoint(run)
     plain, mirrored = (to_int8(model, toy.images[:70], Reading(mirror)) for mirror in (False, True))

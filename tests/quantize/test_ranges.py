@@ -7,7 +7,7 @@ pytestmark = pytest.mark.train
 
 from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 
-from edge.runtime import open_interpreter  # noqa: E402
+from edge.inference.interpreter import open_interpreter  # noqa: E402
 from quantize import export  # noqa: E402
 from quantize.noise import signal_to_noise  # noqa: E402
 from quantize.packing import pack  # noqa: E402

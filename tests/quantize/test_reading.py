@@ -7,7 +7,7 @@ from edge.errors import ConfigError
 
 pytestmark = pytest.mark.train
 
-from edge.runtime import open_interpreter  # noqa: E402
+from edge.inference.interpreter import open_interpreter  # noqa: E402
 from quantize.contents import read_contents  # noqa: E402
 from quantize.export import to_int8  # noqa: E402
 from quantize.reading import Reading  # noqa: E402

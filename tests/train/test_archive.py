@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.contract import MODELS_FOLDER, find_model, read_model
 from edge.errors import ConfigError, DataError, OutputError
+from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.labels import TASKS
 from train.__main__ import ARCHIVES
 

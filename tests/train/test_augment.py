@@ -7,7 +7,7 @@ pytestmark = pytest.mark.train
 
 from dataclasses import replace  # noqa: E402
 
-from edge.preprocess import Framing, crop_face, even_contrast  # noqa: E402
+from edge.inference.preprocess import Framing, crop_face, even_contrast  # noqa: E402
 from edge.types import Box  # noqa: E402
 from train.augment import Augmentation, View, augment, epoch_images, plain_images  # noqa: E402
 from train.data import Dataset  # noqa: E402

@@ -176,7 +176,7 @@ def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tm
     import cv2
 
     from edge.detection.haar import HaarDetector
-    from edge.preprocess import even_contrast
+    from edge.inference.preprocess import even_contrast
     from train.saliency_plot import read_face, save_pictures_png
 
     detector = HaarDetector()

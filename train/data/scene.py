@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.detection.haar import DetectorSettings, HaarDetector
-from edge.preprocess import Framing, cut_square
+from edge.inference.preprocess import Framing, cut_square
 from edge.types import Box, Gray
 
 # As for UTKFace: the networks read far less than this.

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from edge.errors import ModelError, OutputError
+from edge.inference.preprocess import Framing
 from edge.labels import LABELS, TASKS, Task
-from edge.preprocess import Framing
 
 FORMAT = 1
-_HERE = Path(__file__).resolve().parent
-# In an installed wheel it lies within the package, in a source tree beside it.
-MODELS_FOLDER = _HERE / "models" if (_HERE / "models").is_dir() else _HERE.parent / "models"
+_PACKAGE = Path(__file__).resolve().parents[1]
+# In an installed wheel it lies within the package, in a source tree next to it.
+MODELS_FOLDER = _PACKAGE / "models" if (_PACKAGE / "models").is_dir() else _PACKAGE.parent / "models"
 
 Integer8 = Literal["uint8", "int8"]
 OutputKind = Literal["logits", "scores"]

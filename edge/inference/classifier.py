@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.contract import Contract, read_model
 from edge.errors import ModelError
+from edge.inference.contract import Contract, read_model
+from edge.inference.interpreter import open_interpreter
+from edge.inference.preprocess import crop_face
 from edge.labels import Task
-from edge.preprocess import crop_face
-from edge.runtime import open_interpreter
 from edge.types import Box, Gray, Scores
 
 

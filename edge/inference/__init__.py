@@ -1,0 +1,1 @@
+"""Reads one face: crop, contract, TFLite interpreter, classifier. Training shares all of it."""
