@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from edge.inference.classifier import FaceReader
     from edge.labels import Task
     from edge.loop import Stages
-    from edge.metrics.sink import MetricsSink
-    from edge.mqtt.settings import MqttSettings
-    from edge.sinks import Sink
+    from edge.output.mqtt.settings import MqttSettings
+    from edge.output.prometheus.sink import MetricsSink
+    from edge.output.sink import Sink
     from edge.sources.camera import Camera
 
 _BROKER_S = 10.0
@@ -62,7 +62,7 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
             f"OpenCV: {said}; mend: {remedies.opencv(error, detect_platform())}"
         ) from error
     from edge.config import parser, settings_of
-    from edge.sinks import SCHEMA_PATH, write_now
+    from edge.output.sink import SCHEMA_PATH, write_now
 
     arguments = parser().parse_args(argv)
     if arguments.command not in ("run", "check"):
@@ -104,7 +104,7 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
     import cv2
 
     from edge.loop import run
-    from edge.notify import open_notify
+    from edge.output.systemd import open_notify
 
     with ExitStack() as whole:
         notify = open_notify(os.environ)
@@ -135,8 +135,8 @@ def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
     Raises:
         EdgeError: something cannot be had.
     """
-    from edge.annotate import open_annotation
-    from edge.metrics.server import refuse_taken
+    from edge.output.prometheus.server import check_port
+    from edge.output.video import open_annotation
     from edge.sources.factory import check_source
 
     settings = renew()
@@ -153,13 +153,13 @@ def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
     if wanted.port:
         _metrics_sink()
         # The port that this process has cannot be tried, but another address can.
-        refuse_taken(replace(wanted, port=0) if wanted.port == has.port else wanted)
+        check_port(replace(wanted, port=0) if wanted.port == has.port else wanted)
     return settings
 
 
 def _try_mqtt(settings: MqttSettings) -> None:
     try:
-        from edge.mqtt.client import make_client
+        from edge.output.mqtt.client import make_client
     except ImportError as error:
         raise _no_paho(error) from error
     make_client(settings)
@@ -190,12 +190,12 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         more_sinks: outlive the run.
         reading: set while faces are to be read; outlives the run, too.
     """
-    from edge.annotate import open_annotation
     from edge.budget import Budget
     from edge.loop import Stages
     from edge.meter import Meter
+    from edge.output.sink import ConsoleSink, JsonLinesSink
+    from edge.output.video import open_annotation
     from edge.readings import Readings
-    from edge.sinks import ConsoleSink, JsonLinesSink
     from edge.sources.factory import open_source
     from edge.sources.reconnect import ReconnectingCamera
     from edge.system.thermal import ThermalSensors
@@ -235,7 +235,7 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
 
 def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
     try:
-        from edge.mqtt.sink import MqttSink
+        from edge.output.mqtt.sink import MqttSink
     except ImportError as error:
         raise _no_paho(error) from error
     return MqttSink(settings, lambda on: reading.set() if on else reading.clear(), reading=reading.is_set())
@@ -243,13 +243,13 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
 
 def _forget(settings: MqttSettings) -> None:
     """Has the broker forget the device, and says what it no longer keeps."""
-    from edge.sinks import write_now
+    from edge.output.sink import write_now
 
     if not settings.host:
         write_now(sys.stdout, "no broker is set (mqtt.host); there is nothing to forget\n")
         return
     try:
-        from edge.mqtt.forget import forget
+        from edge.output.mqtt.forget import forget
     except ImportError as error:
         raise _no_paho(error) from error
     for line in forget(settings, _BROKER_S):
@@ -258,7 +258,7 @@ def _forget(settings: MqttSettings) -> None:
 
 def _metrics_sink() -> type[MetricsSink]:
     try:
-        from edge.metrics.sink import MetricsSink
+        from edge.output.prometheus.sink import MetricsSink
     except ImportError as error:
         raise MissingDependencyError(f"metrics.port: {error}; mend: {remedies.prometheus()}") from error
     return MetricsSink
@@ -267,8 +267,8 @@ def _metrics_sink() -> type[MetricsSink]:
 def _show_config(arguments: argparse.Namespace) -> None:
     """Prints the settings that hold, as a file would give them, or writes such a file."""
     from edge.config import Settings, build, gather, values_of
+    from edge.output.sink import write_now
     from edge.settings_file import file_text
-    from edge.sinks import write_now
 
     if arguments.write is not None:
         # What each machine decides for itself is left open: the file may be copied to the next one.
@@ -296,7 +296,7 @@ def _show_cameras() -> None:
     Raises:
         CameraError: there is none, or none that can be used.
     """
-    from edge.sinks import write_now
+    from edge.output.sink import write_now
     from edge.sources.discovery import find_cameras, no_camera_error
 
     system = detect_platform()
@@ -317,7 +317,7 @@ def _show_cameras() -> None:
 def _check(settings: Settings, control: Control[Settings]) -> int:
     """Says what was found, one line each; gives the exit code of the first thing that is wrong."""
     from edge.doctor import examine
-    from edge.sinks import write_now
+    from edge.output.sink import write_now
 
     code = 0
     for finding in examine(settings, control):

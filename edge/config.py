@@ -13,10 +13,10 @@ from edge.bench.options import add_options as add_bench_options
 from edge.budget import BudgetSettings
 from edge.detection.haar import DetectorSettings
 from edge.errors import ConfigError
-from edge.metrics.settings import MetricsSettings
-from edge.mqtt.settings import MqttSettings
 from edge.option import Option, size_argument
 from edge.options import OPTIONS, SECTIONS
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.prometheus.settings import MetricsSettings
 from edge.readings import ReadSettings
 from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
 from edge.sources.camera import CaptureSettings

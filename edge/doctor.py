@@ -25,8 +25,8 @@ from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import chosen_runtime
 from edge.labels import Task
 from edge.loop import Stop
-from edge.metrics.server import refuse_taken
-from edge.metrics.settings import MetricsSettings
+from edge.output.prometheus.server import check_port
+from edge.output.prometheus.settings import MetricsSettings
 from edge.sources.factory import open_source
 from edge.system import remedies
 from edge.system.platform import detect_platform
@@ -178,7 +178,7 @@ def _broker(settings: Settings) -> str:
             f"{host}:{port}: does not answer ({error}); is it running, and does a firewall let it be reached?"
         ) from error
     try:
-        from edge.mqtt.probe import probe
+        from edge.output.mqtt.probe import probe
     except ImportError as error:
         raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
     return probe(mqtt, _BROKER_S)
@@ -193,7 +193,7 @@ def _metrics(settings: MetricsSettings) -> str:
     except ImportError as error:
         raise MissingDependencyError(f"metrics.port: {error}; mend: {remedies.prometheus()}") from error
     try:
-        refuse_taken(settings)
+        check_port(settings)
     except OutputError:
         if machine.service_state() == "active":
             return f"{settings.url}, which the service has"

@@ -11,8 +11,8 @@ from typing import Protocol
 from edge.budget import Budget
 from edge.light import Light
 from edge.meter import Meter
+from edge.output.sink import IdleReason, Sink
 from edge.readings import Readings
-from edge.sinks import Sink, Waiting
 from edge.sources.camera import TICK_S, Camera
 from edge.tracking.tracker import FaceTracker
 from edge.types import Detection, Face, Frame, Report
@@ -103,7 +103,7 @@ def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
         if stop.is_set():
             break
         if frame is None or not stages.reading.is_set():
-            why: Waiting = "gone" if camera.gone else "tick" if frame is None else "off"
+            why: IdleReason = "gone" if camera.gone else "tick" if frame is None else "off"
             for sink in stages.sinks:
                 sink.wait(why)
             continue

@@ -9,9 +9,9 @@ import pytest
 
 from edge.bench.board_report import COLUMNS
 from edge.config import parser
-from edge.mqtt.messages import discovery
-from edge.mqtt.settings import MqttSettings
 from edge.options import OPTIONS
+from edge.output.mqtt.messages import discovery
+from edge.output.mqtt.settings import MqttSettings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -26,7 +26,7 @@ from edge.bench.truth import thorough
 from edge.config import Settings, parser
 from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.inference.interpreter import chosen_runtime
-from edge.sinks import write_now
+from edge.output.sink import write_now
 from edge.sources.camera import CaptureSettings
 
 _Item = TypeVar("_Item")

@@ -24,8 +24,8 @@ from edge.inference.preprocess import crop_face
 from edge.labels import EMOTIONS, GENDERS, Task
 from edge.loop import Stages, process
 from edge.meter import Meter
+from edge.output.sink import ConsoleSink, JsonLinesSink
 from edge.readings import Readings
-from edge.sinks import ConsoleSink, JsonLinesSink
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
 from edge.tracking.tracker import FaceTracker

@@ -277,7 +277,8 @@ def test_a_clock_that_jumps_disturbs_nothing(service, heard, note):
 
 
 def test_a_network_replaced_under_it_counts_from_the_next_reload_on(service, note):
-    models = "$(/opt/emotiny/bin/python -c 'from edge.inference.contract import MODELS_FOLDER; print(MODELS_FOLDER)')"
+    script = "from edge.inference.contract import MODELS_FOLDER; print(MODELS_FOLDER)"
+    models = f"$(/opt/emotiny/bin/python -c '{script}')"
     run(service.guest, f"rm -rf /var/lib/nets; mkdir /var/lib/nets && cp {models}/emotion_* /var/lib/nets")
     name = run(service.guest, "basename /var/lib/nets/*.tflite")
     service.set(f'source = "{VIVID}"\n[models]\nemotion = "/var/lib/nets/{name}"')

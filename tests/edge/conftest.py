@@ -16,8 +16,8 @@ import pytest
 
 from edge.inference.classifier import Classifier, FaceReader
 from edge.labels import EMOTIONS, GENDERS
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.sink import MqttSink
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.sink import MqttSink
 from edge.types import Box, Detection, Face, Frame, Gray, Rates, Reading, Report, Scores
 from tests.edge.broker import Broker, Listener
 from tests.edge.certificates import make_certificates

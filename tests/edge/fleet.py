@@ -24,8 +24,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.labels import EMOTIONS, GENDERS
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.sink import MqttSink
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.sink import MqttSink
 from edge.types import Box, Detection, Face, Frame, Rates, Reading, Report, Scores
 from tests.edge.broker import Broker
 

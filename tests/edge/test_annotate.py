@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.annotate import draw, open_annotation
 from edge.errors import ConfigError, OutputError
+from edge.output.video import draw_faces, open_annotation
 from edge.types import Box
 
 BOX = Box(100, 100, 60, 60)
@@ -48,7 +48,7 @@ def test_a_picture_is_the_last_frame_and_appears_at_the_end(tmp_path, frame_and_
     sink.send(*frame_and_report(0))
     frame, report = frame_and_report(1, BOX)
     sink.send(frame, report)
-    expected = draw(frame.gray, report.faces)
+    expected = draw_faces(frame.gray, report.faces)
     frame.gray[:] = 0  # the camera's again
     assert not path.exists()
     sink.close()
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
     code = f"""
 import numpy as np
 from pathlib import Path
-from edge.annotate import open_annotation
+from edge.output.video import open_annotation
 from edge.errors import OutputError
 from edge.types import Frame, Rates, Report
 sink = open_annotation(Path({str(tmp_path / name)!r}))
@@ -178,7 +178,7 @@ def test_a_disk_that_is_full_at_the_end_of_a_short_video_keeps_what_there_is(
 
 def test_what_is_drawn_is_the_box_and_a_label_beside_it(frame_and_report):
     frame, report = frame_and_report(0, BOX)
-    picture = draw(frame.gray, report.faces)
+    picture = draw_faces(frame.gray, report.faces)
     assert picture.shape == (240, 320, 3)
     assert picture.dtype == np.uint8
     changed = (picture != 90).any(axis=2)
@@ -194,7 +194,7 @@ def test_what_is_drawn_is_the_box_and_a_label_beside_it(frame_and_report):
 def test_a_label_is_never_cut_off_at_an_edge(frame_and_report, box):
     def label_pixels(box):
         frame, report = frame_and_report(0, box)
-        changed = (draw(frame.gray, report.faces) != 90).any(axis=2)
+        changed = (draw_faces(frame.gray, report.faces) != 90).any(axis=2)
         changed[box.y : box.y + box.height, box.x : box.x + box.width] = False
         return changed.sum()
 
@@ -204,4 +204,4 @@ def test_a_label_is_never_cut_off_at_an_edge(frame_and_report, box):
 @pytest.mark.parametrize("wh", [(1, 1), (16, 16), (64, 48), (120, 640), (640, 20), (1920, 1080)])
 def test_pictures_of_every_size_can_be_drawn_on(frame_and_report, wh):
     frame, report = frame_and_report(0, Box(0, 0, *wh), size_wh=wh)
-    assert draw(frame.gray, report.faces).shape == (wh[1], wh[0], 3)
+    assert draw_faces(frame.gray, report.faces).shape == (wh[1], wh[0], 3)

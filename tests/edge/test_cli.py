@@ -19,7 +19,7 @@ import edge
 from edge.__main__ import _tried, main
 from edge.config import Settings, parser, settings_of
 from edge.errors import CameraError, ConfigError, MissingDependencyError
-from edge.sinks import SCHEMA_PATH
+from edge.output.sink import SCHEMA_PATH
 from edge.system import remedies
 from edge.system.signals import Control
 
@@ -122,8 +122,8 @@ def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
 @pytest.mark.parametrize(
     ("words", "where"),
     [
-        (["schema"], "edge.sinks.write_now"),
-        (["config"], "edge.sinks.write_now"),
+        (["schema"], "edge.output.sink.write_now"),
+        (["config"], "edge.output.sink.write_now"),
         (["cameras"], "edge.sources.discovery.find_cameras"),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_reload_opens_no_source(tried, monkeypatch, clip):
 
 
 def test_a_reload_refuses_a_broker_without_paho(tried, monkeypatch):
-    monkeypatch.setitem(sys.modules, "edge.mqtt.client", None)
+    monkeypatch.setitem(sys.modules, "edge.output.mqtt.client", None)
     with pytest.raises(MissingDependencyError, match="pip install 'paho-mqtt"):
         tried('[mqtt]\nhost = "broker"')
 

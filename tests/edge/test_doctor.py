@@ -15,8 +15,8 @@ import pytest
 from edge import __version__, doctor, machine
 from edge.config import Settings
 from edge.errors import CameraError, MissingDependencyError, OutputError
-from edge.metrics.settings import MetricsSettings
-from edge.metrics.sink import MetricsSink
+from edge.output.prometheus.settings import MetricsSettings
+from edge.output.prometheus.sink import MetricsSink
 from edge.system import remedies
 from edge.system.platform import Platform
 

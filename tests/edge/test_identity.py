@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from edge.mqtt.identity import default_device
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt.device_id import default_device
+from edge.output.mqtt.settings import MqttSettings
 
 
 @pytest.fixture

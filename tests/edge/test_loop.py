@@ -9,8 +9,8 @@ from edge.detection.haar import HaarDetector
 from edge.errors import CameraError
 from edge.loop import Stages, process, run
 from edge.meter import Meter
+from edge.output.sink import MemorySink
 from edge.readings import Readings
-from edge.sinks import MemorySink
 from edge.sources.camera import TICK_S
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors

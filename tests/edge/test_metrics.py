@@ -15,13 +15,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import edge
-import edge.metrics.server
+import edge.output.prometheus.server
 from edge.__main__ import main
 from edge.errors import ConfigError, OutputError
 from edge.labels import EMOTIONS, GENDERS
-from edge.metrics.server import MetricsServer
-from edge.metrics.settings import MetricsSettings
-from edge.metrics.sink import MetricsSink
+from edge.output.prometheus.server import MetricsServer
+from edge.output.prometheus.settings import MetricsSettings
+from edge.output.prometheus.sink import MetricsSink
 from edge.types import UNCERTAIN, BoardState, Box, Rates
 
 LIMIT_S = 60
@@ -259,7 +259,7 @@ def test_a_client_that_says_nothing_holds_nobody_up_for_long(sink, capfd):
 
 def test_a_client_that_says_nothing_does_not_keep_the_port(monkeypatch):
     # So long that only closing the port without waiting for the client can be in time.
-    monkeypatch.setattr(edge.metrics.server._Handler, "timeout", LIMIT_S)
+    monkeypatch.setattr(edge.output.prometheus.server._Handler, "timeout", LIMIT_S)
     sink = MetricsSink(MetricsSettings())
     thread = next(each for each in threading.enumerate() if each.name == "metrics")
     with socket.create_connection(("127.0.0.1", sink.port)) as silent:
@@ -336,7 +336,7 @@ def test_a_taken_port_is_one_line_and_exit_code_4(options, sink, capsys):
 
 def test_without_the_package_it_says_what_to_install(monkeypatch, options, capsys):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    monkeypatch.delitem(sys.modules, "edge.metrics.sink", raising=False)
+    monkeypatch.delitem(sys.modules, "edge.output.prometheus.sink", raising=False)
     assert main(["run", "--source", "demo", "--metrics-port", "9", *options]) == 2
     assert "pip install 'emotiny[prometheus]'" in capsys.readouterr().err
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from edge.errors import ConfigError
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.sink import MqttSink
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.sink import MqttSink
 from edge.types import Box
 from tests.edge.broker import MOSQUITTO, Listener, kept_on
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError, EdgeError, OutputError
-from edge.mqtt.forget import forget
-from edge.mqtt.probe import probe
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt.forget import forget
+from edge.output.mqtt.probe import probe
+from edge.output.mqtt.settings import MqttSettings
 from edge.types import Box
 from tests.edge.broker import LIMIT_S, MOSQUITTO, Broker, Listener, free_port, kept_on, until
 from tests.edge.proxy import Proxy
@@ -46,7 +46,7 @@ class Log:
         return [
             record.getMessage()
             for record in list(self._caplog.records)
-            if record.levelno >= level and record.name.startswith("edge.mqtt")
+            if record.levelno >= level and record.name.startswith("edge.output.mqtt")
         ]
 
     def wait(self, text, limit_s=LIMIT_S):
@@ -59,7 +59,7 @@ class Log:
 
 @pytest.fixture
 def log(caplog):
-    caplog.set_level(logging.INFO, "edge.mqtt")
+    caplog.set_level(logging.INFO, "edge.output.mqtt")
     return Log(caplog)
 
 
@@ -102,7 +102,7 @@ def server():
 @pytest.fixture
 def hasty(monkeypatch):
     """Pauses of a quarter: half a second, one, two, and so on."""
-    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.25, 0.25))
+    monkeypatch.setattr("edge.output.mqtt.backoff._SPREAD", (0.25, 0.25))
 
 
 def told(message):
@@ -227,7 +227,7 @@ def test_who_may_not_listen_cannot_be_switched_and_is_told(tmp_path, sink_on, lo
 
 
 def test_two_devices_of_one_name_throw_each_other_out_ever_more_rarely(broker, sink_on, log, monkeypatch):
-    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.1, 0.1))
+    monkeypatch.setattr("edge.output.mqtt.backoff._SPREAD", (0.1, 0.1))
     sinks = [sink_on(broker.port)]
     log.wait("connected")
     sinks.append(sink_on(broker.port))
@@ -395,8 +395,8 @@ def test_a_name_that_is_not_known_at_first(broker, sink_on, log, monkeypatch):
 OFFLINE = """
     import logging, subprocess, sys, tempfile, time
     from pathlib import Path
-    from edge.mqtt.settings import MqttSettings
-    from edge.mqtt.sink import MqttSink
+    from edge.output.mqtt.settings import MqttSettings
+    from edge.output.mqtt.sink import MqttSink
     from tests.edge.broker import Broker, Listener
     logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
     sink = MqttSink(MqttSettings(host="127.0.0.1", port=18883, device="kitchen"))
@@ -552,7 +552,7 @@ def test_a_server_that_speaks_something_else(server, sink_on, log, hasty, talk, 
 
 @pytest.mark.parametrize("talk", [accepts, accepts_and_babbles])
 def test_a_broker_that_accepts_and_leaves_is_told_of_three_times(server, sink_on, log, talk, monkeypatch):
-    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.02, 0.02))
+    monkeypatch.setattr("edge.output.mqtt.backoff._SPREAD", (0.02, 0.02))
     port, came = server(talk)
     sink_on(port)
     until(lambda: len(came) > 6)

@@ -4,8 +4,8 @@ import pytest
 
 from edge.__main__ import main
 from edge.errors import ConfigError, OutputError
-from edge.mqtt.forget import forget
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt.forget import forget
+from edge.output.mqtt.settings import MqttSettings
 from edge.types import Box
 from tests.edge.broker import MOSQUITTO, free_port, kept_on, until
 

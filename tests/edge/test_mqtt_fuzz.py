@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ConfigError
-from edge.mqtt.messages import parse_enabled
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.sink import MqttSink
+from edge.output.mqtt.messages import parse_enabled
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.sink import MqttSink
 from tests.edge.broker import LIMIT_S, MOSQUITTO, Broker, Listener
 
 needs_broker = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
@@ -117,7 +117,7 @@ def test_the_sink_takes_anything_from_a_broker(device, caplog, said):
 
 @needs_broker
 def test_a_thousand_bad_commands_a_second_are_two_lines(broker, caplog):
-    caplog.set_level(logging.INFO, "edge.mqtt")
+    caplog.set_level(logging.INFO, "edge.output.mqtt")
     now_s = [0.0]
     asked: list[bool] = []
     sink = MqttSink(
@@ -181,8 +181,8 @@ def nonsense(source):
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("accepted", [True, False])
 def test_a_server_may_say_what_it_likes(version, accepted, caplog, monkeypatch):
-    monkeypatch.setattr("edge.mqtt.trouble._SPREAD", (0.0, 0.0))
-    caplog.set_level(logging.INFO, "edge.mqtt")
+    monkeypatch.setattr("edge.output.mqtt.backoff._SPREAD", (0.0, 0.0))
+    caplog.set_level(logging.INFO, "edge.output.mqtt")
     source = random.Random(20)
     came: list[float] = []
     server = socket.create_server(("127.0.0.1", 0))

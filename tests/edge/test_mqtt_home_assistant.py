@@ -7,9 +7,9 @@ from copy import deepcopy
 import pytest
 
 from edge.labels import EMOTIONS, GENDERS
-from edge.mqtt import messages
-from edge.mqtt.messages import Reporter, discovery
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt import messages
+from edge.output.mqtt.messages import Reporter, discovery
+from edge.output.mqtt.settings import MqttSettings
 from edge.types import UNCERTAIN, Box
 from tests.edge.home_assistant import problems
 

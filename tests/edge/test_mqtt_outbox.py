@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mqtt.faults import Fault
-from edge.mqtt.messages import Message
-from edge.mqtt.outbox import Outbox
-from edge.mqtt.seldom import Seldom
-from edge.mqtt.trouble import Trouble
+from edge.output.mqtt.backoff import Trouble
+from edge.output.mqtt.faults import Fault
+from edge.output.mqtt.messages import Message
+from edge.output.mqtt.outbox import Outbox
+from edge.output.mqtt.throttle import LogThrottle
 
 
 class Clock:
@@ -107,7 +107,7 @@ def test_it_is_bounded_and_loses_nothing_that_it_does_not_count(steps):
 
 def test_what_happens_often_is_said_seldom_with_a_count():
     clock = Clock()
-    seldom = Seldom(10.0, clock)
+    seldom = LogThrottle(10.0, clock)
     assert [seldom.due("a"), seldom.due("a"), seldom.due("a"), seldom.due("b")] == [0, None, None, 0]
     clock.now_s = 10.0
     assert [seldom.due("a"), seldom.due("a")] == [2, None]
@@ -117,7 +117,7 @@ def test_what_happens_often_is_said_seldom_with_a_count():
 
 @pytest.fixture
 def lines(caplog):
-    caplog.set_level(logging.INFO, "edge.mqtt")
+    caplog.set_level(logging.INFO, "edge.output.mqtt")
     return lambda: [record.getMessage().removeprefix("MQTT broker b: ") for record in caplog.records]
 
 

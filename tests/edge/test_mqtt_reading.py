@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.sink import MqttSink
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.sink import MqttSink
 from tests.edge.broker import MOSQUITTO, until
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edge.notify import NotifySink, open_notify
+from edge.output.systemd import SystemdSink, open_notify
 from edge.types import Box
 
 NEAR = Box(100, 60, 80, 80)
@@ -50,7 +50,7 @@ def ear_and_name(request, tmp_path):
 def test_ready_with_the_first_frame_and_signs_of_life_with_further_ones(ear_and_name, frame_and_report):
     ear, name = ear_and_name
     clock = Clock()
-    sink = NotifySink(name, 8.0, clock)
+    sink = SystemdSink(name, 8.0, clock)
     sink.wait("tick")
     assert ear.heard() == []
     sink.send(*frame_and_report(1, NEAR))
@@ -72,7 +72,7 @@ def test_ready_with_the_first_frame_and_signs_of_life_with_further_ones(ear_and_
 def test_a_camera_that_is_gone_is_said_and_is_a_sign_of_life(ear_and_name):
     ear, name = ear_and_name
     clock = Clock()
-    sink = NotifySink(name, 8.0, clock)
+    sink = SystemdSink(name, 8.0, clock)
     sink.wait("gone")
     (first,) = ear.heard()
     assert first == [
@@ -91,7 +91,7 @@ def test_switched_off_from_the_start_is_ready_and_a_sign_of_life(ear_and_name, f
     """A retained OFF comes before the first picture is processed: without READY systemd would kill it."""
     ear, name = ear_and_name
     clock = Clock()
-    sink = NotifySink(name, 8.0, clock)
+    sink = SystemdSink(name, 8.0, clock)
     sink.wait("off")
     assert ear.heard() == [["READY=1", "WATCHDOG=1", "STATUS=switched off"]]
     clock.now += 3
@@ -106,7 +106,7 @@ def test_switched_off_from_the_start_is_ready_and_a_sign_of_life(ear_and_name, f
 def test_a_loop_that_holds_back_is_alive_and_its_last_status_stays(ear_and_name, frame_and_report):
     ear, name = ear_and_name
     clock = Clock()
-    sink = NotifySink(name, 8.0, clock)
+    sink = SystemdSink(name, 8.0, clock)
     sink.send(*frame_and_report(1, NEAR))
     ear.heard()
     for _ in range(40):  # eight seconds
@@ -120,7 +120,7 @@ def test_a_loop_that_holds_back_is_alive_and_its_last_status_stays(ear_and_name,
 def test_ready_is_said_again_until_it_was_heard(tmp_path, frame_and_report, why):
     """systemd that is just restarting itself has no socket for a moment."""
     name = str(tmp_path / "notify")
-    sink = NotifySink(name, 8.0, Clock())
+    sink = SystemdSink(name, 8.0, Clock())
 
     def tell():
         if why == "off":
@@ -138,7 +138,7 @@ def test_ready_is_said_again_until_it_was_heard(tmp_path, frame_and_report, why)
 
 
 def test_a_socket_that_nobody_reads_stops_nothing(tmp_path, frame_and_report):
-    sink = NotifySink(str(tmp_path / "nobody"), 8.0, Clock())
+    sink = SystemdSink(str(tmp_path / "nobody"), 8.0, Clock())
     sink.send(*frame_and_report(1, NEAR))
     sink.close()
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from edge.annotate import PictureSink, VideoSink
 from edge.errors import OutputError
 from edge.labels import EMOTIONS, GENDERS
-from edge.metrics.settings import MetricsSettings
-from edge.metrics.sink import MetricsSink
-from edge.sinks import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink, report_fields
+from edge.output.prometheus.settings import MetricsSettings
+from edge.output.prometheus.sink import MetricsSink
+from edge.output.sink import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink, report_to_dict
+from edge.output.video import PictureSink, VideoSink
 from edge.types import BoardState, Box, Scores
 
 SCHEMA = json.loads(SCHEMA_PATH.read_text())
@@ -147,7 +147,7 @@ def test_a_face_that_is_read_anew_is_written_anew(frame_and_report):
     for sent in (report, report, again, report):
         sink.send(frame, sent)
     written = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert written == [report_fields(sent) for sent in (report, report, again, report)]
+    assert written == [report_to_dict(sent) for sent in (report, report, again, report)]
 
 
 def test_the_schema_is_one_and_knows_the_labels():

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, OutputError
-from edge.sinks import Patient, Sink, refuse_closed
+from edge.output.sink import Patient, Sink, refuse_closed
 from edge.types import Box, Face, Frame, Gray, Report
 
 _FOURCC = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -45,7 +45,7 @@ def open_annotation(path: Path) -> Sink:
     return PictureSink(path) if path.suffix == ".png" else VideoSink(path)
 
 
-def draw(gray: Gray, faces: tuple[Face, ...]) -> npt.NDArray[np.uint8]:
+def draw_faces(gray: Gray, faces: tuple[Face, ...]) -> npt.NDArray[np.uint8]:
     """The picture in colour with a box around each face and its reading beside it.
 
     Args:
@@ -130,7 +130,7 @@ class PictureSink(Patient):
         if self._last is None:
             return
         part = _part(self._path)
-        encoded = cv2.imencode(".png", draw(*self._last))[1]
+        encoded = cv2.imencode(".png", draw_faces(*self._last))[1]
         try:
             part.write_bytes(encoded.tobytes())
         except OSError as error:
@@ -157,7 +157,7 @@ class VideoSink(Patient):
             OutputError: the file cannot be made, or the disk is full; what was written until then is kept.
         """
         refuse_closed(self, self._closed)
-        picture = draw(frame.gray, report.faces)
+        picture = draw_faces(frame.gray, report.faces)
         if self._writer is not None:
             self._write(self._writer, picture)
             return

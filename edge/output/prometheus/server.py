@@ -12,7 +12,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from edge.errors import ConfigError, OutputError
-from edge.metrics.settings import MetricsSettings
+from edge.output.prometheus.settings import MetricsSettings
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class MetricsServer:
             self._server.handle_request()
 
 
-def refuse_taken(settings: MetricsSettings) -> None:
+def check_port(settings: MetricsSettings) -> None:
     """Listens for a moment.
 
     Raises:

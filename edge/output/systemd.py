@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from edge.sinks import Waiting
+from edge.output.sink import IdleReason
 from edge.types import Frame, Report
 
 _STATUS_S = 5.0
@@ -17,7 +17,7 @@ _SHARE = 0.25
 _PATIENCE_US = 60_000_000
 
 
-class NotifySink:
+class SystemdSink:
     """READY with the first picture, WATCHDOG with further ones, STATUS for `systemctl status`.
 
     A loop that hangs sends nothing, and systemd restarts it. While the camera is gone and tried again the
@@ -44,7 +44,7 @@ class NotifySink:
         rates = report.rates
         self._tell_ready(f"{rates.processed_fps:.1f} frames a second, faces: {len(report.faces)}")
 
-    def wait(self, why: Waiting) -> None:
+    def wait(self, why: IdleReason) -> None:
         """Nothing was processed; only where that is known to be right is it a sign of life."""
         if why == "gone":
             words = [] if self._ready else [f"EXTEND_TIMEOUT_USEC={_PATIENCE_US}"]
@@ -89,11 +89,11 @@ class NotifySink:
         return True
 
 
-def open_notify(environment: Mapping[str, str]) -> NotifySink | None:
+def open_notify(environment: Mapping[str, str]) -> SystemdSink | None:
     """The sink for the socket that systemd names; None where it names none."""
     path = environment.get("NOTIFY_SOCKET", "")
     if not path:
         return None
     mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     watchdog = environment.get("WATCHDOG_USEC", "0") if mine else "0"
-    return NotifySink(path, int(watchdog) / 1e6 if watchdog.isdecimal() else 0.0)
+    return SystemdSink(path, int(watchdog) / 1e6 if watchdog.isdecimal() else 0.0)

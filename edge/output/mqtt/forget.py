@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.errors import ConfigError, EdgeError, OutputError
-from edge.mqtt import faults, messages
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.talk import Talk
+from edge.output.mqtt import faults, messages
+from edge.output.mqtt.requests import RequestClient
+from edge.output.mqtt.settings import MqttSettings
 
 
 def forget(settings: MqttSettings, limit_s: float) -> Iterator[str]:
@@ -29,7 +29,7 @@ def forget(settings: MqttSettings, limit_s: float) -> Iterator[str]:
     status = settings.topic("status")
     refused = []
     try:
-        with Talk(settings, "forget", limit_s) as talk:
+        with RequestClient(settings, "forget", limit_s) as talk:
             talk.connect()
             talk.subscribe(status)  # what is kept there comes before the next answer
             for topic in (messages.discovery_topic(settings), *messages.kept_topics(settings)):

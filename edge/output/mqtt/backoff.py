@@ -7,8 +7,8 @@ import random
 import time
 from collections.abc import Callable
 
-from edge.mqtt.faults import Fault
-from edge.mqtt.seldom import Seldom
+from edge.output.mqtt.faults import Fault
+from edge.output.mqtt.throttle import LogThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Trouble:
         self._name = name
         self._clock = clock
         self._spread = spread
-        self._said = Seldom(_REMIND_S, clock)
+        self._said = LogThrottle(_REMIND_S, clock)
         self._failures = 0
         self._losses = 0
         self._up_s: float | None = None  # since when there is a connection

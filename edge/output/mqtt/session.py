@@ -14,12 +14,12 @@ from paho.mqtt.enums import LogLevel
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.mqtt import faults, messages
-from edge.mqtt.client import make_client
-from edge.mqtt.faults import Fault
-from edge.mqtt.messages import Message
-from edge.mqtt.outbox import Outbox
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt import faults, messages
+from edge.output.mqtt.client import make_client
+from edge.output.mqtt.faults import Fault
+from edge.output.mqtt.messages import Message
+from edge.output.mqtt.outbox import Outbox
+from edge.output.mqtt.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edge.errors import ConfigError, EdgeError
-from edge.mqtt import faults
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.talk import Talk
+from edge.output.mqtt import faults
+from edge.output.mqtt.requests import RequestClient
+from edge.output.mqtt.settings import MqttSettings
 
 
 def probe(settings: MqttSettings, limit_s: float) -> str:
@@ -25,7 +25,7 @@ def probe(settings: MqttSettings, limit_s: float) -> str:
     address = "{}:{}".format(*settings.address)
     topic = settings.topic("check")
     try:
-        with Talk(settings, "check", limit_s) as talk:
+        with RequestClient(settings, "check", limit_s) as talk:
             talk.connect()
             reason = talk.publish(topic)
     except EdgeError:  # some of which are an OSError, too

@@ -12,17 +12,17 @@ from paho.mqtt.enums import LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import ConfigError, OutputError
-from edge.mqtt import faults
-from edge.mqtt.client import make_client
-from edge.mqtt.faults import Fault
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt import faults
+from edge.output.mqtt.client import make_client
+from edge.output.mqtt.faults import Fault
+from edge.output.mqtt.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.2
 
 
-class Talk:
+class RequestClient:
     """One connection, which is not begun anew.
 
     paho's own thread would do that, and a broker that closes on what it forbids would seem to have taken it.
@@ -57,7 +57,7 @@ class Talk:
         client.on_message = lambda _, __, message: self.heard.append((message.topic, bytes(message.payload)))
         client.on_log = self._on_log
 
-    def __enter__(self) -> Talk:
+    def __enter__(self) -> RequestClient:
         return self
 
     def __exit__(

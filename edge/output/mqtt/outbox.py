@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
-from edge.mqtt.messages import Message
+from edge.output.mqtt.messages import Message
 
 
 class Outbox:

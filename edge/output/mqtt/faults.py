@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from paho.mqtt.client import WebsocketConnectionError
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt.settings import MqttSettings
 
 # Numbers of OpenSSL, X509_V_ERR_*.
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64

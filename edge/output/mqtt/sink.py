@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 from edge.errors import OutputError
-from edge.mqtt import messages
-from edge.mqtt.connection import Connection
-from edge.mqtt.messages import Reporter
-from edge.mqtt.seldom import Seldom
-from edge.mqtt.settings import MqttSettings
-from edge.sinks import Waiting, refuse_closed
+from edge.output.mqtt import messages
+from edge.output.mqtt.connection import Connection
+from edge.output.mqtt.messages import Reporter
+from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.throttle import LogThrottle
+from edge.output.sink import IdleReason, refuse_closed
 from edge.types import Frame, Report
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class MqttSink:
         self._switch = switch
         self._clock = clock
         self._reporter = Reporter(settings)
-        self._seldom = Seldom(_SELDOM_S, clock)
+        self._seldom = LogThrottle(_SELDOM_S, clock)
         self._lock = threading.Lock()  # commands come in another thread; guards all below
         self._camera = messages.OFFLINE
         self._reading = reading
@@ -82,7 +82,7 @@ class MqttSink:
             if self._reading:
                 self._connection.say(self._reporter.messages(report, self._clock(), extra))
 
-    def wait(self, why: Waiting) -> None:
+    def wait(self, why: IdleReason) -> None:
         """Says that the camera is gone, or that pictures come which nobody is to read, once."""
         if why == "gone":
             self._camera_gone()

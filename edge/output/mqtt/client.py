@@ -8,7 +8,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.errors import ConfigError
-from edge.mqtt.settings import MqttSettings
+from edge.output.mqtt.settings import MqttSettings
 
 
 def make_client(settings: MqttSettings, purpose: str = "") -> paho.Client:

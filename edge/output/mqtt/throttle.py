@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-class Seldom:
+class LogThrottle:
     """Lets each kind of thing be said once in a while, and counts it meanwhile.
 
     Kinds are few: whoever makes one of what a stranger sends fills the memory.

@@ -13,9 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from edge.labels import EMOTIONS, GENDERS
-from edge.metrics.server import MetricsServer
-from edge.metrics.settings import MetricsSettings
-from edge.sinks import Waiting, refuse_closed
+from edge.output.prometheus.server import MetricsServer
+from edge.output.prometheus.settings import MetricsSettings
+from edge.output.sink import IdleReason, refuse_closed
 from edge.system.thermal import REASONS, ThermalSensors
 from edge.types import UNCERTAIN, BoardState, Frame, Report
 from edge.version import __version__
@@ -25,7 +25,7 @@ _STALE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """What the loop last said; replaced whole, so that the thread that answers sees all of one moment.
 
     Attributes:
@@ -69,7 +69,7 @@ class MetricsSink:
             OutputError: another program has it, or the address is not one of this device.
         """
         self._clock = clock
-        self._seen = Seen()
+        self._seen = Snapshot()
         self._closed = False
         # Not prometheus_client's global one: at SIGHUP this sink is made anew.
         registry = CollectorRegistry()
@@ -81,9 +81,9 @@ class MetricsSink:
     def send(self, frame: Frame, report: Report) -> None:
         """Keeps the report; the frame is not looked at."""
         refuse_closed(self, self._closed)
-        self._seen = Seen(report, self._clock(), self._seen.processed + 1, camera=True, reading=True)
+        self._seen = Snapshot(report, self._clock(), self._seen.processed + 1, camera=True, reading=True)
 
-    def wait(self, why: Waiting) -> None:
+    def wait(self, why: IdleReason) -> None:
         """Keeps that the camera is gone, or that nobody is to be read."""
         if why == "gone" and self._seen.camera:
             self._seen = replace(self._seen, camera=False)
@@ -98,7 +98,7 @@ class MetricsSink:
 
 class _Figures(Collector):
     def __init__(
-        self, seen: Callable[[], Seen], board: Callable[[], BoardState], clock: Callable[[], float]
+        self, seen: Callable[[], Snapshot], board: Callable[[], BoardState], clock: Callable[[], float]
     ) -> None:
         self._seen = seen
         self._board = board
@@ -122,7 +122,7 @@ class _Figures(Collector):
         yield from _faces(seen)
         yield from _board(self._board())
 
-    def _frames(self, seen: Seen) -> Iterator[Metric]:
+    def _frames(self, seen: Snapshot) -> Iterator[Metric]:
         rates = seen.report.rates if seen.report else None
         yield CounterMetricFamily(
             "emotiny_frames_processed", "Pictures processed since the run began.", seen.processed
@@ -151,7 +151,7 @@ class _Figures(Collector):
             )
 
 
-def _faces(seen: Seen) -> Iterator[Metric]:
+def _faces(seen: Snapshot) -> Iterator[Metric]:
     faces = seen.report.faces if seen.report and seen.camera and seen.reading else ()
     yield GaugeMetricFamily("emotiny_faces", "Faces in the last picture.", len(faces))
     by_label = GaugeMetricFamily(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.labels import EMOTIONS, GENDERS
-from edge.mqtt.settings import HOME_ASSISTANT, MqttSettings
-from edge.sinks import report_fields
+from edge.output.mqtt.settings import HOME_ASSISTANT, MqttSettings
+from edge.output.sink import report_to_dict
 from edge.types import UNCERTAIN, Face, Report
 from edge.version import __version__
 
@@ -64,7 +64,7 @@ class Reporter:
         if (state != self._said.get("state") and since_s >= interval_s) or since_s >= heartbeat_s:
             yield self._say("state", state, now_s, retain=True)
         if report.faces and now_s - self._said_s.get("faces", -float("inf")) >= interval_s:
-            yield self._say("faces", _text(report_fields(report)), now_s, qos=0)
+            yield self._say("faces", _text(report_to_dict(report)), now_s, qos=0)
         # Of the first frame there is no rate yet.
         if report.rates.processed_fps and now_s - self._said_s.get("stats", -float("inf")) >= _STATS_S:
             yield self._say("stats", _text(_stats(report, extra)), now_s, qos=0)
@@ -224,7 +224,7 @@ def _labels(face: Face) -> dict[str, str]:
 
 
 def _stats(report: Report, extra: Mapping[str, int]) -> dict[str, Any]:
-    fields = report_fields(report)
+    fields = report_to_dict(report)
     return {name: fields[name] for name in ("fps", "dropped", "temperature", "throttled", "light")} | dict(
         extra
     )

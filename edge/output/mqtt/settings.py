@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.errors import ConfigError
-from edge.mqtt.identity import default_device
+from edge.output.mqtt.device_id import default_device
 
 # Where Home Assistant looks for devices unless it is told otherwise.
 HOME_ASSISTANT = "homeassistant"

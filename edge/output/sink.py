@@ -21,7 +21,7 @@ _LINE_S = 1.0
 
 
 # No picture yet; the camera is gone and tried again; nobody is to be read for now; the loop holds back.
-Waiting = Literal["tick", "gone", "off", "rest"]
+IdleReason = Literal["tick", "gone", "off", "rest"]
 
 
 class Sink(Protocol):
@@ -39,7 +39,7 @@ class Sink(Protocol):
             BrokenPipeError: nobody reads what is written.
         """
 
-    def wait(self, why: Waiting) -> None:
+    def wait(self, why: IdleReason) -> None:
         """Is told, at least every tick, why there is nothing to send."""
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Sink(Protocol):
 class Patient:
     """What sinks have that say nothing while there is nothing to say."""
 
-    def wait(self, why: Waiting) -> None:
+    def wait(self, why: IdleReason) -> None:
         """Does nothing."""
 
 
@@ -161,7 +161,7 @@ class ConsoleSink(Patient):
         self._shown_lines = len(lines)
 
 
-def report_fields(report: Report) -> dict[str, Any]:
+def report_to_dict(report: Report) -> dict[str, Any]:
     """The report as `report.schema.json` describes it, ready for JSON."""
     faces = [{"id": face.id, "box": _box(face)} | _said_fields(face) for face in report.faces]
     return _head_fields(report) | {"faces": faces}

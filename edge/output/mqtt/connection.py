@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterable, Sequence
 
 from edge.errors import ConfigError
-from edge.mqtt import messages
-from edge.mqtt.client import make_client
-from edge.mqtt.faults import Fault
-from edge.mqtt.messages import Message
-from edge.mqtt.outbox import Outbox
-from edge.mqtt.session import Hear, Session
-from edge.mqtt.settings import MqttSettings
-from edge.mqtt.trouble import Trouble
+from edge.output.mqtt import messages
+from edge.output.mqtt.backoff import Trouble
+from edge.output.mqtt.client import make_client
+from edge.output.mqtt.faults import Fault
+from edge.output.mqtt.messages import Message
+from edge.output.mqtt.outbox import Outbox
+from edge.output.mqtt.session import Hear, Session
+from edge.output.mqtt.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
 

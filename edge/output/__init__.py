@@ -1,0 +1,1 @@
+"""Where reports go: console, JSON lines, video, systemd, a broker, Prometheus."""
