@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from edge.config import Settings
     from edge.detection.haar import HaarDetector
     from edge.inference.classifier import FaceReader
     from edge.labels import Task
-    from edge.loop import Stages
     from edge.output.mqtt.settings import MqttSettings
     from edge.output.prometheus.sink import MetricsSink
     from edge.output.sink import Sink
+    from edge.pipeline.loop import Stages
+    from edge.settings.settings import Settings
     from edge.sources.camera import Camera
 
 _BROKER_S = 10.0
@@ -61,8 +61,8 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
         raise MissingDependencyError(
             f"OpenCV: {said}; mend: {remedies.opencv(error, detect_platform())}"
         ) from error
-    from edge.config import parser, settings_of
     from edge.output.sink import SCHEMA_PATH, write_now
+    from edge.settings.settings import parser, settings_of
 
     arguments = parser().parse_args(argv)
     if arguments.command not in ("run", "check"):
@@ -103,8 +103,8 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
     """
     import cv2
 
-    from edge.loop import run
     from edge.output.systemd import open_notify
+    from edge.pipeline.loop import run
 
     with ExitStack() as whole:
         notify = open_notify(os.environ)
@@ -190,12 +190,12 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         more_sinks: outlive the run.
         reading: set while faces are to be read; outlives the run, too.
     """
-    from edge.budget import Budget
-    from edge.loop import Stages
-    from edge.meter import Meter
     from edge.output.sink import ConsoleSink, JsonLinesSink
     from edge.output.video import open_annotation
-    from edge.readings import Readings
+    from edge.pipeline.fps import FpsMeter
+    from edge.pipeline.governor import Governor
+    from edge.pipeline.loop import Stages
+    from edge.pipeline.scheduler import ReadingScheduler
     from edge.sources.factory import open_source
     from edge.sources.reconnect import ReconnectingCamera
     from edge.system.thermal import ThermalSensors
@@ -213,7 +213,7 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
 
     reader, detector = _open_reader(settings)
     follower = FaceTracker(detector, settings.follow)
-    readings = Readings(reader, settings.read, settings.steady)
+    readings = ReadingScheduler(reader, settings.read, settings.steady)
     if settings.metrics.port:
         add(_metrics_sink()(settings.metrics))
     if settings.mqtt.host:
@@ -229,7 +229,13 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         else open_camera()
     )
     return Stages(
-        camera, follower, readings, Meter(), Budget(settings.budget, ThermalSensors()), sinks, reading=reading
+        camera,
+        follower,
+        readings,
+        FpsMeter(),
+        Governor(settings.budget, ThermalSensors()),
+        sinks,
+        reading=reading,
     )
 
 
@@ -266,9 +272,9 @@ def _metrics_sink() -> type[MetricsSink]:
 
 def _show_config(arguments: argparse.Namespace) -> None:
     """Prints the settings that hold, as a file would give them, or writes such a file."""
-    from edge.config import Settings, build, gather, values_of
     from edge.output.sink import write_now
-    from edge.settings_file import file_text
+    from edge.settings.loader import file_text
+    from edge.settings.settings import Settings, build, collect, values_of
 
     if arguments.write is not None:
         # What each machine decides for itself is left open: the file may be copied to the next one.
@@ -285,7 +291,7 @@ def _show_config(arguments: argparse.Namespace) -> None:
         except OSError as error:
             raise OutputError(f"cannot write {arguments.write}: {error.strerror}") from error
         return
-    values, origins = gather(arguments, os.environ)
+    values, origins = collect(arguments, os.environ)
     settings = build(values, origins)
     write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
 

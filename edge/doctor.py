@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge import machine
-from edge.config import Settings
 from edge.detection.haar import HaarDetector
 from edge.errors import (
     CameraError,
@@ -24,9 +23,10 @@ from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import chosen_runtime
 from edge.labels import Task
-from edge.loop import Stop
 from edge.output.prometheus.server import check_port
 from edge.output.prometheus.settings import MetricsSettings
+from edge.pipeline.loop import Stop
+from edge.settings.settings import Settings
 from edge.sources.factory import open_source
 from edge.system import remedies
 from edge.system.platform import detect_platform

@@ -16,9 +16,9 @@ from edge.bench.clip import Clip, read_clip
 from edge.bench.loops import LOOPS, MEANINGS
 from edge.bench.measure import cost_of, play
 from edge.bench.memory import fresh_run
-from edge.config import Settings
 from edge.doctor import answer_of
 from edge.errors import EdgeError
+from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
 from edge.system.journal import say
 from edge.system.platform import Platform, detect_platform

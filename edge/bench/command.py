@@ -23,10 +23,10 @@ from edge.bench.memory import footprints
 from edge.bench.scenes import measure_scenes
 from edge.bench.show import Results, compared, lines, read_earlier, to_json
 from edge.bench.truth import thorough
-from edge.config import Settings, parser
 from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.output.sink import write_now
+from edge.settings.settings import Settings, parser
 from edge.sources.camera import CaptureSettings
 
 _Item = TypeVar("_Item")

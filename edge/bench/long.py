@@ -11,7 +11,7 @@ from edge.bench.clip import Clip
 from edge.bench.loops import OwnLoop
 from edge.bench.measure import Progress
 from edge.bench.memory import resident_mb
-from edge.config import Settings
+from edge.settings.settings import Settings
 from edge.types import Frame
 
 _SAMPLES = 20

@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen
-from edge.budget import Budget
-from edge.config import Settings
 from edge.detection.haar import HaarDetector, find_cascade
 from edge.inference.classifier import Classifier, FaceReader
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.preprocess import crop_face
 from edge.labels import EMOTIONS, GENDERS, Task
-from edge.loop import Stages, process
-from edge.meter import Meter
 from edge.output.sink import ConsoleSink, JsonLinesSink
-from edge.readings import Readings
+from edge.pipeline.fps import FpsMeter
+from edge.pipeline.governor import Governor
+from edge.pipeline.loop import Stages, process
+from edge.pipeline.scheduler import ReadingScheduler
+from edge.settings.settings import Settings
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
 from edge.tracking.tracker import FaceTracker
@@ -120,9 +120,9 @@ class OwnLoop:
         self._stages = Stages(
             ReplayCamera([]),
             watch.watch(FaceTracker(detector, settings.follow), follow="follower"),
-            watch.watch(Readings(reader, settings.read, settings.steady), read="readings"),
-            Meter(lambda: self._now_s),
-            Budget(settings.budget, ThermalSensors()),
+            watch.watch(ReadingScheduler(reader, settings.read, settings.steady), read="readings"),
+            FpsMeter(lambda: self._now_s),
+            Governor(settings.budget, ThermalSensors()),
             [JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)],
         )
 

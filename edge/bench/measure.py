@@ -12,7 +12,7 @@ import numpy as np
 from edge.bench.clip import Clip
 from edge.bench.loops import LOOPS, Loop
 from edge.bench.truth import Score, Seen, score, thorough, true_faces
-from edge.config import Settings
+from edge.settings.settings import Settings
 from edge.types import Frame
 
 _Item = TypeVar("_Item")

@@ -12,7 +12,7 @@ import numpy as np
 from edge.bench.clip import compose
 from edge.bench.loops import LOOPS
 from edge.bench.measure import Progress, play
-from edge.config import Settings
+from edge.settings.settings import Settings
 from edge.types import Gray
 
 COUNTS = (1, 2, 4, 8, 16)

@@ -15,9 +15,9 @@ from edge.bench.measure import measure, play
 from edge.bench.scenes import Scene, measure_scenes
 from edge.bench.stopwatch import Stopwatch
 from edge.bench.truth import Seen, score, thorough, true_faces
-from edge.config import Settings, parser
 from edge.detection.haar import find_cascade
 from edge.errors import CameraError, ConfigError, OutputError
+from edge.settings.settings import Settings, parser
 from edge.sources.camera import CaptureSettings
 from edge.types import UNCERTAIN, Box
 

@@ -16,9 +16,9 @@ from edge.bench import board_facts, board_report
 from edge.bench.board_report import COLUMNS, Measured, lines
 from edge.bench.command import bench
 from edge.bench.memory import fresh_run
-from edge.config import parser, settings_of
 from edge.doctor import Answer
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
+from edge.settings.settings import parser, settings_of
 from edge.sources.discovery import DiscoveredCamera
 from edge.system.platform import Platform
 from edge.types import BoardState

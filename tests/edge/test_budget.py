@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from edge.budget import Budget, BudgetSettings
 from edge.errors import ConfigError
+from edge.pipeline.governor import Governor, GovernorSettings
 from edge.types import BoardState
 
 
@@ -15,7 +15,7 @@ class Machine:
     def __init__(self, settings, state=None):
         self.now_s = self.cpu_s = 0.0
         self.shown = state or BoardState()
-        self.budget = Budget(settings, self, lambda: self.now_s, lambda: self.cpu_s)
+        self.budget = Governor(settings, self, lambda: self.now_s, lambda: self.cpu_s)
 
     def state(self):
         return self.shown
@@ -37,14 +37,14 @@ COOL = BoardState(60.0)
 
 
 def test_without_limits_nothing_waits():
-    assert Machine(BudgetSettings()).run(10) == (pytest.approx(50, rel=0.01), pytest.approx(1))
+    assert Machine(GovernorSettings()).run(10) == (pytest.approx(50, rel=0.01), pytest.approx(1))
 
 
 @pytest.mark.parametrize(
     ("max_fps", "fps"), [(10, 10), (30, 30), (80, 50), (0.9, 0.9), (0.5, 0.5), (0.1, 0.1), (0.02, 0.02)]
 )
 def test_frames_a_second_are_held(max_fps, fps):
-    assert Machine(BudgetSettings(max_fps=max_fps)).run(100 / fps)[0] == pytest.approx(fps, rel=0.03)
+    assert Machine(GovernorSettings(max_fps=max_fps)).run(100 / fps)[0] == pytest.approx(fps, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_frames_a_second_are_held(max_fps, fps):
     ],
 )
 def test_a_share_of_the_processor_is_held(share, frame_s, threads, used):
-    machine = Machine(BudgetSettings(cpu_share=share))
+    machine = Machine(GovernorSettings(cpu_share=share))
     assert machine.run(200, frame_s, threads)[1] == pytest.approx(used, rel=0.05)
 
 
 def test_what_other_threads_take_is_owed_for_ten_seconds_at_most():
     """Decoding pictures alone may take more than the share: there is a frame now and then all the same."""
-    machine = Machine(BudgetSettings(cpu_share=0.05))
+    machine = Machine(GovernorSettings(cpu_share=0.05))
     for _ in range(50):
         machine.now_s += 0.1
         machine.cpu_s += 0.1
@@ -77,7 +77,7 @@ def test_what_other_threads_take_is_owed_for_ten_seconds_at_most():
 
 
 def test_after_hot_hours_of_slow_frames_a_board_that_cooled_down_is_as_fast_as_before():
-    machine = Machine(BudgetSettings(), HOT)
+    machine = Machine(GovernorSettings(), HOT)
     machine.run(4 * 3600, frame_s=0.12)
     machine.shown = COOL
     assert [machine.run(5, frame_s=0.12)[0] for _ in range(30)][-1] == pytest.approx(1 / 0.12, rel=0.03)
@@ -85,7 +85,7 @@ def test_after_hot_hours_of_slow_frames_a_board_that_cooled_down_is_as_fast_as_b
 
 def test_a_limit_that_is_lifted_leaves_nothing_owed(caplog):
     caplog.set_level(logging.INFO)
-    machine = Machine(BudgetSettings(), HOT)
+    machine = Machine(GovernorSettings(), HOT)
     owed = [0.0]
     for _ in range(5000):  # and nobody waits
         if "working as before" in caplog.text:
@@ -99,7 +99,7 @@ def test_a_limit_that_is_lifted_leaves_nothing_owed(caplog):
 
 
 def test_rest_is_not_saved_up():
-    machine = Machine(BudgetSettings(cpu_share=0.5))
+    machine = Machine(GovernorSettings(cpu_share=0.5))
     machine.now_s += 60  # nobody came
     machine.budget.wait_s()
     assert machine.run(2)[1] < 0.6
@@ -107,7 +107,7 @@ def test_rest_is_not_saved_up():
 
 def test_a_hot_board_is_given_less_work_until_it_has_cooled_down(caplog):
     caplog.set_level(logging.INFO)
-    machine = Machine(BudgetSettings(), COOL)
+    machine = Machine(GovernorSettings(), COOL)
     machine.run(20)
     assert machine.budget.state == COOL
     machine.shown = HOT
@@ -127,7 +127,7 @@ def test_a_hot_board_is_given_less_work_until_it_has_cooled_down(caplog):
 
 
 def test_under_voltage_is_answered_too_and_a_set_share_comes_back():
-    machine = Machine(BudgetSettings(cpu_share=0.5), BoardState(50.0, ("under-voltage",)))
+    machine = Machine(GovernorSettings(cpu_share=0.5), BoardState(50.0, ("under-voltage",)))
     assert [machine.run(5)[1] for _ in range(6)][-1] < 0.3
     machine.shown = COOL
     assert [machine.run(5)[1] for _ in range(30)][-1] == pytest.approx(0.5, rel=0.03)
@@ -139,4 +139,4 @@ def test_under_voltage_is_answered_too_and_a_set_share_comes_back():
 )
 def test_impossible_limits(name, value):
     with pytest.raises(ConfigError, match=name):
-        BudgetSettings(**{name: value})
+        GovernorSettings(**{name: value})

@@ -17,9 +17,9 @@ import pytest
 
 import edge
 from edge.__main__ import _tried, main
-from edge.config import Settings, parser, settings_of
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.output.sink import SCHEMA_PATH
+from edge.settings.settings import Settings, parser, settings_of
 from edge.system import remedies
 from edge.system.signals import Control
 
@@ -288,7 +288,7 @@ def test_a_reload_changes_threads_and_what_is_logged(options, tmp_path, monkeypa
             assert control.is_set()
         return "a summary"
 
-    monkeypatch.setattr("edge.loop.run", run)
+    monkeypatch.setattr("edge.pipeline.loop.run", run)
     threads = cv2.getNumThreads()
     try:
         assert main(["run", "--config", str(path), "--source", "demo", *options]) == 0

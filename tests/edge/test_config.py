@@ -12,10 +12,10 @@ from hypothesis import settings as fuzzing
 from hypothesis import strategies as st
 
 from edge.__main__ import main
-from edge.config import Settings, build, gather, parser, settings_of, values_of
 from edge.errors import ConfigError
-from edge.options import OPTIONS, SECTIONS
-from edge.settings_file import find_file, read_environment, read_file, usual_places
+from edge.settings.loader import find_file, read_environment, read_file, usual_places
+from edge.settings.options import OPTIONS, SECTIONS
+from edge.settings.settings import Settings, build, collect, parser, settings_of, values_of
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_a_flag_goes_before_a_variable_before_the_file_before_the_default(tmp_pa
     follow = settings_of(given, environment).follow
     assert (follow.search_s, follow.idle_s, follow.look_s) == (21, 12, 3.5)
     assert follow.hold_s == Settings().follow.hold_s
-    _, origins = gather(given, environment)
+    _, origins = collect(given, environment)
     assert origins == {
         "follow.search_s": "--search",
         "follow.idle_s": "EMOTINY_FOLLOW_IDLE_S",

@@ -13,10 +13,10 @@ from threading import Event
 import pytest
 
 from edge import __version__, doctor, machine
-from edge.config import Settings
 from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
+from edge.settings.settings import Settings
 from edge.system import remedies
 from edge.system.platform import Platform
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.bench.clip import demo_faces
 from edge.bench.loops import OwnLoop
-from edge.config import Settings
+from edge.settings.settings import Settings
 from edge.types import Frame
 
 RANDOM = np.random.default_rng(0)

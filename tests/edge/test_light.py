@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from edge.light import Light
+from edge.pipeline.brightness import BrightnessMonitor
 
 ROOM = np.full((480, 640), 102, np.uint8)
 # Black of a computer, and of video.
@@ -20,18 +20,18 @@ def shown(light, gray, seconds, at_s):
 
 
 def test_the_level_is_the_mean_measured_once_a_second():
-    light = Light()
+    light = BrightnessMonitor()
     ramp = np.tile(np.linspace(0, 255, 640, dtype=np.uint8), (480, 1))
     assert light.look(ramp, 0.0) == pytest.approx(0.5, abs=0.02)
     assert light.look(BLACKS[1], 0.9) == pytest.approx(0.5, abs=0.02)
     assert light.look(BLACKS[1], 1.0) == pytest.approx(16 / 255)
-    assert Light().look(np.zeros((1, 1), np.uint8), 0.0) == 0.0
+    assert BrightnessMonitor().look(np.zeros((1, 1), np.uint8), 0.0) == 0.0
 
 
 @pytest.mark.parametrize("black", BLACKS, ids=["0", "16"])
 def test_black_pictures_are_said_once_and_so_is_their_end(black, caplog):
     caplog.set_level(logging.INFO)
-    light = Light()
+    light = BrightnessMonitor()
     now_s = shown(light, ROOM, 5, 0.0)
     now_s = shown(light, black, 8, now_s)  # somebody passes close by
     now_s = shown(light, ROOM, 5, now_s)

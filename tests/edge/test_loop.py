@@ -4,13 +4,13 @@ from threading import Event
 import numpy as np
 import pytest
 
-from edge.budget import Budget, BudgetSettings
 from edge.detection.haar import HaarDetector
 from edge.errors import CameraError
-from edge.loop import Stages, process, run
-from edge.meter import Meter
 from edge.output.sink import MemorySink
-from edge.readings import Readings
+from edge.pipeline.fps import FpsMeter
+from edge.pipeline.governor import Governor, GovernorSettings
+from edge.pipeline.loop import Stages, process, run
+from edge.pipeline.scheduler import ReadingScheduler
 from edge.sources.camera import TICK_S
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
@@ -43,9 +43,9 @@ def stages(detector, reader):
         return Stages(
             camera,
             FaceTracker(detector),
-            Readings(reader),
-            Meter(Clock()),
-            Budget(BudgetSettings(), ThermalSensors()),
+            ReadingScheduler(reader),
+            FpsMeter(Clock()),
+            Governor(GovernorSettings(), ThermalSensors()),
             sinks,
         )
 
@@ -191,8 +191,8 @@ def held_back(stages, watch, *pictures, frame_s=0.0, **limits):
             watch.now_s += frame_s
 
     parts = stages(pictures, waiter, Slow())
-    settings = BudgetSettings(**limits)
-    budget = Budget(settings, ThermalSensors(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
+    settings = GovernorSettings(**limits)
+    budget = Governor(settings, ThermalSensors(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
     return run(replace(parts, budget=budget), watch), waiter.why
 
 

@@ -219,7 +219,7 @@ def test_a_certificate_that_is_none(tmp_path):
 
 def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys, monkeypatch):
     from edge.__main__ import main
-    from edge.config import parser, settings_of
+    from edge.settings.settings import parser, settings_of
 
     (tmp_path / "mqtt_password").write_text("only for us\n")
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path), "HOME": str(tmp_path)}
@@ -238,7 +238,7 @@ def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys,
 
 def secret_of(*words, **variables):
     """The password that a run with these flags and variables has."""
-    from edge.config import parser, settings_of
+    from edge.settings.settings import parser, settings_of
 
     arguments = parser().parse_args(["run", *map(str, words)])
     return settings_of(arguments, {"HOME": "/nowhere", **variables}).mqtt.secret()
@@ -301,8 +301,8 @@ def test_a_password_that_is_for_root_alone_is_left_out_but_not_one_that_is_hande
 
 
 def found_by_check(settings):
-    from edge.config import Settings
     from edge.doctor import _broker
+    from edge.settings.settings import Settings
 
     return _broker(Settings(mqtt=settings))
 

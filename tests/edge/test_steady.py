@@ -7,13 +7,13 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS, GENDERS
-from edge.readings import Readings, ReadSettings
-from edge.steady import SteadyEmotion, SteadyGender, SteadySettings
+from edge.pipeline.scheduler import ReadingScheduler, SchedulerSettings
+from edge.pipeline.smoothing import EmotionSmoother, GenderSmoother, SmoothingSettings
 from edge.tracking.template import FaceTemplate
 from edge.tracking.tracker import Track
 from edge.types import UNCERTAIN, Box, Scores
 
-SETTINGS = SteadySettings()
+SETTINGS = SmoothingSettings()
 
 
 def scores(**values):
@@ -27,7 +27,7 @@ def changes(labels):
 
 def test_a_noisy_face_keeps_its_label_where_single_frames_flicker():
     random = np.random.default_rng(0)
-    steady, raw_labels, labels = SteadyEmotion(SETTINGS), [], []
+    steady, raw_labels, labels = EmotionSmoother(SETTINGS), [], []
     for number in range(120):
         logits = random.normal(0, 1, 7)
         logits[EMOTIONS.index("happy")] += 2.0
@@ -41,7 +41,7 @@ def test_a_noisy_face_keeps_its_label_where_single_frames_flicker():
 
 @pytest.mark.parametrize("lead", [0.2, 0.4, 0.8])
 def test_a_true_change_is_said_within_a_second(lead):
-    steady = SteadyEmotion(SETTINGS)
+    steady = EmotionSmoother(SETTINGS)
     low, high = 0.95 / 2 - lead / 2, 0.95 / 2 + lead / 2
     for number in range(20):
         steady.add(scores(happy=high, sad=low), number / 4)
@@ -51,7 +51,7 @@ def test_a_true_change_is_said_within_a_second(lead):
 
 
 def test_thin_evidence_is_not_said():
-    steady = SteadyEmotion(SETTINGS)
+    steady = EmotionSmoother(SETTINGS)
     reading = steady.add(scores(happy=0.3, neutral=0.28), 0.0)
     assert reading.label == UNCERTAIN
     assert reading.confidence == pytest.approx(0.3)
@@ -59,7 +59,7 @@ def test_thin_evidence_is_not_said():
 
 
 def test_what_was_said_is_said_on_while_its_rival_leads_by_little():
-    steady = SteadyEmotion(SETTINGS)
+    steady = EmotionSmoother(SETTINGS)
     assert steady.add(scores(happy=0.5, neutral=0.4), 0.0).label == "happy"
     reading = steady.add(scores(happy=0.43, neutral=0.5), 9.0)
     assert reading.label == "happy"
@@ -68,7 +68,7 @@ def test_what_was_said_is_said_on_while_its_rival_leads_by_little():
 
 
 def test_the_frame_s_own_scores_stay_available():
-    steady = SteadyEmotion(SETTINGS)
+    steady = EmotionSmoother(SETTINGS)
     steady.add(scores(happy=0.9), 0.0)
     raw = scores(sad=0.9)
     assert steady.add(raw, 0.1).raw == raw
@@ -79,7 +79,7 @@ def gender(male):
 
 
 def test_apparent_gender_adds_up():
-    steady = SteadyGender(SETTINGS)
+    steady = GenderSmoother(SETTINGS)
     assert steady.add(gender(0.6), 0).label == UNCERTAIN
     labels = [steady.add(gender(value), 0).label for value in (0.8, 0.7, 0.4, 0.9, 0.8, 0.3, 0.85, 0.9)]
     assert labels[0] == UNCERTAIN or labels[0] == "male"
@@ -88,7 +88,7 @@ def test_apparent_gender_adds_up():
 
 
 def test_a_person_who_is_read_otherwise_for_long_is_said_otherwise():
-    steady = SteadyGender(SETTINGS)
+    steady = GenderSmoother(SETTINGS)
     for _ in range(50):
         steady.add(gender(0.9), 0)
     labels = [steady.add(gender(0.1), 0).label for _ in range(60)]
@@ -113,7 +113,7 @@ def track(id_, box, at_s):
 
 def test_faces_are_read_in_turn_and_only_so_often(reader, happy):
     counting = Counting(reader)
-    readings = Readings(counting, ReadSettings(read_s=0.25, reads=2))
+    readings = ReadingScheduler(counting, SchedulerSettings(read_s=0.25, reads=2))
     boxes = [Box(100 * place, 100, 90, 90) for place in range(5)]
     known = []
     for number in range(30):
@@ -128,7 +128,7 @@ def test_faces_are_read_in_turn_and_only_so_often(reader, happy):
 
 def test_a_face_that_is_only_held_is_not_read(reader, happy):
     counting = Counting(reader)
-    readings = Readings(counting, ReadSettings(read_s=0.0))
+    readings = ReadingScheduler(counting, SchedulerSettings(read_s=0.0))
     box = Box(200, 120, 240, 240)
     first = readings.read(happy, [track(1, box, 0.0)], 0.0)
     assert readings.read(happy, [track(1, box, 0.0)], 0.5) == first
@@ -136,7 +136,7 @@ def test_a_face_that_is_only_held_is_not_read(reader, happy):
 
 
 def test_who_may_come_back_is_remembered_for_as_long_as_that(reader, happy):
-    readings = Readings(reader)
+    readings = ReadingScheduler(reader)
     box = Box(200, 120, 240, 240)
     first = readings.read(happy, [track(1, box, 0.0)], 0.0)
     for at_s in (1.0, 9.0, 3000.0):
@@ -149,12 +149,12 @@ def test_who_may_come_back_is_remembered_for_as_long_as_that(reader, happy):
 @pytest.mark.parametrize(
     ("kind", "name", "value"),
     [
-        (SteadySettings, "settle_s", -1),
-        (SteadySettings, "margin", 2),
-        (SteadySettings, "sure_gender", float("nan")),
-        (SteadySettings, "memory", 0),
-        (ReadSettings, "reads", 0),
-        (ReadSettings, "read_s", 99),
+        (SmoothingSettings, "settle_s", -1),
+        (SmoothingSettings, "margin", 2),
+        (SmoothingSettings, "sure_gender", float("nan")),
+        (SmoothingSettings, "memory", 0),
+        (SchedulerSettings, "reads", 0),
+        (SchedulerSettings, "read_s", 99),
     ],
 )
 def test_impossible_settings(kind, name, value):

@@ -23,7 +23,7 @@ _MOST_SAVED_S = 0.1
 _MOST_OWED_S = 10.0
 
 
-class StateSource(Protocol):
+class BoardSensors(Protocol):
     """Whatever knows the state of the board, such as `edge.system.thermal.ThermalSensors`."""
 
     def state(self) -> BoardState:
@@ -31,7 +31,7 @@ class StateSource(Protocol):
 
 
 @dataclass(frozen=True)
-class BudgetSettings:
+class GovernorSettings:
     """Limits.
 
     Attributes:
@@ -55,7 +55,7 @@ class BudgetSettings:
             raise ConfigError(f"hot_c {self.hot_c}: must be 20 to 150 degrees Celsius")
 
 
-class Budget:
+class Governor:
     """Says how long to wait after each frame.
 
     Attributes:
@@ -64,8 +64,8 @@ class Budget:
 
     def __init__(
         self,
-        settings: BudgetSettings,
-        board: StateSource,
+        settings: GovernorSettings,
+        board: BoardSensors,
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.process_time,
     ) -> None:

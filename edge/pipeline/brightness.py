@@ -17,7 +17,7 @@ _BLACK = 0.08
 _BLACK_S = 10.0
 
 
-class Light:
+class BrightnessMonitor:
     """Measures pictures once a second, and logs when they turn black and when that is over.
 
     Attributes:

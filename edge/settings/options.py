@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge.option import Option
+from edge.settings.option import Option
 
 # Read by others than the settings.
-FOREIGN = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE"}
+RESERVED_VARIABLES = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE"}
 
 OPTIONS: tuple[Option, ...] = (
     Option(

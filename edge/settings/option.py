@@ -21,7 +21,7 @@ class Option:
 
     Attributes:
         key: in the file, "section.name" or, outside of all sections, "name".
-        attribute: of `edge.config.Settings`, "group.name" or "name".
+        attribute: of `edge.settings.settings.Settings`, "group.name" or "name".
         kind: of its value.
         text: what it means, with its unit.
         flag: on the command line; empty where it must not lie in a shell's history.

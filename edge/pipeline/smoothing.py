@@ -10,7 +10,7 @@ from edge.types import UNCERTAIN, Reading, Scores
 
 
 @dataclass(frozen=True)
-class SteadySettings:
+class SmoothingSettings:
     """How evidence is gathered and when something is said.
 
     Attributes:
@@ -39,10 +39,10 @@ class SteadySettings:
             raise ConfigError(f"memory {self.memory}: must be at least 1 reading")
 
 
-class SteadyEmotion:
+class EmotionSmoother:
     """The expression of one face: an exponential mean over time, as expressions pass."""
 
-    def __init__(self, settings: SteadySettings) -> None:
+    def __init__(self, settings: SmoothingSettings) -> None:
         self._settings = settings
         self._values: tuple[float, ...] = ()
         self._at_s = 0.0
@@ -63,10 +63,10 @@ class SteadyEmotion:
         return Reading(self._label, scores, raw)
 
 
-class SteadyGender:
+class GenderSmoother:
     """The apparent gender of one face: a mean of logarithms over readings, as evidence adds up."""
 
-    def __init__(self, settings: SteadySettings) -> None:
+    def __init__(self, settings: SmoothingSettings) -> None:
         self._settings = settings
         self._logarithms: tuple[float, ...] = ()
         self._count = 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from edge.types import Rates
 
 
-class Meter:
+class FpsMeter:
     """Rates over a sliding window of monotonic time.
 
     Args:

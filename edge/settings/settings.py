@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from edge.bench.options import add_options as add_bench_options
-from edge.budget import BudgetSettings
 from edge.detection.haar import DetectorSettings
 from edge.errors import ConfigError
-from edge.option import Option, size_argument
-from edge.options import OPTIONS, SECTIONS
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.prometheus.settings import MetricsSettings
-from edge.readings import ReadSettings
-from edge.settings_file import Given, find_file, read_credentials, read_environment, read_file
+from edge.pipeline.governor import GovernorSettings
+from edge.pipeline.scheduler import SchedulerSettings
+from edge.pipeline.smoothing import SmoothingSettings
+from edge.settings.loader import RawSettings, find_file, read_credentials, read_environment, read_file
+from edge.settings.option import Option, size_argument
+from edge.settings.options import OPTIONS, SECTIONS
 from edge.sources.camera import CaptureSettings
-from edge.steady import SteadySettings
 from edge.tracking.tracker import TrackingSettings
 from edge.version import __version__
 
@@ -68,9 +68,9 @@ class Settings:
     picture: CaptureSettings = field(default_factory=CaptureSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     follow: TrackingSettings = field(default_factory=TrackingSettings)
-    read: ReadSettings = field(default_factory=ReadSettings)
-    steady: SteadySettings = field(default_factory=SteadySettings)
-    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    read: SchedulerSettings = field(default_factory=SchedulerSettings)
+    steady: SmoothingSettings = field(default_factory=SmoothingSettings)
+    budget: GovernorSettings = field(default_factory=GovernorSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     patient: bool = False
@@ -135,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def gather(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Given:
+def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> RawSettings:
     """All that is given, and where each is from: a flag before a variable before a file before a credential.
 
     Whichever gives a password or password_file does so in the place of both of a weaker one.
@@ -178,7 +178,7 @@ def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | 
     Raises:
         ConfigError: a value cannot be; the message says where it is from.
     """
-    values, origins = gather(arguments, os.environ if environment is None else environment)
+    values, origins = collect(arguments, os.environ if environment is None else environment)
     return build(values, origins)
 
 

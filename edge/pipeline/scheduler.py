@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.errors import ConfigError
-from edge.steady import SteadyEmotion, SteadyGender, SteadySettings
+from edge.pipeline.smoothing import EmotionSmoother, GenderSmoother, SmoothingSettings
 from edge.tracking.tracker import Track
 from edge.types import Box, Gray, Reading, Scores
 
@@ -20,7 +20,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class ReadSettings:
+class SchedulerSettings:
     """How often faces are read.
 
     Attributes:
@@ -39,24 +39,24 @@ class ReadSettings:
 class _Person:
     """What is known about one face."""
 
-    def __init__(self, settings: SteadySettings) -> None:
-        self.emotion, self.gender = SteadyEmotion(settings), SteadyGender(settings)
+    def __init__(self, settings: SmoothingSettings) -> None:
+        self.emotion, self.gender = EmotionSmoother(settings), GenderSmoother(settings)
         self.read_s = -float("inf")
         self.last: tuple[Reading, Reading] | None = None
 
 
-class Readings:
+class ReadingScheduler:
     """Knows what was read of every face that is followed."""
 
     def __init__(
         self,
         reader: Reader,
-        settings: ReadSettings | None = None,
-        steady: SteadySettings | None = None,
+        settings: SchedulerSettings | None = None,
+        steady: SmoothingSettings | None = None,
     ) -> None:
         self._reader = reader
-        self._settings = settings or ReadSettings()
-        self._steady = steady or SteadySettings()
+        self._settings = settings or SchedulerSettings()
+        self._steady = steady or SmoothingSettings()
         self._people: dict[int, _Person] = {}
 
     def read(

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from edge.option import PREFIX, Option
-from edge.options import FOREIGN, OPTIONS, SECTIONS
+from edge.settings.option import PREFIX, Option
+from edge.settings.options import OPTIONS, RESERVED_VARIABLES, SECTIONS
 from edge.sources.opencv import redact
 
 # {key: value}, {key: where it is from}
-Given = tuple[dict[str, Any], dict[str, str]]
+RawSettings = tuple[dict[str, Any], dict[str, str]]
 
 # A file of this size is no configuration; nobody should wait until one is parsed.
 _MOST_BYTES = 1 << 20
@@ -45,7 +45,7 @@ def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None
     return chosen
 
 
-def read_file(path: Path) -> Given:
+def read_file(path: Path) -> RawSettings:
     """What a file gives.
 
     Raises:
@@ -79,7 +79,7 @@ def read_file(path: Path) -> Given:
     return values, dict.fromkeys(values, str(path))
 
 
-def read_environment(environment: Mapping[str, str]) -> Given:
+def read_environment(environment: Mapping[str, str]) -> RawSettings:
     """What the variables give whose names begin with EMOTINY_.
 
     Raises:
@@ -89,7 +89,7 @@ def read_environment(environment: Mapping[str, str]) -> Given:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, text in environment.items():
-        if not name.startswith(PREFIX) or name in FOREIGN or name == PREFIX + "CONFIG":
+        if not name.startswith(PREFIX) or name in RESERVED_VARIABLES or name == PREFIX + "CONFIG":
             continue
         if name not in known:
             raise ConfigError(f"environment: no setting {name}{_meant(name, known)}")
@@ -101,7 +101,7 @@ def read_environment(environment: Mapping[str, str]) -> Given:
     return values, origins
 
 
-def read_credentials(environment: Mapping[str, str], beside: Path | None) -> Given:
+def read_credentials(environment: Mapping[str, str], beside: Path | None) -> RawSettings:
     """What lies in files of its own, as the service's password in `mqtt_password`; one may be empty.
 
     Args:

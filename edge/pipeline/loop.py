@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
 
-from edge.budget import Budget
-from edge.light import Light
-from edge.meter import Meter
 from edge.output.sink import IdleReason, Sink
-from edge.readings import Readings
+from edge.pipeline.brightness import BrightnessMonitor
+from edge.pipeline.fps import FpsMeter
+from edge.pipeline.governor import Governor
+from edge.pipeline.scheduler import ReadingScheduler
 from edge.sources.camera import TICK_S, Camera
 from edge.tracking.tracker import FaceTracker
 from edge.types import Detection, Face, Frame, Report
@@ -40,11 +40,11 @@ class Stages:
 
     camera: Camera
     follower: FaceTracker
-    readings: Readings
-    meter: Meter
-    budget: Budget
+    readings: ReadingScheduler
+    meter: FpsMeter
+    budget: Governor
     sinks: Sequence[Sink]
-    light: Light = field(default_factory=Light)
+    light: BrightnessMonitor = field(default_factory=BrightnessMonitor)
     # Set while faces are to be read; whoever is told from outside may clear it.
     reading: Event = field(default_factory=_always)
 

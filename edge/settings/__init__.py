@@ -1,0 +1,1 @@
+"""The settings of one run: dataclass, option table, TOML file, environment, credentials."""
