@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.bench.board_report import COLUMNS
+from edge.bench.report import COLUMNS
 from edge.output.mqtt.messages import discovery
 from edge.output.mqtt.settings import MqttSettings
 from edge.settings.options import OPTIONS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import edge
-from edge.__main__ import main
+from edge.cli.main import main
 from tests.sources import ROOT, build, copy_sources
 
 SETUP = ROOT / "setup.cfg"

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.bench.stopwatch import Stopwatch
-from edge.bench.truth import Seen
+from edge.bench.accuracy import Observation
+from edge.bench.timing import StageTimer
 from edge.detection.haar import HaarDetector, find_cascade
 from edge.inference.classifier import Classifier, FaceReader
 from edge.inference.contract import MODELS_FOLDER, find_model
@@ -43,18 +43,18 @@ class Loop(Protocol):
         stopwatch: what its stages take.
     """
 
-    stopwatch: Stopwatch
+    stopwatch: StageTimer
 
-    def step(self, frame: Frame) -> list[Seen]:
+    def step(self, frame: Frame) -> list[Observation]:
         """Does a frame's work; frames come in order, times never fall."""
 
 
-class PlainLoop:
+class FullSearchLoop:
     """The whole picture searched in full size at a factor of 1.1, both networks on every face of a frame."""
 
     def __init__(self, settings: Settings) -> None:
         """Opens the cascade and the networks that ship."""
-        self.stopwatch = Stopwatch()
+        self.stopwatch = StageTimer()
         self._search = self.stopwatch.timed("search", _cascade().detectMultiScale)
         self._crop = self.stopwatch.timed("crop", crop_face)
         self._emotion = _network(settings.emotion_model, "emotion", settings.threads)
@@ -62,7 +62,7 @@ class PlainLoop:
         self._read_emotion = self.stopwatch.timed("emotion", self._emotion.classify)
         self._read_gender = self.stopwatch.timed("gender", self._gender.classify)
 
-    def step(self, frame: Frame) -> list[Seen]:
+    def step(self, frame: Frame) -> list[Observation]:
         """Searches, crops and reads."""
         found = self._search(frame.gray, scaleFactor=1.1, minNeighbors=3)
         seen = []
@@ -71,7 +71,7 @@ class PlainLoop:
             for read, network in ((self._read_emotion, self._emotion), (self._read_gender, self._gender)):
                 contract = network.contract
                 scores.append(read(self._crop(frame.gray, box, contract.size, contract.framing)))
-            seen.append(Seen(box, 0, scores[0].label, scores[1].label))
+            seen.append(Observation(box, 0, scores[0].label, scores[1].label))
         return seen
 
 
@@ -84,7 +84,7 @@ class ClassicLoop:
 
     def __init__(self, settings: Settings) -> None:
         """Opens the cascade and the two networks."""
-        self.stopwatch = Stopwatch()
+        self.stopwatch = StageTimer()
         self._search = self.stopwatch.timed("search", _cascade().detectMultiScale)
         self._crop = self.stopwatch.timed("crop", _classic_crop)
         self._readers = [
@@ -92,22 +92,22 @@ class ClassicLoop:
             for task, classes in (("emotion", len(EMOTIONS)), ("gender", len(GENDERS)))
         ]
 
-    def step(self, frame: Frame) -> list[Seen]:
+    def step(self, frame: Frame) -> list[Observation]:
         """Searches, crops and reads."""
         seen = []
         for box in _boxes(self._search(frame.gray, scaleFactor=1.3, minNeighbors=5)):
             pixels = self._crop(frame.gray, box)
             emotion, gender = (int(read(pixels).argmax()) for read in self._readers)
-            seen.append(Seen(box, 0, EMOTIONS[emotion], GENDERS[gender]))
+            seen.append(Observation(box, 0, EMOTIONS[emotion], GENDERS[gender]))
         return seen
 
 
-class OwnLoop:
+class EmotinyLoop:
     """What `run` does with a frame, down to what it says of it."""
 
     def __init__(self, settings: Settings) -> None:
         """Opens what `run` opens, but for the camera."""
-        watch = self.stopwatch = Stopwatch()
+        watch = self.stopwatch = StageTimer()
         nowhere = _Nowhere()
         self._now_s = 0.0
         detector = watch.watch(
@@ -126,12 +126,13 @@ class OwnLoop:
             [JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)],
         )
 
-    def step(self, frame: Frame) -> list[Seen]:
+    def step(self, frame: Frame) -> list[Observation]:
         """Follows, reads and reports, as if frames came at their times."""
         self._now_s = frame.captured_at
         report = process(frame, self._stages)
         return [
-            Seen(face.detection.box, face.id, face.emotion.label, face.gender.label) for face in report.faces
+            Observation(face.detection.box, face.id, face.emotion.label, face.gender.label)
+            for face in report.faces
         ]
 
 
@@ -143,7 +144,7 @@ class _Nowhere(io.StringIO):
 
 
 # By the letters that the tables use.
-LOOPS: dict[str, Callable[[Settings], Loop]] = {"a": PlainLoop, "b": ClassicLoop, "c": OwnLoop}
+LOOPS: dict[str, Callable[[Settings], Loop]] = {"a": FullSearchLoop, "b": ClassicLoop, "c": EmotinyLoop}
 MEANINGS = {
     "a": "plain: cascade at 1.1 on every whole frame, both networks on every face",
     "b": "classic: cascade at 1.3 and 5 neighbours on every whole frame, two float networks at 64x64",

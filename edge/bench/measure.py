@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from edge.bench.accuracy import Observation, Score, exhaustive_detections, score, true_faces
 from edge.bench.clip import Clip
 from edge.bench.loops import LOOPS, Loop
-from edge.bench.truth import Score, Seen, score, thorough, true_faces
 from edge.settings.settings import Settings
 from edge.types import Frame
 
@@ -69,14 +69,14 @@ def measure(
         runs: how often each loop sees the clip, from a fresh start.
         order: which loops.
     """
-    seen: dict[str, list[list[Seen]]] = {}
+    seen: dict[str, list[list[Observation]]] = {}
     taken: dict[str, list[Run]] = {name: [] for name in order}
     for _ in range(runs):
         for name in order:
             run = play(LOOPS[name](settings), clip)
             taken[name].append(run)
             seen.setdefault(name, run.seen)
-    chains = true_faces([thorough(gray) for gray in clip.frames], clip.times)
+    chains = true_faces([exhaustive_detections(gray) for gray in clip.frames], clip.times)
     return {
         name: Outcome(cost_of(taken[name]), score(chains, seen["a"], seen[name], clip.times))
         for name in order
@@ -87,7 +87,7 @@ def measure(
 class Run:
     """One pass over a clip: of each frame what was seen, wall and processor milliseconds, stages."""
 
-    seen: list[list[Seen]]
+    seen: list[list[Observation]]
     wall_ms: list[float]
     cpu_ms: list[float]
     stages: list[Mapping[str, float]]

@@ -95,7 +95,7 @@ HOLD = """
 import sys
 from picamera2 import Picamera2
 camera = Picamera2(int(sys.argv[1]))
-from edge.__main__ import main
+from edge.cli.main import main
 sys.exit(main(sys.argv[2:]))
 """
 # A camera whose pictures come in a format without luma.
@@ -107,7 +107,7 @@ def agreed(camera):
     streams = read(camera)
     return streams | {"lores": streams["lores"] | {"format": "XBGR8888"}}
 Picamera2.camera_configuration = agreed
-from edge.__main__ import main
+from edge.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 # A camera that gives no further picture, until it is opened again: its buffers are never given back to it.
@@ -121,7 +121,7 @@ def starve(request):
     if len(released) < 60 or released[0] is not request.picam2:
         release(request)
 CompletedRequest.release = starve
-from edge.__main__ import main
+from edge.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 SCRIPTS = {

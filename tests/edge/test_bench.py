@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.bench.accuracy import Observation, exhaustive_detections, score, true_faces
 from edge.bench.clip import compose, demo_faces, read_clip
-from edge.bench.long import run_long
-from edge.bench.loops import LOOPS, OwnLoop
+from edge.bench.loops import LOOPS, EmotinyLoop
 from edge.bench.measure import measure, play
 from edge.bench.scenes import Scene, measure_scenes
-from edge.bench.stopwatch import Stopwatch
-from edge.bench.truth import Seen, score, thorough, true_faces
+from edge.bench.soak import soak
+from edge.bench.timing import StageTimer
 from edge.detection.haar import find_cascade
 from edge.errors import CameraError, ConfigError, OutputError
 from edge.settings.settings import Settings, parser
@@ -56,7 +56,7 @@ def test_of_two_faces_in_one_place_the_shorter_lived_is_none():
 
 
 def seen(*said):
-    return [[Seen(FACE, *each)] if each else [] for each in said]
+    return [[Observation(FACE, *each)] if each else [] for each in said]
 
 
 def test_a_score_counts_what_it_says_it_counts():
@@ -66,7 +66,7 @@ def test_a_score_counts_what_it_says_it_counts():
     loop = seen(
         (1, UNCERTAIN, "male"), (1, "happy", "male"), None, (2, UNCERTAIN, "male"), (2, "sad", "male")
     )
-    loop[4].append(Seen(Box(300, 300, 50, 50), 3, "fear", "female"))
+    loop[4].append(Observation(Box(300, 300, 50, 50), 3, "fear", "female"))
     found = score(chains, reference, loop, times)
     assert (found.recall, found.precision, found.faces) == (4 / 5, 4 / 5, 5)
     assert found.id_switches == 1
@@ -76,14 +76,14 @@ def test_a_score_counts_what_it_says_it_counts():
 
 def test_a_thorough_search_finds_every_composed_face_and_one_that_the_edge_cuts(happy, face_box):
     clip, boxes = compose(demo_faces(), 6, (640, 480), 0.1)
-    found = thorough(clip.frames[0])
+    found = exhaustive_detections(clip.frames[0])
     assert all(max(box.iou(each) for each in found) > 0.5 for box in boxes[0])
     cut = np.ascontiguousarray(happy[:, face_box.x + face_box.width // 6 :])
-    assert any(box.x == 0 and box.iou(Box(0, 120, 200, 240)) > 0.5 for box in thorough(cut))
+    assert any(box.x == 0 and box.iou(Box(0, 120, 200, 240)) > 0.5 for box in exhaustive_detections(cut))
 
 
 def test_a_stopwatch_adds_up_what_a_frame_had():
-    watch = Stopwatch()
+    watch = StageTimer()
     sleepless = watch.watch(HASH, digest="hash")
     for calls in (2, 0, 1):
         for _ in range(calls):
@@ -121,7 +121,7 @@ def test_composed_faces_are_followed_however_many(settings):
 
 def test_the_loop_does_not_grow(settings):
     clip = read_clip("demo", CaptureSettings(), 40)
-    samples = run_long(clip, settings, 1200, quietly)
+    samples = soak(clip, settings, 1200, quietly)
     assert samples[-1].frames == 1200
     middle, end = samples[9], samples[-1]
     # Memory is paged in by and by; blocks of Python tell of a queue at once.
@@ -132,7 +132,7 @@ def test_the_loop_does_not_grow(settings):
 
 def test_its_loop_is_the_loop_that_runs(settings):
     clip, boxes = compose(demo_faces(), 2, (640, 480), 2)
-    run = play(OwnLoop(settings), clip)
+    run = play(EmotinyLoop(settings), clip)
     assert {face.id for faces in run.seen for face in faces} == {1, 2}
     assert all(max(face.box.iou(box) for box in boxes[-1]) > 0.5 for face in run.seen[-1])
 
@@ -142,7 +142,7 @@ def options(*arguments):
 
 
 def test_results_go_into_json_and_are_compared_with_it(tmp_path, capsys):
-    from edge.bench.command import bench
+    from edge.cli.bench import bench
 
     path = tmp_path / "bench.json"
     bench(options("--frames", 20, "--runs", 1, "--size", "320x240", "--json", path))
@@ -175,7 +175,7 @@ def test_results_go_into_json_and_are_compared_with_it(tmp_path, capsys):
 def test_what_cannot_be_is_one_line(tmp_path, happy, arguments, error, said):
     import cv2
 
-    from edge.bench.command import bench
+    from edge.cli.bench import bench
 
     cv2.imwrite(str(tmp_path / "a.png"), happy)
     with pytest.raises(error, match=said.replace("(", r"\(")):
@@ -187,7 +187,7 @@ def test_what_cannot_be_is_one_line(tmp_path, happy, arguments, error, said):
     ["", "[]", '{"version": 2}', '{"version": 1}', '{"version": 1, "clips": {"demo": {}}, "footprints": {}}'],
 )
 def test_damaged_earlier_results_are_refused_before_anything_is_measured(tmp_path, text):
-    from edge.bench.command import bench
+    from edge.cli.bench import bench
 
     path = tmp_path / "earlier.json"
     path.write_text(text)
@@ -205,7 +205,7 @@ def test_a_folder_that_may_not_be_written_to_is_said_before_anything_is_measured
 
 
 def test_results_that_cannot_be_written_leave_those_that_were_there(tmp_path, monkeypatch):
-    from edge.bench.command import _write
+    from edge.cli.bench import _write
 
     path = tmp_path / "bench.json"
     _write(path, "old")
@@ -223,7 +223,7 @@ def test_results_that_cannot_be_written_leave_those_that_were_there(tmp_path, mo
 
 
 def test_results_may_go_where_there_is_no_file(tmp_path):
-    from edge.bench.command import _write
+    from edge.cli.bench import _write
 
     (tmp_path / "link").symlink_to("target")
     _write(tmp_path / "link", "results")

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import edge
-from edge.bench import board_facts, board_report
-from edge.bench.board_report import COLUMNS, Measured, lines
-from edge.bench.command import bench
-from edge.bench.memory import fresh_run
-from edge.doctor import Answer
+from edge.bench import board_facts
+from edge.bench import report as board_report
+from edge.bench.footprint import fresh_run
+from edge.bench.report import COLUMNS, Measured, lines
+from edge.cli.bench import bench
+from edge.diagnostics.check import SourceInfo
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
 from edge.settings.settings import parser, settings_of
 from edge.sources.discovery import DiscoveredCamera
@@ -104,15 +105,15 @@ def test_cameras_by_model_and_not_by_number(monkeypatch):
 
 
 def test_the_camera_that_answers_is_told_by_size_and_rate(monkeypatch, capsys):
-    answer = Answer("/dev/v4l/by-id/usb-Maker_Cam_SN0042-video-index0", (640, 480), 29.97)
-    monkeypatch.setattr(board_report, "answer_of", lambda settings, stop: answer)
+    answer = SourceInfo("/dev/v4l/by-id/usb-Maker_Cam_SN0042-video-index0", (640, 480), 29.97)
+    monkeypatch.setattr(board_report, "probe_source", lambda settings, stop: answer)
     assert board_report._camera() == "640x480, 30.0 pictures a second"
 
     def none(settings, stop):
         assert settings.source == "auto"
         raise CameraError("/home/anna: no")
 
-    monkeypatch.setattr(board_report, "answer_of", none)
+    monkeypatch.setattr(board_report, "probe_source", none)
     assert board_report._camera() == "none answers"
     assert "/home/anna: no" in capsys.readouterr().err
 
@@ -234,7 +235,7 @@ def test_control_c_ends_it():
     # What runs the tests in the background may have told its children to ignore it.
     heard = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     words = ["bench", "--long", "10000000", "--frames", "15", "--runs", "1"]
-    code = f"{heard}from edge.__main__ import main; sys.exit(main({words}))"
+    code = f"{heard}from edge.cli.main import main; sys.exit(main({words}))"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

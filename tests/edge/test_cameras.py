@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.__main__ import main
+from edge.cli.main import main
 from edge.errors import CameraError
 from edge.sources.discovery import find_cameras, no_camera_error
 from edge.sources.picamera import ListedCamera, list_cameras

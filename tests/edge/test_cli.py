@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import edge
-from edge.__main__ import _tried, main
+from edge.cli.main import _tried, main
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.output.sink import SCHEMA_PATH
 from edge.settings.settings import Settings, parser, settings_of
@@ -422,7 +422,7 @@ def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, cap
 @pytest.mark.parametrize("runtime", ["", "tflite"])
 def test_nothing_of_the_desktop_is_imported_on_a_device(clip, options, runtime):
     code = (
-        "import sys; from edge.__main__ import main; code = main(sys.argv[1:]); "
+        "import sys; from edge.cli.main import main; code = main(sys.argv[1:]); "
         "heavy = {'tensorflow', 'keras', 'imgaug', 'matplotlib', 'pandas', 'train', 'quantize'}; "
         "print(code, sorted(heavy & sys.modules.keys()), file=sys.stderr)"
     )

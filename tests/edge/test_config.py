@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as fuzzing
 from hypothesis import strategies as st
 
-from edge.__main__ import main
+from edge.cli.main import main
 from edge.errors import ConfigError
 from edge.settings.loader import find_file, read_environment, read_file, usual_places
 from edge.settings.options import OPTIONS, SECTIONS
@@ -237,7 +237,7 @@ def test_config_leaves_no_half_of_a_file(tmp_path):
     """A limit of this process stands in for a disk that is full."""
     path = tmp_path / "new.toml"
     limited = (
-        "import resource, sys; from edge.__main__ import main; "
+        "import resource, sys; from edge.cli.main import main; "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-B", "-c", limited, "config", "--write", str(path)]

@@ -12,7 +12,9 @@ from threading import Event
 
 import pytest
 
-from edge import __version__, doctor, machine
+from edge import __version__
+from edge.diagnostics import check as doctor
+from edge.diagnostics import machine
 from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
@@ -390,7 +392,7 @@ def test_a_board_that_is_held_back(tmp_path, bits, way):
 
 PERMISSIONS = """
 import sys; from pathlib import Path
-from edge.machine import permissions; from edge.system.platform import Platform
+from edge.diagnostics.machine import permissions; from edge.system.platform import Platform
 try:
     print(permissions(Platform(sys.argv[2]), Path(sys.argv[1])))
 except Exception as error:

@@ -16,7 +16,7 @@ _find_interpreter('')
 """,
     "emotiny, one frame": f"""
 import sys
-from edge.__main__ import main
+from edge.cli.main import main
 sys.argv = ["emotiny"]
 main(["run", "--source", "demo", "--fast", "--max-frames", "1", "--log-level", "error", "--output", "jsonl",
       "--emotion-model", {str(MODELS / "tiny_emotion.json")!r},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.bench.clip import demo_faces
-from edge.bench.loops import OwnLoop
+from edge.bench.loops import EmotinyLoop
 from edge.settings.settings import Settings
 from edge.types import Frame
 
@@ -16,7 +16,7 @@ RANDOM = np.random.default_rng(0)
 
 @pytest.fixture
 def loop(models):
-    return OwnLoop(
+    return EmotinyLoop(
         Settings(
             emotion_model=models / "tiny_emotion.json",
             gender_model=models / "tiny_gender.json",

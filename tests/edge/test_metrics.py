@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import edge
 import edge.output.prometheus.server
-from edge.__main__ import main
+from edge.cli.main import main
 from edge.errors import ConfigError, OutputError
 from edge.labels import EMOTIONS, GENDERS
 from edge.output.prometheus.server import MetricsServer
@@ -343,7 +343,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch, options, capsy
 
 def test_the_package_is_imported_only_where_it_is_wanted(options):
     code = (
-        "import sys; from edge.__main__ import main; code = main(sys.argv[1:]); "
+        "import sys; from edge.cli.main import main; code = main(sys.argv[1:]); "
         "print(code, 'prometheus_client' in sys.modules, 'wsgiref' in sys.modules, file=sys.stderr)"
     )
     run = ["run", "--source", "demo", "--fast", "--max-frames", "3", *options]

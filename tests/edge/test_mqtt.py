@@ -218,7 +218,7 @@ def test_a_certificate_that_is_none(tmp_path):
 
 
 def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys, monkeypatch):
-    from edge.__main__ import main
+    from edge.cli.main import main
     from edge.settings.settings import parser, settings_of
 
     (tmp_path / "mqtt_password").write_text("only for us\n")
@@ -301,7 +301,7 @@ def test_a_password_that_is_for_root_alone_is_left_out_but_not_one_that_is_hande
 
 
 def found_by_check(settings):
-    from edge.doctor import _broker
+    from edge.diagnostics.check import _broker
     from edge.settings.settings import Settings
 
     return _broker(Settings(mqtt=settings))

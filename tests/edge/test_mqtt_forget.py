@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.__main__ import main
+from edge.cli.main import main
 from edge.errors import ConfigError, OutputError
 from edge.output.mqtt.forget import forget
 from edge.output.mqtt.settings import MqttSettings

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.bench.long import Sample
+from edge.bench.footprint import Footprint
 from edge.bench.loops import MEANINGS
 from edge.bench.measure import Outcome
-from edge.bench.memory import Footprint
 from edge.bench.scenes import Scene
+from edge.bench.soak import Sample
 from edge.errors import ConfigError
 
 # Ratios of one run to another closer to 1 than this are what the same machine gives twice.
@@ -88,7 +88,7 @@ def lines(results: Results) -> Iterator[str]:
             yield f"{one.frames:11}{one.resident_mb:13.1f}{one.blocks:18}{one.people:15}"
 
 
-def compared(results: Results, earlier: Mapping[str, Any]) -> Iterator[str]:
+def compare_results(results: Results, earlier: Mapping[str, Any]) -> Iterator[str]:
     """What changed since an earlier run, in ratios that do not hang on the machine's speed."""
     yield "against the earlier run:"
     for clip, outcomes in results.clips.items():

@@ -10,13 +10,13 @@ from threading import Event
 
 import cv2
 
-from edge import machine
 from edge.bench.board_facts import board, facts, runtime
 from edge.bench.clip import Clip, read_clip
+from edge.bench.footprint import fresh_run
 from edge.bench.loops import LOOPS, MEANINGS
 from edge.bench.measure import cost_of, play
-from edge.bench.memory import fresh_run
-from edge.doctor import answer_of
+from edge.diagnostics import machine
+from edge.diagnostics.check import probe_source
 from edge.errors import EdgeError
 from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
@@ -148,7 +148,7 @@ def lines(system: Platform, known: Mapping[str, str], measured: Measured) -> Ite
 def _camera() -> str:
     """The size and rate of what the first camera that answers gives."""
     try:
-        answer = answer_of(Settings(), Event())
+        answer = probe_source(Settings(), Event())
     except EdgeError as error:
         say(str(error), logging.WARNING)  # which may hold a path
         return "none answers"

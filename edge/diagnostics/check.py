@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import machine
 from edge.detection.haar import HaarDetector
+from edge.diagnostics import machine
 from edge.errors import (
     CameraError,
     ConfigError,
@@ -36,7 +36,7 @@ _BROKER_S = 10.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What was found about one thing.
 
     Attributes:
@@ -50,7 +50,7 @@ class Finding:
     error: EdgeError | None = None
 
 
-def examine(settings: Settings, stop: Stop) -> Iterator[Finding]:
+def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
     """Looks at one thing after the other; one that is wrong does not keep the next from being looked at.
 
     Args:
@@ -78,9 +78,9 @@ def examine(settings: Settings, stop: Stop) -> Iterator[Finding]:
         if stop.is_set():
             return
         try:
-            yield Finding(name, check())
+            yield CheckResult(name, check())
         except EdgeError as error:
-            yield Finding(name, " ".join(str(error).split()), error)
+            yield CheckResult(name, " ".join(str(error).split()), error)
 
 
 def _model(path: Path | None, task: Task) -> str:
@@ -105,7 +105,7 @@ def _cascade(settings: Settings) -> str:
 def _source(settings: Settings, stop: Stop) -> str:
     """What the source gives; where it does not, the service may have the camera."""
     try:
-        return str(answer_of(settings, stop))
+        return str(probe_source(settings, stop))
     except CameraError as error:
         if machine.service_state() != "active":
             raise
@@ -115,7 +115,7 @@ def _source(settings: Settings, stop: Stop) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SourceInfo:
     """What a source gave.
 
     Attributes:
@@ -133,7 +133,7 @@ class Answer:
         return f"{self.name}, {width}x{height}" + (f", {self.fps:.1f} pictures a second" if self.fps else "")
 
 
-def answer_of(settings: Settings, stop: Stop) -> Answer:
+def probe_source(settings: Settings, stop: Stop) -> SourceInfo:
     """Opens the source, and measures its rate for two seconds where it has one of its own.
 
     Args:
@@ -158,7 +158,7 @@ def answer_of(settings: Settings, stop: Stop) -> Answer:
             raise CameraError(f"{camera.name}: no picture")
         seconds = time.monotonic() - first_s
         rate = (camera.captured - first) / seconds if seconds >= _RATE_S else 0.0
-        return Answer(camera.name, size_wh, rate)
+        return SourceInfo(camera.name, size_wh, rate)
 
 
 def _broker(settings: Settings) -> str:

@@ -25,9 +25,9 @@ _TIMES = 5
 _PARTS = (
     "import numpy, cv2; from edge.inference.interpreter import _find_interpreter; _find_interpreter('')\n"
 )
-_OPEN = "from edge.bench.memory import first_frame; first_frame({source!r})\n"
-_RUN = "import sys; from edge.__main__ import main; code = main({arguments!r}); code and sys.exit(code)\n"
-_PLAY = "from edge.bench.memory import play_loop; play_loop({name!r}, {arguments!r})\n"
+_OPEN = "from edge.bench.footprint import first_frame; first_frame({source!r})\n"
+_RUN = "import sys; from edge.cli.main import main; code = main({arguments!r}); code and sys.exit(code)\n"
+_PLAY = "from edge.bench.footprint import play_loop; play_loop({name!r}, {arguments!r})\n"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 _Subject = TypeVar("_Subject")
 
 
-class Stopwatch:
+class StageTimer:
     """Adds up what each stage takes, frame by frame.
 
     Attributes:
@@ -49,7 +49,7 @@ class Stopwatch:
 
 
 class _Watched:
-    def __init__(self, subject: object, stopwatch: Stopwatch, stages: Mapping[str, str]) -> None:
+    def __init__(self, subject: object, stopwatch: StageTimer, stages: Mapping[str, str]) -> None:
         self._subject = subject
         for method, stage in stages.items():
             self.__dict__[method] = stopwatch.timed(stage, getattr(subject, method))

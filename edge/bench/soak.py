@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge.bench.clip import Clip
-from edge.bench.loops import OwnLoop
+from edge.bench.footprint import resident_mb
+from edge.bench.loops import EmotinyLoop
 from edge.bench.measure import Progress
-from edge.bench.memory import resident_mb
 from edge.settings.settings import Settings
 from edge.types import Frame
 
@@ -27,7 +27,7 @@ class Sample:
     people: int
 
 
-def run_long(clip: Clip, settings: Settings, frames: int, progress: Progress[int]) -> list[Sample]:
+def soak(clip: Clip, settings: Settings, frames: int, progress: Progress[int]) -> list[Sample]:
     """Gives the loop a clip over and over.
 
     Args:
@@ -39,7 +39,7 @@ def run_long(clip: Clip, settings: Settings, frames: int, progress: Progress[int
     Returns:
         Samples at equal distances, the first after a twentieth, when all that is made once is made.
     """
-    loop = OwnLoop(settings)
+    loop = EmotinyLoop(settings)
     step_s = (clip.times[-1] - clip.times[0]) / (len(clip.times) - 1)
     order = _to_and_fro(len(clip.frames))
     samples = []

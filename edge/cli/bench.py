@@ -15,14 +15,14 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from edge.bench.board_report import board_report
+from edge.bench.accuracy import exhaustive_detections
 from edge.bench.clip import Clip, clip_name, cut_faces, demo_faces, read_clip
-from edge.bench.long import run_long
+from edge.bench.footprint import footprints
 from edge.bench.measure import measure
-from edge.bench.memory import footprints
+from edge.bench.report import board_report
+from edge.bench.results import Results, compare_results, lines, read_earlier, to_json
 from edge.bench.scenes import measure_scenes
-from edge.bench.show import Results, compared, lines, read_earlier, to_json
-from edge.bench.truth import thorough
+from edge.bench.soak import soak
 from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.output.sink import write_now
@@ -56,10 +56,10 @@ def bench(options: argparse.Namespace) -> None:
     if options.scenes:
         results = replace(results, scenes=measure_scenes(settings, _faces(clips[0]), _progress))
     if options.long:
-        results = replace(results, long=run_long(clips[0], settings, options.long, _progress))
+        results = replace(results, long=soak(clips[0], settings, options.long, _progress))
     for line in lines(results):
         write_now(sys.stdout, line + "\n")
-    for line in compared(results, earlier) if earlier else ():
+    for line in compare_results(results, earlier) if earlier else ():
         write_now(sys.stdout, line + "\n")
     if options.json:
         _write(options.json, to_json(results))
@@ -117,7 +117,7 @@ def _write(path: Path, text: str) -> None:
 
 def _faces(clip: Clip) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], ...]:
     """The clip's own faces, or the demo's where it is the demo or its first frame has none."""
-    boxes = [] if clip.name == "demo" else thorough(clip.frames[0])
+    boxes = [] if clip.name == "demo" else exhaustive_detections(clip.frames[0])
     return cut_faces(clip, boxes) if boxes else demo_faces()
 
 

@@ -23,7 +23,7 @@ _SHARE = 0.5  # of the frames from the first to the last
 
 
 @dataclass
-class Chain:
+class GroundTruthTrack:
     """A face through the frames of a clip.
 
     Attributes:
@@ -36,7 +36,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What a loop says of one face. `id` is 0 where it knows no identities."""
 
     box: Box
@@ -67,7 +67,7 @@ class Score:
     faces: int
 
 
-def thorough(gray: Gray) -> list[Box]:
+def exhaustive_detections(gray: Gray) -> list[Box]:
     """All that the cascade finds in a frame, as it is and evened, at a factor of 1.05 and two neighbours.
 
     Beyond its edges the picture goes on with their pixels: a face that they cut is a face.
@@ -91,7 +91,7 @@ def thorough(gray: Gray) -> list[Box]:
     return found
 
 
-def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[Chain]:
+def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[GroundTruthTrack]:
     """The faces that a clip shows.
 
     Boxes of successive frames are linked where they overlap; what was found in fewer than five frames, or
@@ -101,7 +101,7 @@ def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[C
         found: of each frame what was found, from `thorough`.
         times: of the frames in seconds.
     """
-    chains: list[Chain] = []
+    chains: list[GroundTruthTrack] = []
     for number, boxes in enumerate(found):
         recent = [chain for chain in chains if times[number] - times[max(chain.found)] <= _GAP_S]
         ends = [chain.found[max(chain.found)] for chain in recent]
@@ -109,7 +109,7 @@ def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[C
         for row, column in pairs:
             recent[row].found[number] = boxes[column]
         linked = {column for _, column in pairs}
-        chains += [Chain({number: box}) for place, box in enumerate(boxes) if place not in linked]
+        chains += [GroundTruthTrack({number: box}) for place, box in enumerate(boxes) if place not in linked]
     true = [
         chain
         for chain in chains
@@ -119,7 +119,7 @@ def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[C
     for chain in true:
         chain.boxes = _filled(chain.found)
     # Two faces are not in one place for long: of two chains that are, the longer one is the face.
-    alone: list[Chain] = []
+    alone: list[GroundTruthTrack] = []
     for chain in sorted(true, key=lambda each: -len(each.found)):
         if not any(_one_place(chain, other) for other in alone):
             alone.append(chain)
@@ -127,9 +127,9 @@ def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[C
 
 
 def score(
-    chains: Sequence[Chain],
-    reference: Sequence[Sequence[Seen]],
-    seen: Sequence[Sequence[Seen]],
+    chains: Sequence[GroundTruthTrack],
+    reference: Sequence[Sequence[Observation]],
+    seen: Sequence[Sequence[Observation]],
     times: Sequence[float],
 ) -> Score:
     """How well a loop saw what is there.
@@ -140,7 +140,7 @@ def score(
         seen: the same of the loop.
         times: of the frames in seconds.
     """
-    said: list[list[tuple[float, Seen]]] = [[] for _ in chains]
+    said: list[list[tuple[float, Observation]]] = [[] for _ in chains]
     hits = found = boxes = right = 0
     for number, (expected, faces) in enumerate(zip(reference, seen, strict=True)):
         true = {place: chain.boxes[number] for place, chain in enumerate(chains) if number in chain.boxes}
@@ -167,10 +167,10 @@ def score(
     )
 
 
-_LABELS: tuple[Callable[[Seen], str], ...] = (lambda one: one.emotion, lambda one: one.gender)
+_LABELS: tuple[Callable[[Observation], str], ...] = (lambda one: one.emotion, lambda one: one.gender)
 
 
-def _one_place(chain: Chain, other: Chain) -> bool:
+def _one_place(chain: GroundTruthTrack, other: GroundTruthTrack) -> bool:
     common = chain.boxes.keys() & other.boxes.keys()
     close = sum(chain.boxes[number].iou(other.boxes[number]) > _CLOSE for number in common)
     return close > _SHARE * len(chain.boxes)

@@ -1,0 +1,1 @@
+"""What `check` does: it looks at everything a run needs and names the command that repairs it."""
