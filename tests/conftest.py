@@ -19,7 +19,7 @@ def broken_off():
                 if record.getMessage().startswith(said):
                     raise KeyboardInterrupt
 
-        logger, handler = logging.getLogger("train.fit"), Interrupt()
+        logger, handler = logging.getLogger("train.training.fit"), Interrupt()
         logger.setLevel(logging.INFO)
         logger.addHandler(handler)
         try:
@@ -53,8 +53,8 @@ def toy_recipe():
     """A network of some hundred parameters, as small as they are built, and a few seconds of training."""
     from edge.inference.preprocess import Framing
     from train.augment import Augmentation
-    from train.recipe import Recipe
-    from train.spec import NetSpec, Stage
+    from train.models.spec import NetSpec, Stage
+    from train.recipes.recipe import Recipe
 
     return Recipe(
         "toy",

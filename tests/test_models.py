@@ -35,7 +35,7 @@ for task in ("emotion", "gender"):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_they_are_small_integers_and_what_the_readme_says(task):
-    from quantize.contents import read_contents
+    from quantize.tflite.inspect import read_contents
 
     contract, content = read_model(find_model(MODELS_FOLDER, task))
     contents = read_contents(content)

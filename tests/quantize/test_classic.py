@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "edge" / "bench"
 def test_the_files_are_what_the_command_writes(classes):
     import keras
 
-    from quantize.classic import classic_network
+    from quantize.bench_baseline import classic_network
 
     # Whatever was built in this process before.
     keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3), keras.layers.Softmax()])

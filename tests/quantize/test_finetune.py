@@ -9,15 +9,16 @@ import keras  # noqa: E402
 
 from edge.inference.contract import read_model  # noqa: E402
 from edge.inference.interpreter import open_interpreter  # noqa: E402
-from quantize import calibrate, conversion, proof, rounding, ship  # noqa: E402
-from quantize.export import prepare, scale_pixels, to_int8  # noqa: E402
-from quantize.finetune import finetune  # noqa: E402
-from quantize.reading import Reading  # noqa: E402
-from quantize.rounding import Rounded, Rounding  # noqa: E402
-from quantize.verify import Comparison  # noqa: E402
-from train.digest import weights_digest  # noqa: E402
-from train.fit import predict  # noqa: E402
-from train.run import load_checkpoint  # noqa: E402
+from quantize.conversion import calibration_set, fake_quant  # noqa: E402
+from quantize.conversion.converter import prepare, scale_pixels, to_int8  # noqa: E402
+from quantize.conversion.fake_quant import FakeQuant, FakeQuantModel  # noqa: E402
+from quantize.conversion.qat import finetune  # noqa: E402
+from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
+from quantize.release import acceptance, publish, quantized_run  # noqa: E402
+from quantize.verification.fidelity import Comparison  # noqa: E402
+from train.evaluation.predictions import predict  # noqa: E402
+from train.models.weights_hash import weights_digest  # noqa: E402
+from train.runs.inputs import load_checkpoint  # noqa: E402
 
 
 def read_file(content, images):
@@ -39,7 +40,7 @@ def test_an_activation_is_one_of_256_values_and_passes_gradients_within_its_rang
     values = tf.constant(np.linspace(-3, 3, 1001, dtype=np.float32))
     with tf.GradientTape() as tape:
         tape.watch(values)
-        found = Rounding(-1.0, 2.0)(values)
+        found = FakeQuant(-1.0, 2.0)(values)
     step = 3 / 255
     np.testing.assert_allclose(found / step, np.round(found / step), atol=1e-3)
     assert len(np.unique(found)) == 256
@@ -58,7 +59,7 @@ def test_weights_have_a_step_for_each_output_channel():
     body = keras.Model(entry, deep)
     body.get_layer("wide").set_weights([np.float32(body.get_layer("wide").get_weights()[0] * [1, 1000])])
     exact = body(pixels).numpy()
-    found = Rounded(body, pixels)(pixels).numpy()
+    found = FakeQuantModel(body, pixels)(pixels).numpy()
     for channel in (0, 1):  # with one step for both, nothing of the first would be left
         power = np.square(exact[..., channel]).mean()
         assert (
@@ -71,22 +72,22 @@ def test_weights_have_a_step_for_each_output_channel():
 def test_the_imitation_answers_as_the_file_does(run, toy):
     model, calibration, asked = load_checkpoint(run), toy.images[:70], toy.images[70:170]
     ready = prepare(model, calibration)
-    rounded = Rounded(ready.get_layer("body"), scale_pixels(model, calibration[::4]))
+    rounded = FakeQuantModel(ready.get_layer("body"), scale_pixels(model, calibration[::4]))
     imitated = rounded.predict(scale_pixels(model, asked), verbose=0)
     integers, floats = read_file(to_int8(model, calibration), asked), predict(model, asked[..., np.newaxis])
     assert np.abs(imitated - integers).mean() < 0.7 * np.abs(floats - integers).mean()
 
 
 def test_training_lessens_what_rounding_changes(run, toy, monkeypatch):
-    monkeypatch.setattr(rounding, "_LARGEST_WEIGHT", 3)  # as with 3 bits: the toy's 8 leave little to win
-    monkeypatch.setattr("quantize.finetune._RATE", 1e-3)  # the toy has few steps
+    monkeypatch.setattr(fake_quant, "_LARGEST_WEIGHT", 3)  # as with 3 bits: the toy's 8 leave little to win
+    monkeypatch.setattr("quantize.conversion.qat._RATE", 1e-3)  # the toy has few steps
     model, calibration = load_checkpoint(run), toy.images[:70]
     before = [weight.copy() for weight in model.get_weights()]
     seen = np.tile(toy.part("train").images, (6, 1, 1))
-    tuned = finetune(model, seen, calibration, Reading(mirror=True))
+    tuned = finetune(model, seen, calibration, TestTimeAugmentation(mirror=True))
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    again = finetune(model, seen, calibration, Reading(mirror=True))
+    again = finetune(model, seen, calibration, TestTimeAugmentation(mirror=True))
     for one, other in zip(tuned.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -94,18 +95,20 @@ def test_training_lessens_what_rounding_changes(run, toy, monkeypatch):
     wanted = predict(model, asked[..., np.newaxis])
 
     def error(network):
-        rounded = Rounded(network.get_layer("body"), scale_pixels(model, calibration))
+        rounded = FakeQuantModel(network.get_layer("body"), scale_pixels(model, calibration))
         return np.square(rounded.predict(scale_pixels(model, asked), verbose=0) - wanted).mean()
 
-    assert error(tuned) < 0.8 * error(prepare(model, calibration, Reading(mirror=True)))
+    assert error(tuned) < 0.8 * error(prepare(model, calibration, TestTimeAugmentation(mirror=True)))
 
 
 @pytest.fixture
 def lists(toy, tmp_path, monkeypatch):
-    calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
-    for module in (conversion, proof):
+    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), tmp_path)
+    for module in (quantized_run, acceptance):
         monkeypatch.setattr(
-            module, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
+            module,
+            "calibration_rows",
+            lambda task, data: calibration_set.calibration_rows(task, data, tmp_path),
         )
 
 
@@ -114,14 +117,14 @@ def test_integers_that_are_not_faithful_are_fine_tuned_before_they_ship(
 ):
     (models := tmp_path / "models").mkdir()
     asked: list[Comparison] = []
-    monkeypatch.setattr(ship, "is_faithful", asked.append)
-    contract = ship.quantize_runs([run], toy, models)
+    monkeypatch.setattr(publish, "is_faithful", asked.append)
+    contract = publish.publish([run], toy, models)
     assert len(asked) == 1
     held, _ = read_model(models / f"{contract.name}.tflite")
     tuned = run / "tuned.keras"
     assert held.training["fine-tuned"].endswith(f"tuned.keras, weights {weights_digest(tuned)}")
     assert "2 epochs with rounding" in (models / f"{contract.name}.md").read_text()
     assert contract.figures["val"]["top1_agreement"] >= 0.97
-    lines = list(proof.prove(models / f"{contract.name}.tflite", run, toy, layers=True))
+    lines = list(acceptance.accept(models / f"{contract.name}.tflite", run, toy, layers=True))
     noise = [float(line.split()[0]) for line in lines[3].splitlines()]
     assert min(noise) > 15  # beside the tuned network, whose integers they are

@@ -8,10 +8,10 @@ pytestmark = pytest.mark.train
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from quantize.equalize import equalize  # noqa: E402
-from quantize.folding import folded  # noqa: E402
-from train.model import build  # noqa: E402
-from train.spec import NetSpec, ReferenceSpec, Stage  # noqa: E402
+from quantize.conversion.batchnorm_folding import folded  # noqa: E402
+from quantize.conversion.equalization import equalize  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, ReferenceSpec, Stage  # noqa: E402
 
 SPEC = NetSpec(
     stem=6, stages=(Stage(8, 2, 1, repeats=2), Stage(10, 1, repeats=3)), head=5, classes=7, size=16

@@ -7,7 +7,7 @@ from edge.errors import ConfigError
 
 pytestmark = pytest.mark.train
 
-from train.spec import NetSpec, ReferenceSpec, Stage, TeacherSpec  # noqa: E402
+from train.models.spec import NetSpec, ReferenceSpec, Stage, TeacherSpec  # noqa: E402
 
 SPEC = NetSpec(stem=6, stages=(Stage(8, 2, 1, repeats=2), Stage(10, 1)), head=5, classes=4, size=16)
 
@@ -17,7 +17,7 @@ def net():
     """A network whose BatchNorms have statistics, scales and offsets of their own, as after training."""
     import keras
 
-    from train.model import build
+    from train.models.sepnet import build
 
     keras.utils.set_random_seed(3)
     model = build(SPEC, precision="float64")  # differences over a step too small for a ReLU's kink
@@ -67,7 +67,7 @@ def scale_rows(body, group, channel, factor):
 
 
 def test_what_is_added_or_shared_goes_together(net):
-    from quantize.channels import Slot, channel_groups
+    from quantize.pruning.channel_groups import WeightAxis, channel_groups
 
     stem, first, second, head = channel_groups(net.get_layer("body"))
     assert [group.width for group in (stem, first, second, head)] == [6, 8, 10, 5]
@@ -81,13 +81,13 @@ def test_what_is_added_or_shared_goes_together(net):
         "stage0_repeated_pointwise",
         "stage1_block0_pointwise",
     }
-    assert Slot("stage1_block0_depthwise", "kernel", 2) in first.carried
+    assert WeightAxis("stage1_block0_depthwise", "kernel", 2) in first.carried
     assert {slot.layer for slot in stem.carried} == {"stem_bn", "stage0_block0_depthwise"}
-    assert head.read == (Slot("logits", "kernel", 0),)
+    assert head.read == (WeightAxis("logits", "kernel", 0),)
 
 
 def test_every_weight_but_the_ends_belongs_to_a_group(net):
-    from quantize.channels import channel_groups
+    from quantize.pruning.channel_groups import channel_groups
 
     body = net.get_layer("body")
     lying = {(s.layer, s.weight) for group in channel_groups(body) for s in group.slots}
@@ -97,8 +97,8 @@ def test_every_weight_but_the_ends_belongs_to_a_group(net):
 
 
 def test_taylor_is_the_squared_derivative_of_the_loss_by_a_gate(net, batch):
-    from quantize.channels import channel_groups
-    from quantize.importance import taylor_importance
+    from quantize.pruning.channel_groups import channel_groups
+    from quantize.pruning.importance import taylor_importance
 
     body = net.get_layer("body")
     groups = channel_groups(body)
@@ -116,8 +116,8 @@ def test_taylor_is_the_squared_derivative_of_the_loss_by_a_gate(net, batch):
 
 
 def test_taylor_averages_squares_and_never_gradients(net, batch):
-    from quantize.channels import channel_groups
-    from quantize.importance import taylor_importance
+    from quantize.pruning.channel_groups import channel_groups
+    from quantize.pruning.importance import taylor_importance
 
     body = net.get_layer("body")
     groups = channel_groups(body)
@@ -131,8 +131,8 @@ def test_taylor_averages_squares_and_never_gradients(net, batch):
 
 
 def test_a_network_that_diverged_has_no_importance(net, batch):
-    from quantize.channels import channel_groups
-    from quantize.importance import taylor_importance
+    from quantize.pruning.channel_groups import channel_groups
+    from quantize.pruning.importance import taylor_importance
 
     body = net.get_layer("body")
     logits = body.get_layer("logits")
@@ -142,8 +142,8 @@ def test_a_network_that_diverged_has_no_importance(net, batch):
 
 
 def test_magnitude_sums_what_makes_a_channel(net):
-    from quantize.channels import channel_groups
-    from quantize.importance import magnitude_importance
+    from quantize.pruning.channel_groups import channel_groups
+    from quantize.pruning.importance import magnitude_importance
 
     body = net.get_layer("body")
     found = magnitude_importance(body, channel_groups(body))
@@ -157,8 +157,8 @@ def test_magnitude_sums_what_makes_a_channel(net):
 
 
 def test_lots_are_drawn_from_a_seed(net):
-    from quantize.channels import channel_groups
-    from quantize.importance import random_importance
+    from quantize.pruning.channel_groups import channel_groups
+    from quantize.pruning.importance import random_importance
 
     groups = channel_groups(net.get_layer("body"))
     one, same, other = (random_importance(groups, seed) for seed in (1, 1, 2))
@@ -167,8 +167,8 @@ def test_lots_are_drawn_from_a_seed(net):
 
 
 def test_channels_that_nothing_reads_can_be_cut_without_a_change(net, batch):
-    from quantize.channels import channel_groups
-    from quantize.surgery import cut
+    from quantize.pruning.channel_groups import channel_groups
+    from quantize.pruning.surgery import remove_channels
 
     body = net.get_layer("body")
     gone = {"stem": [1, 4], "stage0_block0_pointwise": [0, 3, 7], "stage1_block0_pointwise": [9], "head": [2]}
@@ -177,7 +177,7 @@ def test_channels_that_nothing_reads_can_be_cut_without_a_change(net, batch):
         for channel in gone[group.name]:
             scale_rows(body, group, channel, 0.0)
         kept[group.name] = np.setdiff1d(np.arange(group.width), gone[group.name])
-    smaller, spec = cut(net, SPEC, kept)
+    smaller, spec = remove_channels(net, SPEC, kept)
     assert (spec.stem, [stage.channels for stage in spec.stages], spec.head) == (4, [5, 9], 4)
     pixels = np.random.default_rng(0).integers(0, 256, (9, 16, 16, 1), dtype=np.uint8)
     before, after = net.predict(pixels, verbose=0), smaller.predict(pixels, verbose=0)
@@ -186,9 +186,9 @@ def test_channels_that_nothing_reads_can_be_cut_without_a_change(net, batch):
 
 
 def test_cutting_one_channel_that_is_read_changes_the_answer(net, batch):
-    from quantize.surgery import cut
+    from quantize.pruning.surgery import remove_channels
 
-    smaller, _ = cut(net, SPEC, {"stage0_block0_pointwise": np.arange(1, 8)})
+    smaller, _ = remove_channels(net, SPEC, {"stage0_block0_pointwise": np.arange(1, 8)})
     pixels = np.random.default_rng(0).integers(0, 256, (9, 16, 16, 1), dtype=np.uint8)
     assert np.abs(net.predict(pixels, verbose=0) - smaller.predict(pixels, verbose=0)).max() > 1e-3
 
@@ -203,15 +203,15 @@ def test_cutting_one_channel_that_is_read_changes_the_answer(net, batch):
     ],
 )
 def test_a_cut_that_cannot_be_is_refused(net, kept, message):
-    from quantize.surgery import cut
+    from quantize.pruning.surgery import remove_channels
 
     with pytest.raises(ConfigError, match=message):
-        cut(net, SPEC, kept)
+        remove_channels(net, SPEC, kept)
 
 
 def test_a_residual_teacher_has_groups_too():
-    from quantize.channels import channel_groups
-    from train.model import build
+    from quantize.pruning.channel_groups import channel_groups
+    from train.models.sepnet import build
 
     groups = channel_groups(build(TeacherSpec((8, 12, 16), classes=3, size=16)).get_layer("body"))
     assert [group.width for group in groups] == [8, 12, 12, 16, 16, 16]
@@ -226,8 +226,8 @@ def test_a_residual_teacher_has_groups_too():
     ],
 )
 def test_a_layer_that_cannot_be_pruned_is_named(name, message):
-    from quantize.channels import channel_groups
-    from train.model import build
+    from quantize.pruning.channel_groups import channel_groups
+    from train.models.sepnet import build
 
     with pytest.raises(ConfigError, match=message):
         channel_groups(build(ReferenceSpec(name, 7)).get_layer("body"))

@@ -7,7 +7,7 @@ from edge.errors import ConfigError
 
 pytestmark = pytest.mark.train
 
-from quantize.matching import add_offsets, label_offsets  # noqa: E402
+from quantize.conversion.logit_adjustment import add_offsets, label_offsets  # noqa: E402
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_share_beyond_the_whole_is_refused(answers):
 
 
 def test_offsets_reach_the_networks_answers(toy_recipe):
-    from train.model import build
+    from train.models.sepnet import build
 
     model = build(toy_recipe.spec)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)

@@ -8,10 +8,10 @@ pytestmark = pytest.mark.train
 from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 
 from edge.inference.interpreter import open_interpreter  # noqa: E402
-from quantize import export  # noqa: E402
-from quantize.names import shorten_names  # noqa: E402
-from train.model import build  # noqa: E402
-from train.spec import NetSpec, Stage  # noqa: E402
+from quantize.conversion import converter  # noqa: E402
+from quantize.tflite.names import shorten_names  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, Stage  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def long_and_short():
     faces = np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
     faces[0, 0, :2] = 0, 255
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "shorten_names", lambda content: content)
-        content = export.to_int8(model, faces)
+        patch.setattr(converter, "shorten_names", lambda content: content)
+        content = converter.to_int8(model, faces)
     return content, shorten_names(content), faces
 
 

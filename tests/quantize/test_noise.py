@@ -7,11 +7,11 @@ from edge.errors import ModelError
 
 pytestmark = pytest.mark.train
 
-from quantize.export import to_float, to_int8  # noqa: E402
-from quantize.noise import noise_table, signal_to_noise  # noqa: E402
-from quantize.reading import Reading  # noqa: E402
-from train.model import build  # noqa: E402
-from train.spec import NetSpec, Stage  # noqa: E402
+from quantize.conversion.converter import to_float, to_int8  # noqa: E402
+from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
+from quantize.verification.sqnr import noise_table, tensor_sqnr  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, Stage  # noqa: E402
 
 SPEC = NetSpec(stem=6, stages=(Stage(8, 2, repeats=2),), head=4, classes=7, size=16)
 
@@ -32,7 +32,7 @@ def faces():
 
 
 def test_every_tensor_is_near_its_twin_in_the_order_of_computation(net, faces):
-    rows = signal_to_noise(to_int8(net, faces), to_float(net, calibration=faces), faces[:10])
+    rows = tensor_sqnr(to_int8(net, faces), to_float(net, calibration=faces), faces[:10])
     assert len(rows) > 10
     assert "stem" in rows[0].name
     assert rows[-1].shape == (7,)
@@ -41,8 +41,8 @@ def test_every_tensor_is_near_its_twin_in_the_order_of_computation(net, faces):
 
 
 def test_a_file_of_several_looks_is_compared_throughout(net, faces):
-    reading = Reading(mirror=True)
-    rows = signal_to_noise(to_int8(net, faces, reading), to_float(net, reading, faces), faces[:10])
+    reading = TestTimeAugmentation(mirror=True)
+    rows = tensor_sqnr(to_int8(net, faces, reading), to_float(net, reading, faces), faces[:10])
     assert {(8, 8, 6), (4, 4, 8), (7,)} <= {row.shape for row in rows}, [row.shape for row in rows]
     assert min(row.decibels for row in rows) > 15
 
@@ -51,8 +51,7 @@ def test_ranges_of_other_pictures_spoil_what_is_computed_with_them(net, faces):
     dim = (faces // 16 + 120).astype(np.uint8)
     dim[0, 0, :2] = 0, 255
     good, bad = (
-        signal_to_noise(to_int8(net, each), to_float(net, calibration=each), faces[:10])
-        for each in (faces, dim)
+        tensor_sqnr(to_int8(net, each), to_float(net, calibration=each), faces[:10]) for each in (faces, dim)
     )
     assert np.median([row.decibels for row in bad]) < np.median([row.decibels for row in good]) - 5
     assert max(row.clipped for row in bad) > 0.02
@@ -68,4 +67,4 @@ def test_the_file_of_another_network_is_refused(net, faces):
     body = keras.Model(inside, logits, name="body")
     other = keras.Model(pixels, body(keras.layers.Rescaling(1 / 128, -1.0, name="scale")(pixels)))
     with pytest.raises(ModelError, match="of another network"):
-        signal_to_noise(to_int8(net, faces), to_float(other), faces[:2])
+        tensor_sqnr(to_int8(net, faces), to_float(other), faces[:2])

@@ -11,10 +11,11 @@ from edge.errors import DataError, ModelError
 pytestmark = pytest.mark.train
 
 from edge.inference.interpreter import installed_runtimes  # noqa: E402
-from quantize import calibrate, conversion, proof, ship  # noqa: E402
-from quantize.__main__ import main  # noqa: E402
-from quantize.runtimes import compare_runtimes, latency_ratios  # noqa: E402
-from train.fit import fit  # noqa: E402
+from quantize.cli import main  # noqa: E402
+from quantize.conversion import calibration_set  # noqa: E402
+from quantize.release import acceptance, publish, quantized_run  # noqa: E402
+from quantize.verification.runtimes import compare_runtimes, latency_ratios  # noqa: E402
+from train.training.fit import fit  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
 RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
@@ -25,20 +26,22 @@ def shipped(toy, toy_recipe, tmp_path_factory):
     """A run whose answers are moved, and models/ with what was made of it."""
     folder = tmp_path_factory.mktemp("shipped")
     fit(replace(toy_recipe, matching=0.5), toy, folder / "toy")
-    calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), folder)
+    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), folder)
     (folder / "models").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            conversion, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, folder)
+            quantized_run,
+            "calibration_rows",
+            lambda task, data: calibration_set.calibration_rows(task, data, folder),
         )
-        contract = ship.quantize_runs([folder / "toy"], toy, folder / "models")
+        contract = publish.publish([folder / "toy"], toy, folder / "models")
     return folder, contract
 
 
 def test_a_good_file_is_proved_line_by_line(shipped, toy):
     folder, contract = shipped
     assert contract.training["run"] == "toy"
-    lines = list(proof.prove(folder / "models" / f"{contract.name}.tflite", folder / "toy", toy))
+    lines = list(acceptance.accept(folder / "models" / f"{contract.name}.tflite", folder / "toy", toy))
     assert f"{contract.parameters} parameters, no float tensor; {contract.size_bytes} bytes" in lines[0]
     assert f'"top1_agreement": {contract.figures["val"]["top1_agreement"]}' in lines[1]
     for runtime in RUNTIMES:
@@ -48,9 +51,11 @@ def test_a_good_file_is_proved_line_by_line(shipped, toy):
 
 def test_the_command_compares_tensors_as_well(shipped, toy, monkeypatch, capsys):
     folder, contract = shipped
-    monkeypatch.setattr("train.run.load_located", lambda *_: toy)
+    monkeypatch.setattr("train.runs.inputs.load_located", lambda *_: toy)
     monkeypatch.setattr(
-        proof, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, folder)
+        acceptance,
+        "calibration_rows",
+        lambda task, data: calibration_set.calibration_rows(task, data, folder),
     )
     file = folder / "models" / f"{contract.name}.tflite"
     assert main(["verify", str(file), "--run", str(folder / "toy"), "--layers"]) == 0
@@ -74,9 +79,9 @@ def test_another_parent_than_its_own_is_noticed(shipped, toy, tmp_path):
         model.save(other / name)
     file = folder / "models" / f"{contract.name}.tflite"
     with pytest.raises(ModelError, match="of the faces the same label; expected at least 97%"):
-        list(proof.prove(file, other, toy))  # it reads better than this parent: no accuracy was lost
+        list(acceptance.accept(file, other, toy))  # it reads better than this parent: no accuracy was lost
     with pytest.raises(DataError, match="make train"):
-        list(proof.prove(file, tmp_path / "none", toy))
+        list(acceptance.accept(file, tmp_path / "none", toy))
 
 
 def test_a_contract_that_does_not_say_what_it_was_made_of(toy, tmp_path):
@@ -88,14 +93,14 @@ def test_a_contract_that_does_not_say_what_it_was_made_of(toy, tmp_path):
         with pytest.raises(
             ModelError, match=r"names no training\.checkpoint; expected .*'best\.keras'.*--run"
         ):
-            next(proof.prove(tmp_path / "a.tflite", tmp_path / "run", toy))
+            next(acceptance.accept(tmp_path / "a.tflite", tmp_path / "run", toy))
 
 
 def test_a_file_that_is_too_large_is_refused(shipped, toy, monkeypatch):
     folder, contract = shipped
-    monkeypatch.setattr(proof, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(acceptance, "LARGEST_FILE", 1000)
     with pytest.raises(ModelError, match=r"bytes, must be at most 1000"):
-        next(proof.prove(folder / "models" / f"{contract.name}.tflite", folder / "toy", toy))
+        next(acceptance.accept(folder / "models" / f"{contract.name}.tflite", folder / "toy", toy))
 
 
 def test_runtimes_are_compared_with_the_first(shipped, toy):

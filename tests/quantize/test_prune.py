@@ -10,26 +10,26 @@ from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
-from train.spec import NetSpec, Stage, TeacherSpec  # noqa: E402
+from train.models.spec import NetSpec, Stage, TeacherSpec  # noqa: E402
 
 SPEC = NetSpec(stem=6, stages=(Stage(10, 2),), head=5, classes=7, size=16)
 
 
 def groups_of(spec):
-    from quantize.channels import channel_groups
-    from train.model import build
+    from quantize.pruning.channel_groups import channel_groups
+    from train.models.sepnet import build
 
     return channel_groups(build(spec).get_layer("body"))
 
 
 def test_the_least_important_go_first_and_no_more_than_needed():
-    from quantize.choose import choose
+    from quantize.pruning.selection import select_channels
 
     groups = groups_of(SPEC)
     random = np.random.default_rng(0)
     importance = {group.name: random.random(group.width) for group in groups}
     goal = round(SPEC.stored_parameters() * 0.7)
-    kept, spec = choose(SPEC, groups, importance, goal)
+    kept, spec = select_channels(SPEC, groups, importance, goal)
     assert spec.stored_parameters() <= goal
     for group in groups:
         gone = np.setdiff1d(np.arange(group.width), kept[group.name])
@@ -40,11 +40,11 @@ def test_the_least_important_go_first_and_no_more_than_needed():
 
 
 def test_what_frees_more_goes_before_what_is_worth_as_little():
-    from quantize.choose import choose
+    from quantize.pruning.selection import select_channels
 
     groups = groups_of(SPEC)
     even = {group.name: np.ones(group.width) for group in groups}
-    _, spec = choose(SPEC, groups, even, SPEC.stored_parameters() - 1)
+    _, spec = select_channels(SPEC, groups, even, SPEC.stored_parameters() - 1)
     (stage,) = SPEC.stages
     single = (
         replace(SPEC, stem=5),
@@ -55,17 +55,17 @@ def test_what_frees_more_goes_before_what_is_worth_as_little():
 
 
 def test_a_target_below_the_smallest_network_is_refused():
-    from quantize.choose import choose
+    from quantize.pruning.selection import select_channels
 
     groups = groups_of(SPEC)
     even = {group.name: np.ones(group.width) for group in groups}
     with pytest.raises(ConfigError, match="a target of 50 parameters; with 2 channels left everywhere"):
-        choose(SPEC, groups, even, 50)
+        select_channels(SPEC, groups, even, 50)
 
 
 @pytest.fixture(scope="module")
 def parent(toy, toy_recipe, tmp_path_factory):
-    from train.fit import fit
+    from train.training.fit import fit
 
     recipe = replace(toy_recipe, spec=SPEC, name="parent", epochs=6, views=2)
     folder = tmp_path_factory.mktemp("parent")
@@ -74,23 +74,23 @@ def parent(toy, toy_recipe, tmp_path_factory):
 
 
 def sources(folder, start):
-    from train.lessons import Sources
+    from train.training.epochs import Checkpoints
 
-    return Sources(start, {}, folder / "cache")
+    return Checkpoints(start, {}, folder / "cache")
 
 
 def plan(**changes):
-    from quantize.prune import Plan
+    from quantize.pruning.pruner import PruningPlan
 
     settings = {"target": 470, "share": 0.2, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
-    return Plan(**settings)
+    return PruningPlan(**settings)
 
 
 def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(
     broken_off, toy, parent, tmp_path, monkeypatch
 ):
-    from quantize.prune import prune, read_steps
-    from train.run import load_checkpoint, read_settings
+    from quantize.pruning.pruner import prune, read_steps
+    from train.runs.inputs import load_checkpoint, read_settings
 
     recipe, folder = parent
     given = sources(folder, folder / "run" / "best.keras")
@@ -111,7 +111,7 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(
     networks = [load_checkpoint(tmp_path / name).get_weights() for name in ("whole", "broken")]
     for left, right in zip(*networks, strict=True):
         np.testing.assert_array_equal(left, right)
-    monkeypatch.setattr("quantize.prune.taylor_importance", None)
+    monkeypatch.setattr("quantize.pruning.pruner.taylor_importance", None)
     assert prune(recipe, plan(), toy, tmp_path / "whole", given) == steps  # nothing is left to do
     with pytest.raises(ConfigError, match="whole holds a run with another plan"):
         prune(recipe, plan(rate=1e-3), toy, tmp_path / "whole", given)
@@ -120,8 +120,8 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(
 def test_a_pruning_that_was_broken_off_goes_on_from_an_archive_elsewhere(broken_off, toy, parent, tmp_path):
     import keras
 
-    from quantize.prune import prune
-    from train.archive import archive, restore
+    from quantize.pruning.pruner import prune
+    from train.runs.archive import archive, restore
 
     recipe, folder = parent
     three = plan(share=0.1)
@@ -147,9 +147,10 @@ def test_a_pruning_that_was_broken_off_goes_on_from_an_archive_elsewhere(broken_
 
 
 def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, monkeypatch):
-    from quantize import calibrate, candidates, conversion, ship
-    from train.archive import archive, restore
-    from train.run import report
+    from quantize.conversion import calibration_set
+    from quantize.release import candidates, publish, quantized_run
+    from train.reports.evaluate_run import evaluate_run
+    from train.runs.archive import archive, restore
 
     recipe, folder = parent
     recipe = replace(recipe, name="emotion-parent")
@@ -165,7 +166,7 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
     assert found == runs / "emotion-parent-taylor-1"
     for name in ("pruning.png", "saliency.png", "report.html"):
         assert (found / name).stat().st_size > 1000
-    monkeypatch.setattr(candidates, "report", None)  # nothing is done twice
+    monkeypatch.setattr(candidates, "evaluate_run", None)  # nothing is done twice
     # A parent of another seed is none of them, and neither is what may still become better.
     shutil.copytree(folder / "run", runs / "emotion-parent-seed2")
     shutil.copytree(folder / "run", runs / "emotion")
@@ -179,17 +180,19 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
         candidates.pruned_run(recipe, plan(seed=2), toy, runs)
     (runs / "final.keras").rename(runs / "emotion-parent" / "final.keras")
 
-    calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
+    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), tmp_path)
     monkeypatch.setattr(
-        conversion, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
+        quantized_run,
+        "calibration_rows",
+        lambda task, data: calibration_set.calibration_rows(task, data, tmp_path),
     )
     (tmp_path / "models").mkdir()
-    contract = ship.quantize_runs([runs / "emotion-parent", found], toy, tmp_path / "models")
+    contract = publish.publish([runs / "emotion-parent", found], toy, tmp_path / "models")
     # Whichever read better: its origin is told.
     origin = contract.training["goes on from"]
     pruned = contract.training["run"] == found.name
     assert origin.startswith("parent, pruned from" if pruned else "random weights"), origin
-    contract = ship.quantize_runs([found], toy, tmp_path / "models", overwrite=True)
+    contract = publish.publish([found], toy, tmp_path / "models", overwrite=True)
     assert "pruned from" in contract.training["goes on from"]
     assert "by taylor importance" in contract.training["goes on from"]
 
@@ -198,16 +201,16 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
     elsewhere = tmp_path / "elsewhere"
     restore(tmp_path / "pruned.zip", elsewhere / found.name)
     shutil.copytree(folder / "run", elsewhere / "emotion-parent")
-    monkeypatch.setattr(candidates, "report", report)
+    monkeypatch.setattr(candidates, "evaluate_run", evaluate_run)
     assert candidates.candidates("emotion", toy, elsewhere) == [elsewhere / found.name]
     assert not (elsewhere / found.name / "steps").exists()
-    again = ship.quantize_runs([elsewhere / found.name], toy, tmp_path / "models", overwrite=True)
+    again = publish.publish([elsewhere / found.name], toy, tmp_path / "models", overwrite=True)
     assert again.sha256 == contract.sha256
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "random"])
 def test_other_criteria_reach_the_same_size(toy, parent, tmp_path, criterion):
-    from quantize.prune import prune
+    from quantize.pruning.pruner import prune
 
     recipe, folder = parent
     given = sources(folder, folder / "run" / "best.keras")
@@ -226,7 +229,7 @@ def test_other_criteria_reach_the_same_size(toy, parent, tmp_path, criterion):
 def test_what_cannot_be_pruned_is_refused_before_anything_is_written(
     toy, parent, tmp_path, change, target, message
 ):
-    from quantize.prune import prune
+    from quantize.pruning.pruner import prune
 
     recipe, folder = parent
     given = sources(folder, folder / "run" / "best.keras")
@@ -236,7 +239,7 @@ def test_what_cannot_be_pruned_is_refused_before_anything_is_written(
 
 
 def test_nothing_to_prune(toy, parent, tmp_path):
-    from quantize.prune import prune
+    from quantize.pruning.pruner import prune
 
     recipe, folder = parent
     with pytest.raises(DataError, match="parent: no trained network to prune; train it first"):
@@ -262,12 +265,12 @@ def test_impossible_plans_are_refused(change, message):
 
 
 def test_all_criteria_side_by_side(toy, parent, tmp_path, monkeypatch):
-    from quantize.compare import compare, plans_of
+    from quantize.pruning.criteria import compare_criteria, plans_of
 
     recipe, folder = parent
     given = sources(folder, folder / "run" / "best.keras")
     plans = plans_of(plan(share=0.4, epochs=1), 2)
-    found = compare(recipe, plans, toy, tmp_path, given)
+    found = compare_criteria(recipe, plans, toy, tmp_path, given)
     assert [(each.criterion, each.seed) for each in found] == [
         (criterion, seed) for seed in (1, 2) for criterion in ("taylor", "magnitude", "random")
     ]
@@ -279,12 +282,12 @@ def test_all_criteria_side_by_side(toy, parent, tmp_path, monkeypatch):
     ]
     assert f"{found[0].accuracy:.2%}" in lines[4]
     assert (tmp_path / "criteria.png").stat().st_size > 5_000
-    monkeypatch.setattr("quantize.prune.taylor_importance", None)  # nothing is left to do
-    assert compare(recipe, plans, toy, tmp_path, given) == found
+    monkeypatch.setattr("quantize.pruning.pruner.taylor_importance", None)  # nothing is left to do
+    assert compare_criteria(recipe, plans, toy, tmp_path, given) == found
 
 
 def test_a_parent_that_is_not_trained_is_said(toy, toy_recipe, tmp_path):
-    from quantize.prune import prune
+    from quantize.pruning.pruner import prune
 
     recipe = replace(toy_recipe, spec=SPEC)
     with pytest.raises(DataError, match="no trained network to prune; train it first"):

@@ -14,21 +14,25 @@ pytestmark = pytest.mark.train
 from edge.inference.classifier import Classifier  # noqa: E402
 from edge.inference.contract import read_model  # noqa: E402
 from edge.inference.preprocess import even_contrast  # noqa: E402
-from quantize import calibrate, conversion, ship  # noqa: E402
-from quantize.contents import read_contents  # noqa: E402
-from quantize.export import scale_pixels, to_float, to_int8  # noqa: E402
-from quantize.reading import Reading  # noqa: E402
-from quantize.verify import check_faithful, check_file, compare  # noqa: E402
-from train.fit import fit, predict  # noqa: E402
-from train.run import load_checkpoint  # noqa: E402
+from quantize.conversion import calibration_set  # noqa: E402
+from quantize.conversion.converter import scale_pixels, to_float, to_int8  # noqa: E402
+from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
+from quantize.release import publish, quantized_run  # noqa: E402
+from quantize.tflite.inspect import read_contents  # noqa: E402
+from quantize.verification.fidelity import check_faithful, check_file, compare_with_float  # noqa: E402
+from train.evaluation.predictions import predict  # noqa: E402
+from train.runs.inputs import load_checkpoint  # noqa: E402
+from train.training.fit import fit  # noqa: E402
 
 
 @pytest.fixture
 def lists(toy, tmp_path, monkeypatch):
     """A calibration list of the toy's own, where the shipping looks for it."""
-    calibrate.save_list("emotion", toy, calibrate.draw(toy, 10), tmp_path)
+    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), tmp_path)
     monkeypatch.setattr(
-        conversion, "calibration_rows", lambda task, data: calibrate.calibration_rows(task, data, tmp_path)
+        quantized_run,
+        "calibration_rows",
+        lambda task, data: calibration_set.calibration_rows(task, data, tmp_path),
     )
 
 
@@ -58,7 +62,9 @@ def test_a_mirrored_file_answers_alike_for_a_picture_and_its_mirror_image(run, t
     from edge.inference.interpreter import open_interpreter
 
     model = load_checkpoint(run)
-    plain, mirrored = (to_int8(model, toy.images[:70], Reading(mirror)) for mirror in (False, True))
+    plain, mirrored = (
+        to_int8(model, toy.images[:70], TestTimeAugmentation(mirror)) for mirror in (False, True)
+    )
     assert read_contents(mirrored).float_tensors == ()
     assert read_contents(mirrored).operators["REVERSE_V2"] == 1
     answers = {}
@@ -80,17 +86,17 @@ def test_a_mirrored_file_answers_alike_for_a_picture_and_its_mirror_image(run, t
 
 
 def test_calibration_is_even_per_label_and_finds_its_pictures_again(toy, tmp_path):
-    ids = calibrate.draw(toy, 10)
-    assert ids == calibrate.draw(toy, 10)
-    calibrate.save_list("emotion", toy, ids, tmp_path)
-    rows = calibrate.calibration_rows("emotion", toy, tmp_path)
+    ids = calibration_set.draw(toy, 10)
+    assert ids == calibration_set.draw(toy, 10)
+    calibration_set.save_list("emotion", toy, ids, tmp_path)
+    rows = calibration_set.calibration_rows("emotion", toy, tmp_path)
     assert np.bincount(rows.labels).tolist() == [10] * 7
     assert set(rows.splits) == {"train"}
     missing = replace(toy, ids=tuple(f"x{name}" for name in toy.ids))
     with pytest.raises(DataError, match="70 of 70 calibration pictures are not in its training split"):
-        calibrate.calibration_rows("emotion", missing, tmp_path)
+        calibration_set.calibration_rows("emotion", missing, tmp_path)
     with pytest.raises(DataError, match="60 different training pictures of 'angry', need 61"):
-        calibrate.draw(toy, 61)
+        calibration_set.draw(toy, 61)
 
 
 def test_comparison_counts_agreement_and_difference(toy):
@@ -98,7 +104,7 @@ def test_comparison_counts_agreement_and_difference(toy):
     logits = np.zeros((3, 7), np.float32)
     logits[[0, 1, 2], [0, 1, 3]] = 20
     scores = np.eye(7)[[0, 2, 3]]
-    comparison = compare(rows, "val", logits, scores)
+    comparison = compare_with_float(rows, "val", logits, scores)
     assert comparison.before.accuracy == pytest.approx(2 / 3)
     assert comparison.after.accuracy == pytest.approx(1 / 3)
     assert comparison.agreement == pytest.approx(2 / 3)
@@ -108,7 +114,7 @@ def test_comparison_counts_agreement_and_difference(toy):
 def test_shipping_writes_network_contract_and_card_that_the_device_opens(run, toy, tmp_path, lists):
     models = tmp_path / "models"
     models.mkdir()
-    contract = ship.quantize_runs([run], toy, models)
+    contract = publish.publish([run], toy, models)
     assert sorted(path.name for path in models.iterdir()) == [
         f"{contract.name}{s}" for s in (".json", ".md", ".tflite")
     ]
@@ -125,9 +131,9 @@ def test_shipping_writes_network_contract_and_card_that_the_device_opens(run, to
 
     before = (models / f"{contract.name}.tflite").read_bytes()
     with pytest.raises(ConfigError, match="exists; say --overwrite"):
-        ship.quantize_runs([run], toy, models)
+        publish.publish([run], toy, models)
     assert before == content
-    ship.quantize_runs([run], toy, models, overwrite=True)
+    publish.publish([run], toy, models, overwrite=True)
     assert (models / f"{contract.name}.tflite").read_bytes() == before  # equal inputs, equal file
 
 
@@ -140,7 +146,7 @@ def test_the_checkpoint_whose_integers_read_more_is_shipped(run, toy, tmp_path, 
     untrained = load_checkpoint(run)
     untrained.set_weights([np.zeros_like(weight) for weight in untrained.get_weights()])
     untrained.save(better / "best.keras")
-    contract = ship.quantize_runs([better], toy, models)
+    contract = publish.publish([better], toy, models)
     assert contract.training["checkpoint"].startswith("final.keras")
     assert contract.figures["val"]["int8"]["accuracy"] > 0.2
 
@@ -149,13 +155,13 @@ def test_a_network_that_models_may_not_hold_is_left_out(run, toy, tmp_path, list
     models, large = tmp_path / "models", tmp_path / "large"
     models.mkdir()
     shutil.copytree(run, large)
-    monkeypatch.setattr(conversion, "check_file", _refuse_first(2))  # its best and its final checkpoint
-    contract = ship.quantize_runs([large, run], toy, models)
+    monkeypatch.setattr(quantized_run, "check_file", _refuse_first(2))  # its best and its final checkpoint
+    contract = publish.publish([large, run], toy, models)
     assert contract.training["run"] == run.name
     assert f"left out: {large / 'best.keras'}: too many" in caplog.text
-    monkeypatch.setattr(conversion, "check_file", _refuse_first(2))
+    monkeypatch.setattr(quantized_run, "check_file", _refuse_first(2))
     with pytest.raises(ModelError, match="too many"):
-        ship.quantize_runs([large], toy, models, overwrite=True)
+        publish.publish([large], toy, models, overwrite=True)
 
 
 def _refuse_first(count):
@@ -173,9 +179,9 @@ def test_what_fails_is_not_put_into_models(run, toy, tmp_path, lists, monkeypatc
     models = tmp_path / "models"
     models.mkdir()
     # Scores of nothing: the integer file reads every face as the first label.
-    monkeypatch.setattr(conversion, "scores_of", lambda _, crops: np.tile(np.eye(7)[0], (len(crops), 1)))
+    monkeypatch.setattr(quantized_run, "scores_of", lambda _, crops: np.tile(np.eye(7)[0], (len(crops), 1)))
     with pytest.raises(ModelError, match=r"int8 reads 14\.29% right"):
-        ship.quantize_runs([run], toy, models)
+        publish.publish([run], toy, models)
     assert list(models.iterdir()) == []
 
 
@@ -184,7 +190,7 @@ def test_a_disk_that_fills_leaves_models_as_it_was(run, toy, small_disk, lists):
     old.write_bytes(b"an older network")
     (small_disk / "other").write_bytes(bytes(8192))
     with pytest.raises(OutputError, match=r"cannot write into .*: No space left on device; it is as it was"):
-        ship.quantize_runs([run], toy, small_disk, overwrite=True)
+        publish.publish([run], toy, small_disk, overwrite=True)
     assert sorted(path.name for path in small_disk.iterdir()) == [old.name, "other"]
     assert old.read_bytes() == b"an older network"
 
@@ -192,7 +198,7 @@ def test_a_disk_that_fills_leaves_models_as_it_was(run, toy, small_disk, lists):
 def test_files_with_floats_or_too_many_parameters_are_refused(run, toy, tmp_path, lists):
     models = tmp_path / "models"
     models.mkdir()
-    contract = ship.quantize_runs([run], toy, models)
+    contract = publish.publish([run], toy, models)
     contents = read_contents((models / f"{contract.name}.tflite").read_bytes())
     with pytest.raises(ModelError, match="float tensors in the file: a"):
         check_file(replace(contents, float_tensors=("a",)), contract)
@@ -218,13 +224,13 @@ def test_integers_may_differ_by_little(toy, wrong, others, fault):
     scores = np.eye(7)[np.repeat([0, 1], [800, 200])]
     scores[:wrong] = np.eye(7)[1]
     scores[800 : 800 + others] = np.eye(7)[2]  # wrong before and after
-    comparison = compare(rows, "val", logits, scores)
+    comparison = compare_with_float(rows, "val", logits, scores)
     if not fault:
         check_faithful(comparison, "a")
     else:
         with pytest.raises(ModelError, match=f"a: {fault}"):
             check_faithful(comparison, "a")
-    one = compare(rows.take(np.arange(5)), "val", logits[:5], np.eye(7)[[0, 0, 0, 0, 1]])
+    one = compare_with_float(rows.take(np.arange(5)), "val", logits[:5], np.eye(7)[[0, 0, 0, 0, 1]])
     with pytest.raises(ModelError, match=r"80\.00% of the faces"):  # a single picture is no loss of accuracy
         check_faithful(one, "a")
 
@@ -236,7 +242,7 @@ def test_an_incomplete_run_is_refused(run, toy, tmp_path, lists, missing):
     for name in {"run.json", "best.keras"} - {missing}:
         (folder / name).write_bytes((run / name).read_bytes())
     with pytest.raises(DataError, match=r"no trained .*make train") as caught:
-        ship.quantize_runs([folder], toy, tmp_path)
+        publish.publish([folder], toy, tmp_path)
     assert caught.value.exit_code == 3
 
 
@@ -248,13 +254,13 @@ def test_a_damaged_run_is_refused(run, toy, tmp_path, lists, name, content):
         (folder / kept).write_bytes((run / kept).read_bytes())
     (folder / name).write_bytes(content)
     with pytest.raises(DataError, match="train anew"):
-        ship.quantize_runs([folder], toy, tmp_path)
+        publish.publish([folder], toy, tmp_path)
 
 
 def test_contract_is_json_a_person_can_read(run, toy, tmp_path, lists):
     models = tmp_path / "models"
     models.mkdir()
-    contract = ship.quantize_runs([run], toy, models)
+    contract = publish.publish([run], toy, models)
     held = json.loads((models / f"{contract.name}.json").read_text())
     assert held["input"] == {
         "height": 16,
@@ -267,7 +273,7 @@ def test_contract_is_json_a_person_can_read(run, toy, tmp_path, lists):
 
 
 def test_a_run_of_any_network_is_measured_in_integers(run, toy, toy_recipe, tmp_path):
-    from quantize.measure import measure_run
+    from quantize.release.int8_accuracy import measure_run
 
     folder = tmp_path / "run"
     folder.mkdir()
@@ -283,7 +289,7 @@ def test_a_run_of_any_network_is_measured_in_integers(run, toy, toy_recipe, tmp_
 
 
 def test_centred_pixels_are_quantized_as_they_are(toy, toy_recipe, tmp_path):
-    from quantize.measure import measure_run
+    from quantize.release.int8_accuracy import measure_run
 
     folder = tmp_path / "run"
     fit(replace(toy_recipe, standardize=True), toy, folder)

@@ -8,12 +8,12 @@ pytestmark = pytest.mark.train
 from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 
 from edge.inference.interpreter import open_interpreter  # noqa: E402
-from quantize import export  # noqa: E402
-from quantize.noise import signal_to_noise  # noqa: E402
-from quantize.packing import pack  # noqa: E402
-from quantize.ranges import best_range  # noqa: E402
-from train.model import build  # noqa: E402
-from train.spec import NetSpec, Stage  # noqa: E402
+from quantize.conversion import converter  # noqa: E402
+from quantize.conversion.activation_ranges import mse_range  # noqa: E402
+from quantize.tflite.flatbuffer import pack  # noqa: E402
+from quantize.verification.sqnr import tensor_sqnr  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, Stage  # noqa: E402
 
 SPEC = NetSpec(stem=6, stages=(Stage(8, 2, repeats=2),), head=4, classes=7, size=16)
 
@@ -26,14 +26,14 @@ def loss(values, low, high):
 
 def test_even_values_keep_their_range():
     values = np.linspace(-3, 5, 10_000)
-    low, high = best_range(values, -3.0, 5.0)
+    low, high = mse_range(values, -3.0, 5.0)
     assert low == pytest.approx(-3, rel=0.03)
     assert high == pytest.approx(5, rel=0.03)
 
 
 def test_a_rare_extreme_is_clipped_on_its_side_only():
     values = np.concatenate([np.random.default_rng(0).uniform(-1, 1, 1_000_000), [2.0]])
-    low, high = best_range(values, -1.0, 2.0)
+    low, high = mse_range(values, -1.0, 2.0)
     assert low == pytest.approx(-1, rel=0.05)
     assert high == pytest.approx(1, rel=0.1)
     assert loss(values, low, high) < 0.6 * loss(values, -1.0, 2.0)
@@ -42,7 +42,7 @@ def test_a_rare_extreme_is_clipped_on_its_side_only():
 @pytest.mark.parametrize(("low", "high"), [(0.0, 4.0), (-4.0, 0.0), (0.0, 0.0)])
 def test_zero_stays_within(low, high):
     values = np.random.default_rng(0).normal(0, 1, 5000).clip(low, high)
-    found = best_range(values, low, high)
+    found = mse_range(values, low, high)
     assert low <= found[0] <= 0 <= found[1] <= high
 
 
@@ -63,21 +63,21 @@ def faces():
 
 
 def test_the_usual_picture_is_computed_more_finely(net, faces, monkeypatch):
-    twin = export.to_float(net, calibration=faces)
-    fine = signal_to_noise(export.to_int8(net, faces), twin, faces[10:30])
-    monkeypatch.setattr(export, "draw_in", lambda content, pixels: content)
-    coarse = signal_to_noise(export.to_int8(net, faces), twin, faces[10:30])
+    twin = converter.to_float(net, calibration=faces)
+    fine = tensor_sqnr(converter.to_int8(net, faces), twin, faces[10:30])
+    monkeypatch.setattr(converter, "clip_ranges", lambda content, pixels: content)
+    coarse = tensor_sqnr(converter.to_int8(net, faces), twin, faces[10:30])
     assert np.median([row.decibels for row in fine]) > np.median([row.decibels for row in coarse]) + 1
 
 
 def test_a_pixel_is_still_its_own_integer(net, faces):
-    (given,) = open_interpreter(export.to_int8(net, faces)).get_input_details()
+    (given,) = open_interpreter(converter.to_int8(net, faces)).get_input_details()
     assert given["quantization"] == (1 / 128, 128)
     assert given["dtype"] is np.uint8
 
 
 def test_equal_vectors_share_their_place(net, faces):
-    content = export.to_int8(net, faces)
+    content = converter.to_int8(net, faces)
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     assert pack(model) == content
     zeros = np.zeros(8, np.int64).tobytes()

@@ -8,12 +8,12 @@ from edge.errors import ConfigError
 pytestmark = pytest.mark.train
 
 from edge.inference.interpreter import open_interpreter  # noqa: E402
-from quantize.contents import read_contents  # noqa: E402
-from quantize.export import to_int8  # noqa: E402
-from quantize.reading import Reading  # noqa: E402
-from train.fit import predict  # noqa: E402
-from train.model import build  # noqa: E402
-from train.spec import NetSpec, Stage  # noqa: E402
+from quantize.conversion.converter import to_int8  # noqa: E402
+from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
+from quantize.tflite.inspect import read_contents  # noqa: E402
+from train.evaluation.predictions import predict  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, Stage  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +36,24 @@ def faces():
 
 
 def test_looks_are_the_crop_its_middle_and_their_mirror_images(faces):
-    whole, middle, mirrored, both = Reading(True, (12,)).looks(faces)
+    whole, middle, mirrored, both = TestTimeAugmentation(True, (12,)).looks(faces)
     np.testing.assert_array_equal(whole, faces)
     np.testing.assert_array_equal(mirrored, faces[:, :, ::-1])
     np.testing.assert_array_equal(both, middle[:, :, ::-1])
     np.testing.assert_array_equal(middle[:, 0, 0], faces[:, 2, 2])
     np.testing.assert_array_equal(middle[:, -1, -1], faces[:, -3, -3])
-    (plain,) = Reading().looks(faces)
+    (plain,) = TestTimeAugmentation().looks(faces)
     np.testing.assert_array_equal(plain, faces)
 
 
 @pytest.mark.parametrize(
-    "reading", [Reading(), Reading(True), Reading(False, (12,)), Reading(True, (12, 14))]
+    "reading",
+    [
+        TestTimeAugmentation(),
+        TestTimeAugmentation(True),
+        TestTimeAugmentation(False, (12,)),
+        TestTimeAugmentation(True, (12, 14)),
+    ],
 )
 def test_the_file_takes_the_same_looks(net, faces, reading):
     content = to_int8(net, faces, reading)
@@ -70,7 +76,7 @@ def test_the_file_takes_the_same_looks(net, faces, reading):
 
 
 def test_the_answer_is_the_mean_over_all_looks(net, faces):
-    reading = Reading(True, (12,))
+    reading = TestTimeAugmentation(True, (12,))
     each = [predict(net, look[..., np.newaxis]) for look in reading.looks(faces)]
     np.testing.assert_allclose(reading.predict(net, faces), sum(each) / 4, rtol=1e-5, atol=1e-5)
 
@@ -80,9 +86,12 @@ def test_zooms_that_a_crop_does_not_have_are_refused(faces, zoom):
     with pytest.raises(
         ConfigError, match=rf"a zoom to {zoom} pixels of 16; expected an even number from 8 to 14"
     ):
-        Reading(zooms=(zoom,)).looks(faces)
+        TestTimeAugmentation(zooms=(zoom,)).looks(faces)
 
 
 def test_it_says_what_it_does():
-    assert str(Reading(True, (44,))) == "the crop and its middle 44 pixels, also mirrored; the mean of all"
-    assert str(Reading()) == "the crop"
+    assert (
+        str(TestTimeAugmentation(True, (44,)))
+        == "the crop and its middle 44 pixels, also mirrored; the mean of all"
+    )
+    assert str(TestTimeAugmentation()) == "the crop"

@@ -7,11 +7,11 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from quantize import export  # noqa: E402
-from quantize.contents import read_contents  # noqa: E402
-from quantize.zeros import share_zero_biases  # noqa: E402
-from train.model import build  # noqa: E402
-from train.spec import NetSpec, Stage  # noqa: E402
+from quantize.conversion import converter  # noqa: E402
+from quantize.tflite.inspect import read_contents  # noqa: E402
+from quantize.tflite.shrink import share_zero_biases  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, Stage  # noqa: E402
 
 SPEC = NetSpec(stem=4, stages=(Stage(6, 2, 1, repeats=2), Stage(8, 1, repeats=3)), head=4, classes=7, size=16)
 
@@ -29,8 +29,8 @@ def files():
     calibration = random.integers(0, 256, (30, 16, 16), dtype=np.uint8)
     calibration[:, 0, :2] = 0, 255
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "share_zero_biases", lambda content: content)
-        before = export.to_int8(model, calibration)
+        patch.setattr(converter, "share_zero_biases", lambda content: content)
+        before = converter.to_int8(model, calibration)
     return before, share_zero_biases(before)
 
 

@@ -18,8 +18,8 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from edge.errors import EdgeError  # noqa: E402
-from train.distribute import distributed  # noqa: E402
-from train.trainer import Epoch, Trainer  # noqa: E402
+from train.distributed.strategy import distributed  # noqa: E402
+from train.training.trainer import Epoch, Trainer  # noqa: E402
 
 # Two replicas share 9 rows as 4 and 5, and at the end of an epoch there is one row for both of them.
 ROWS, BATCH = 145, 9

@@ -11,28 +11,30 @@ import pytest
 from edge.errors import ConfigError, DataError, OutputError
 from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.labels import TASKS
-from train.__main__ import ARCHIVES
+from train.cli import ARCHIVES
 
 pytestmark = pytest.mark.train
 
 
 @pytest.fixture(scope="module")
 def run(toy, toy_recipe, tmp_path_factory):
-    from train.fit import fit
-    from train.run import report
+    from train.reports.evaluate_run import evaluate_run
+    from train.training.fit import fit
 
     folder = tmp_path_factory.mktemp("archived") / "toy"
     recipe = replace(toy_recipe, epochs=2)
     fit(recipe, toy, folder)
     for split in ("val", "train"):
-        report(toy, folder, split)
+        evaluate_run(toy, folder, split)
     return recipe, folder
 
 
 def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
-    from train.archive import archive, restore
-    from train.fit import fit, predict
-    from train.run import load_checkpoint, report
+    from train.evaluation.predictions import predict
+    from train.reports.evaluate_run import evaluate_run
+    from train.runs.archive import archive, restore
+    from train.runs.inputs import load_checkpoint
+    from train.training.fit import fit
 
     recipe, folder = run
     archive(folder, tmp_path / "toy.zip")
@@ -44,7 +46,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
         np.testing.assert_array_equal(predict(before, images), predict(after, images))
     for name in ("run.json", "log.csv", "val.json", "train.json"):
         assert (tmp_path / "runs" / "toy" / name).read_bytes() == (folder / name).read_bytes()
-    report(toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
+    evaluate_run(toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
     # Trained by other versions, towards a teacher in full precision: it is trained all the same.
     settings = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())
     settings |= {"versions": {"keras": "3.0"}, "sources": {"emotion-teacher": "another"}}
@@ -58,7 +60,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
 
 
 def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, capsys):
-    from train.__main__ import main
+    from train.cli import main
 
     where = ["--archives", str(tmp_path / "archives"), "--runs", str(tmp_path / "runs")]
     assert main(["restore", *where]) == DataError.exit_code
@@ -80,7 +82,7 @@ def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, 
 
 
 def test_what_pruning_and_fine_tuning_left_is_kept_as_it_is(run, tmp_path):
-    from train.archive import archive, restore
+    from train.runs.archive import archive, restore
 
     names = ("plan.json", "steps.csv", "tuned.keras")
     folder = tmp_path / "pruned"
@@ -95,7 +97,7 @@ def test_what_pruning_and_fine_tuning_left_is_kept_as_it_is(run, tmp_path):
 
 
 def test_the_same_run_makes_the_same_file(run, tmp_path):
-    from train.archive import archive
+    from train.runs.archive import archive
 
     for name in ("a.zip", "b.zip"):
         archive(run[1], tmp_path / name)
@@ -103,9 +105,9 @@ def test_the_same_run_makes_the_same_file(run, tmp_path):
 
 
 def test_a_large_network_is_kept_once_in_half_precision(run, tmp_path):
-    from train.archive import archive, restore
-    from train.model import build
-    from train.spec import TeacherSpec
+    from train.models.sepnet import build
+    from train.models.spec import TeacherSpec
+    from train.runs.archive import archive, restore
 
     folder = tmp_path / "large"
     folder.mkdir()
@@ -132,7 +134,7 @@ def test_a_large_network_is_kept_once_in_half_precision(run, tmp_path):
 
 
 def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
-    from train.archive import archive, restore
+    from train.runs.archive import archive, restore
 
     archive(run[1], tmp_path / "toy.zip")
     with pytest.raises(ConfigError, match="exists; remove it"):
@@ -148,8 +150,8 @@ def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
 def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(broken_off, run, toy, tmp_path):
     import keras
 
-    from train.archive import archive, restore
-    from train.fit import fit
+    from train.runs.archive import archive, restore
+    from train.training.fit import fit
 
     with broken_off("toy 1/2: "):
         fit(run[0], toy, tmp_path / "begun" / "toy")
@@ -168,7 +170,7 @@ def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(broken_
 
 
 def test_an_archives_folder_is_made_or_it_is_said_why_not(run, tmp_path):
-    from train.archive import archive
+    from train.runs.archive import archive
 
     archive(run[1], tmp_path / "new" / "folder" / "toy.zip")
     assert (tmp_path / "new" / "folder" / "toy.zip").exists()
@@ -178,7 +180,7 @@ def test_an_archives_folder_is_made_or_it_is_said_why_not(run, tmp_path):
 
 
 def test_of_a_long_pruning_the_newest_steps_are_kept(tmp_path):
-    from train.archive import archive
+    from train.runs.archive import archive
 
     steps = tmp_path / "run" / "steps"
     for number in (9, 98, 99, 100):
@@ -197,7 +199,7 @@ def test_of_a_long_pruning_the_newest_steps_are_kept(tmp_path):
     "harm", ["missing", "cut", "no zip", "another spec", "outside", "no log", "bits", "method"]
 )
 def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
-    from train.archive import archive, restore
+    from train.runs.archive import archive, restore
 
     path = tmp_path / "toy.zip"
     archive(run[1], path)
@@ -239,7 +241,7 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
 
 @pytest.mark.parametrize("path", sorted(ARCHIVES.glob("*.zip")), ids=lambda path: path.stem)
 def test_what_is_shipped_counts_as_trained_by_the_recipe_of_today(path):
-    from train.recipes import RECIPES
+    from train.recipes.registry import RECIPES
 
     with zipfile.ZipFile(path) as file:
         held = json.loads(file.read("run.json"))["recipe"]
@@ -250,8 +252,8 @@ def test_what_is_shipped_counts_as_trained_by_the_recipe_of_today(path):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_shipped_was_made_of_the_weights_in_the_archive(task, tmp_path):
-    from train.archive import restore
-    from train.digest import weights_digest
+    from train.models.weights_hash import weights_digest
+    from train.runs.archive import restore
 
     told = read_model(find_model(MODELS_FOLDER, task))[0].training
     run = tmp_path / told["run"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
-from train.averages import average_faces, read_genders
 from train.data import Dataset
+from train.demo_faces import average_faces, read_genders
 
 ROWS, COLUMNS = np.mgrid[0:48, 0:48]
 

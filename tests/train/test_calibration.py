@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError, DataError
-from train.calibration import (
+from train.evaluation.calibration import (
     calibrate,
     expected_calibration_error,
     fit_temperature,

@@ -12,8 +12,8 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.types import Box
 from train.data import load_ckplus
-from train.data.people import Tenths, split_of
-from train.data.scene import SceneCutter
+from train.data.scene_crop import SceneCutter
+from train.data.subjects import Tenths, split_of
 
 FOLDERS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 LABELS = ("angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")

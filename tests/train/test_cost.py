@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError
-from train.recipes import RECIPES
-from train.spec import NetSpec
+from train.models.spec import NetSpec
+from train.recipes.registry import RECIPES
 
 pytestmark = pytest.mark.train
 
@@ -110,7 +110,7 @@ def by_hand():
 
 
 def test_single_layers_cost_what_is_counted_by_hand():
-    from train.cost import folded_parameters, multiply_accumulates
+    from train.models.complexity import folded_parameters, multiply_accumulates
 
     for name, shape, stack, multiplied, stored in by_hand():
         model = through(shape, *stack)
@@ -134,7 +134,7 @@ def shared_in_a_model():
 
 
 def test_layers_of_models_within_the_model_stand_in_order_each_time_they_are_applied():
-    from train.cost import LayerCost, layer_costs, multiply_accumulates
+    from train.models.complexity import LayerCost, layer_costs, multiply_accumulates
 
     model = shared_in_a_model()
     assert layer_costs(model) == (
@@ -154,7 +154,7 @@ def test_a_model_applied_twice_multiplies_twice_and_is_stored_once():
     import keras
     from keras import layers as kl
 
-    from train.cost import folded_parameters, multiply_accumulates
+    from train.models.complexity import folded_parameters, multiply_accumulates
 
     block = keras.Sequential([keras.Input((6, 6, 2)), kl.Conv2D(2, 3, padding="same"), kl.ReLU()])
     inputs = keras.Input((6, 6, 2))
@@ -165,7 +165,7 @@ def test_a_model_applied_twice_multiplies_twice_and_is_stored_once():
 
 
 def test_a_convolution_is_stored_once_for_each_norm_that_is_folded_into_it_and_once_without():
-    from train.cost import folded_parameters
+    from train.models.complexity import folded_parameters
 
     # 3 x 144 weights, two biases from BatchNorm, one of zeros; the stem's 4 + 4.
     assert folded_parameters(shared_in_a_model()) == 3 * 144 + 3 * 4 + 8
@@ -175,7 +175,7 @@ def test_a_norm_is_not_folded_where_something_else_reads_the_convolution():
     import keras
     from keras import layers as kl
 
-    from train.cost import folded_parameters
+    from train.models.complexity import folded_parameters
 
     inputs = keras.Input((8, 8, 1))
     x = kl.Conv2D(4, 3, use_bias=False)(inputs)
@@ -189,10 +189,10 @@ def test_a_norm_is_not_folded_where_something_else_reads_the_convolution():
 def test_the_converted_file_holds_as_many_numbers(network):
     import keras
 
-    from quantize.contents import read_contents
-    from quantize.export import to_int8
-    from train.cost import folded_parameters
-    from train.reference import build_reference
+    from quantize.conversion.converter import to_int8
+    from quantize.tflite.inspect import read_contents
+    from train.models.baselines import build_reference
+    from train.models.complexity import folded_parameters
 
     if network == "shared":
         body = shared_in_a_model()
@@ -215,8 +215,8 @@ def test_the_converted_file_holds_as_many_numbers(network):
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_spec_stores_what_its_network_stores(name):
-    from train.cost import folded_parameters
-    from train.model import build
+    from train.models.complexity import folded_parameters
+    from train.models.sepnet import build
 
     spec = SPECS[name]
     # The bias behind the places is moved into the logits': of zeros then, it may be one with another's.
@@ -227,7 +227,7 @@ def test_a_spec_stores_what_its_network_stores(name):
 def test_published_networks_cost_what_is_published():
     import keras
 
-    from train.cost import multiply_accumulates
+    from train.models.complexity import multiply_accumulates
 
     # Howard et al. 2017 (arXiv:1704.04861), table 4: 569 million.
     mobilenet = keras.applications.MobileNet(weights=None)
@@ -244,7 +244,7 @@ def test_models_that_cannot_be_counted_are_refused():
     import keras
     from keras import layers as kl
 
-    from train.cost import folded_parameters, layer_costs, multiply_accumulates
+    from train.models.complexity import folded_parameters, layer_costs, multiply_accumulates
 
     class Own(keras.Model):  # type: ignore[misc]
         def call(self, inputs):
@@ -262,7 +262,7 @@ def test_models_that_cannot_be_counted_are_refused():
 def test_a_batchnorm_that_is_folded_in_one_place_still_counts_in_the_other():
     import keras
 
-    from train.cost import folded_parameters
+    from train.models.complexity import folded_parameters
 
     counts = []
     for convolved_last in (True, False):

@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from quantize.__main__ import main as quantize_main  # noqa: E402
-from train.__main__ import main as train_main  # noqa: E402
+from quantize.cli import main as quantize_main  # noqa: E402
+from train.cli import main as train_main  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
 
@@ -116,14 +116,14 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     ],
 )
 def test_a_seed_is_of_those_that_nothing_else_builds_on(tmp_path, monkeypatch, ready, words, asked):
-    from train.run import folder_of
+    from train.runs.inputs import folder_of
 
     for name in ready:
         (tmp_path / name).mkdir()
         for file in ("best.keras", "final.keras"):
             (tmp_path / name / file).touch()
     seen = []
-    monkeypatch.setattr("train.__main__._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
+    monkeypatch.setattr("train.cli._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
     assert train_main(["fit", *words, "--seed", "2", "--runs", str(tmp_path)]) == 0
     assert [path.name for path in seen] == asked
 
@@ -136,21 +136,21 @@ def test_nothing_is_built_on_what_may_still_become_better(tmp_path, capsys):
 
 
 def test_threads_are_those_that_are_asked_for(monkeypatch):
-    from train.threads import prepare
+    from train.tensorflow_env import set_threads
 
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         monkeypatch.setenv(name, "3")
-    prepare(None)
+    set_threads(None)
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
-    prepare(2)
+    set_threads(2)
     assert (os.environ["OMP_NUM_THREADS"], os.environ["TF_NUM_INTRAOP_THREADS"]) == ("2", "2")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
-    prepare(None)
+    set_threads(None)
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
 
 
 def test_any_trained_network_is_evaluated_and_looked_at(toy, toy_recipe, seventy_faces, capsys):
-    from train.fit import fit
+    from train.training.fit import fit
 
     large = replace(toy, images=toy.images.repeat(3, axis=1).repeat(3, axis=2))
     recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), dataset="fer2013", epochs=1)
@@ -203,7 +203,7 @@ def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkey
     assert train_main(command) == 3
     assert "no training picture of angry is read as" in capsys.readouterr().err.splitlines()[-1]
     assert not out.exists()
-    monkeypatch.setattr("train.averages.read_genders", lambda images: np.arange(len(images)) // 7 % 2)
+    monkeypatch.setattr("train.demo_faces.read_genders", lambda images: np.arange(len(images)) // 7 % 2)
     assert train_main(command) == 0
     assert len(list(out.iterdir())) == 14
     face = cv2.imread(str(out / "happy-female.png"), cv2.IMREAD_GRAYSCALE)
@@ -221,7 +221,7 @@ def test_a_disk_that_fills_is_said_in_one_line(seventy_faces, small_disk, capsys
 
 @pytest.mark.parametrize("task", ["emotion", "gender"])
 def test_the_committed_calibration_lists_are_even_and_hold_no_picture_twice(task):
-    from quantize.calibrate import LISTS, PER_LABEL
+    from quantize.conversion.calibration_set import LISTS, PER_LABEL
 
     held = json.loads((LISTS / f"{task}.json").read_text())
     assert len(held["ids"]) == len(set(held["ids"])) == PER_LABEL[task] * (7 if task == "emotion" else 2)

@@ -9,8 +9,8 @@ pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
-from train.digest import weights_digest  # noqa: E402
-from train.model import build  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.weights_hash import weights_digest  # noqa: E402
 
 
 def test_the_weights_decide_and_neither_time_nor_optimizer(toy_recipe, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError
-from train.launch import _free_ports, launch
+from train.distributed.launcher import _free_ports, launch
 
 _TOY = str(Path(__file__).with_name("distributed_toy.py"))
 # Seconds, on a machine that is busy with other things too.
@@ -166,7 +166,7 @@ def test_a_wrong_place_is_said_in_one_line(tmp_path):
 
 
 def test_what_is_chosen():
-    from train.distribute import choose
+    from train.distributed.strategy import choose
 
     def gpus(count):
         return lambda: count
@@ -189,7 +189,7 @@ def test_what_is_chosen():
 
 
 def test_one_device_alone_is_not_mirrored():
-    code = "from train.distribute import distributed\nwith distributed('mirrored'): pass"
+    code = "from train.distributed.strategy import distributed\nwith distributed('mirrored'): pass"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from train.evaluate import by_group, evaluate, save_confusion_png
+from train.evaluation.metrics import by_group, evaluate, save_confusion_png
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 0, 1, 1, 0, 1])

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
-from train.feed import feed  # noqa: E402
+from train.models.batches import keras_inputs  # noqa: E402
 
 _COUNT, _BATCH = 70, 16
 
@@ -36,7 +36,7 @@ def test_trains_as_on_arrays_bit_for_bit(rows, weighted):
     one, other = net(), net()
     named = {"shuffle": False, "verbose": 0, "epochs": 3}
     expected = one.fit(images, targets, sample_weight=weights, batch_size=_BATCH, **named).history
-    assert other.fit(**feed(_BATCH, images, targets, weights), **named).history == expected
+    assert other.fit(**keras_inputs(_BATCH, images, targets, weights), **named).history == expected
     for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
     if weighted:  # and they count
@@ -46,20 +46,20 @@ def test_trains_as_on_arrays_bit_for_bit(rows, weighted):
 def test_predicts_as_on_arrays(rows):
     images, model = rows[0], net()
     expected = model.predict(images, batch_size=_BATCH, verbose=0)
-    found = model.predict(**feed(_BATCH, images), verbose=0)
+    found = model.predict(**keras_inputs(_BATCH, images), verbose=0)
     assert found.shape == (_COUNT, 3)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_the_pipeline_does_not_tune_itself(rows):
     for parts in (rows[:1], rows[:2], rows):
-        assert feed(_BATCH, *parts)["x"].options().autotune.enabled is False
+        assert keras_inputs(_BATCH, *parts)["x"].options().autotune.enabled is False
 
 
 def test_other_backends_are_given_the_arrays(rows, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     images, targets, weights = rows
-    assert feed(_BATCH, images) == {"x": images, "batch_size": _BATCH}
-    assert feed(_BATCH, images, targets, weights) == {
+    assert keras_inputs(_BATCH, images) == {"x": images, "batch_size": _BATCH}
+    assert keras_inputs(_BATCH, images, targets, weights) == {
         **{"x": images, "y": targets, "sample_weight": weights, "batch_size": _BATCH}
     }

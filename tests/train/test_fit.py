@@ -12,10 +12,10 @@ pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
-from train.evaluate import evaluate  # noqa: E402
-from train.fit import _beside, fit  # noqa: E402
-from train.journal import alone, rounded  # noqa: E402
-from train.lessons import Sources  # noqa: E402
+from train.evaluation.metrics import evaluate  # noqa: E402
+from train.training.epochs import Checkpoints  # noqa: E402
+from train.training.fit import _beside, fit  # noqa: E402
+from train.training.run_folder import locked, rounded  # noqa: E402
 
 
 def weights_of(model):
@@ -74,7 +74,7 @@ def test_of_equal_epochs_the_first_is_kept_whether_the_run_is_broken_off_or_not(
     # 1/3 stands in the log as less than it is.
     always = evaluate("toy val", toy.label_names, np.array([0, 0, 0]), np.array([0, 1, 1]))
     assert float(rounded(always.accuracy)) < always.accuracy
-    monkeypatch.setattr("train.fit._evaluate", lambda *_: always)
+    monkeypatch.setattr("train.training.fit._evaluate", lambda *_: always)
     with broken_off("run 2/4"):
         fit(toy_recipe, toy, tmp_path / "run")
     first = (tmp_path / "run" / "best.keras").read_bytes()
@@ -83,8 +83,8 @@ def test_of_equal_epochs_the_first_is_kept_whether_the_run_is_broken_off_or_not(
 
 
 def test_parameters_are_those_of_the_file(toy, toy_recipe, tmp_path):
-    from quantize.contents import read_contents
-    from quantize.export import to_int8
+    from quantize.conversion.converter import to_int8
+    from quantize.tflite.inspect import read_contents
 
     # As wide at its end as at its start: a bias of zeros serves both.
     recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, head=toy_recipe.spec.stem), epochs=1)
@@ -96,7 +96,7 @@ def test_parameters_are_those_of_the_file(toy, toy_recipe, tmp_path):
 def test_two_processes_do_not_train_one_run(toy, toy_recipe, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    with alone(run), pytest.raises(ConfigError, match="another process is training it"):
+    with locked(run), pytest.raises(ConfigError, match="another process is training it"):
         fit(toy_recipe, toy, run)
     fit(replace(toy_recipe, epochs=1), toy, tmp_path / "other")
 
@@ -115,7 +115,7 @@ def test_what_stands_beside_the_pictures_decides_as_well(toy, toy_recipe):
 def test_goes_on_from_another_runs_weights(toy, toy_recipe, tmp_path):
     first = fit(replace(toy_recipe, epochs=2), toy, tmp_path / "first")
     later = replace(toy_recipe, epochs=1, learning_rate=1e-9, seed=5)
-    model = fit(later, toy, tmp_path / "later", Sources(tmp_path / "first" / "best.keras"))
+    model = fit(later, toy, tmp_path / "later", Checkpoints(tmp_path / "first" / "best.keras"))
     for left, right, variable in zip(weights_of(first), weights_of(model), model.weights, strict=True):
         if not variable.path.endswith(("moving_mean", "moving_variance")):
             np.testing.assert_allclose(left, right, atol=1e-5)
@@ -123,7 +123,7 @@ def test_goes_on_from_another_runs_weights(toy, toy_recipe, tmp_path):
         fit(later, toy, tmp_path / "later")
     other = replace(later, spec=replace(later.spec, stem=7))
     with pytest.raises(ConfigError, match="no checkpoint of this spec to start from"):
-        fit(other, toy, tmp_path / "other", Sources(tmp_path / "first" / "best.keras"))
+        fit(other, toy, tmp_path / "other", Checkpoints(tmp_path / "first" / "best.keras"))
 
 
 def test_checkpoints_without_their_run_are_not_touched(toy, toy_recipe, tmp_path):
@@ -196,7 +196,7 @@ def test_running_means_are_what_is_kept_and_they_resume(broken_off, toy, toy_rec
 
 
 def test_a_model_survives_saving(toy_recipe, tmp_path):
-    from train.model import build
+    from train.models.sepnet import build
 
     model = build(toy_recipe.spec)
     model.save(tmp_path / "a.keras")
@@ -206,15 +206,15 @@ def test_a_model_survives_saving(toy_recipe, tmp_path):
 
 
 def test_another_sets_figures_do_not_become_the_runs_own(toy, toy_recipe, tmp_path):
-    from train.run import report
+    from train.reports.evaluate_run import evaluate_run
 
     run = tmp_path / "run"
     fit(toy_recipe, toy, run)
-    report(toy, run)
+    evaluate_run(toy, run)
     held = (run / "val.json").read_text()
-    report(replace(toy, name="Other"), run)
+    evaluate_run(replace(toy, name="Other"), run)
     # The same pictures, split otherwise: those of its validation are ones that training has seen.
-    report(replace(toy, splits=np.roll(toy.splits, 1)), run)
+    evaluate_run(replace(toy, splits=np.roll(toy.splits, 1)), run)
     assert (run / "val.json").read_text() == held
     for folder, split in (("on-other", "Other val"), ("on-toy", "toy val")):
         figures = json.loads((run / folder / "val.json").read_text())
@@ -224,8 +224,8 @@ def test_another_sets_figures_do_not_become_the_runs_own(toy, toy_recipe, tmp_pa
     # The test rows that the training's copy lacked.
     more = np.arange(len(toy) + 5) % len(toy)
     whole = replace(toy.take(more), splits=np.array([*toy.splits, *["test"] * 5]))
-    report(whole, run, "test")
+    evaluate_run(whole, run, "test")
     assert json.loads((run / "test.json").read_text())["count"] == 5
     foreign = replace(toy, label_names=(*toy.label_names[:-1], "contempt"))
     with pytest.raises(DataError, match=r"toy has the labels .*contempt; .* was trained on angry"):
-        report(foreign, run)
+        evaluate_run(foreign, run)

@@ -9,7 +9,7 @@ import pytest
 from edge.errors import DataError
 from edge.types import Box
 from train.data import Dataset
-from train.framing import detect_boxes, enlarge, measure, with_boxes
+from train.data.face_boxes import detect_boxes, enlarge, measure, with_boxes
 
 FACES = Path(__file__).parents[2] / "edge" / "sources" / "demo_faces"
 

@@ -3,14 +3,14 @@
 import pytest
 
 from edge.errors import OutputError
-from train.journal import save
+from edge.files import atomic_write
 
 
 def test_a_disk_that_fills_leaves_what_was_there(small_disk):
     path = small_disk / "a.bin"
-    save(lambda partial: partial.write_bytes(b"whole"), path)
+    atomic_write(path, lambda partial: partial.write_bytes(b"whole"))
     with pytest.raises(OutputError, match=r"cannot write .*a\.bin: No space left on device"):
-        save(lambda partial: partial.write_bytes(bytes(1 << 20)), path)
+        atomic_write(path, lambda partial: partial.write_bytes(bytes(1 << 20)))
     assert [each.name for each in small_disk.iterdir()] == ["a.bin"]
     assert path.read_bytes() == b"whole"
 
@@ -21,5 +21,5 @@ def test_who_is_interrupted_leaves_nothing_half_written(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        save(write, tmp_path / "a.bin")
+        atomic_write(tmp_path / "a.bin", write)
     assert list(tmp_path.iterdir()) == []

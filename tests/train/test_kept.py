@@ -12,7 +12,7 @@ from edge.errors import OutputError
 
 pytestmark = pytest.mark.train
 
-from train.kept import kept  # noqa: E402
+from train.training.array_cache import cached_array  # noqa: E402
 
 _SHAPE = (5, 3, 4)
 
@@ -22,7 +22,7 @@ def piece(number):
 
 
 def array(path, make=piece):
-    return kept(path, _SHAPE, np.float32, make, "making")
+    return cached_array(path, _SHAPE, np.float32, make, "making")
 
 
 def making(path, log, make=piece):

@@ -11,10 +11,10 @@ from edge.types import Box
 pytestmark = pytest.mark.train
 
 from train.augment import epoch_images, plain_images  # noqa: E402
-from train.fit import fit  # noqa: E402
-from train.lessons import Sources, lessons  # noqa: E402
-from train.model import build  # noqa: E402
-from train.views import answers, expand  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.training.epochs import Checkpoints, iter_epochs  # noqa: E402
+from train.training.fit import fit  # noqa: E402
+from train.training.views import expand, teacher_scores  # noqa: E402
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_broken_expansion_and_broken_questions_go_on_to_the_same_end(
 
     recipe, training = taught(toy_recipe), toy.part("train")
     whole = expand(training, recipe, tmp_path / "whole")
-    taught_whole = answers(whole, recipe, {"teacher": teacher}, tmp_path / "whole")
+    taught_whole = teacher_scores(whole, recipe, {"teacher": teacher}, tmp_path / "whole")
 
     def broken(function, at):
         """Ctrl-C in the call of this number."""
@@ -75,14 +75,14 @@ def test_a_broken_expansion_and_broken_questions_go_on_to_the_same_end(
         return call
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("train.views.epoch_images", broken(epoch_images, 1))
+        patch.setattr("train.training.views.epoch_images", broken(epoch_images, 1))
         expand(training, recipe, tmp_path / "broken")
     views = expand(training, recipe, tmp_path / "broken")
     np.testing.assert_array_equal(views, whole)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(ops, "softmax", broken(ops.softmax, 5))
-        answers(views, recipe, {"teacher": teacher}, tmp_path / "broken")
-    found = answers(views, recipe, {"teacher": teacher}, tmp_path / "broken")
+        teacher_scores(views, recipe, {"teacher": teacher}, tmp_path / "broken")
+    found = teacher_scores(views, recipe, {"teacher": teacher}, tmp_path / "broken")
     np.testing.assert_array_equal(found, taught_whole)
     names = [sorted(path.name for path in (tmp_path / each).iterdir()) for each in ("broken", "whole")]
     assert names[0] == names[1]  # nothing half made is left
@@ -94,7 +94,7 @@ def test_answers_are_the_mean_over_a_picture_and_its_mirror_image(toy, toy_recip
     training = toy.part("train").take(np.arange(10))
     recipe = taught(toy_recipe)
     views = expand(training, recipe, tmp_path)
-    found = answers(views, recipe, {"teacher": teacher}, tmp_path)
+    found = teacher_scores(views, recipe, {"teacher": teacher}, tmp_path)
     model = keras.models.load_model(teacher)
     images = np.array(views[1, 3:4, ..., np.newaxis])
     by_hand = np.mean(
@@ -108,18 +108,18 @@ def test_answers_are_the_mean_over_a_picture_and_its_mirror_image(toy, toy_recip
     # Another picture, or fewer of them, are other questions.
     changed = np.array(views)
     changed[0, 7] = 255 - changed[0, 7]
-    assert (answers(changed, recipe, {"teacher": teacher}, tmp_path)[0, 7] != found[0, 7]).any()
-    assert answers(np.array(views[:, :9]), recipe, {"teacher": teacher}, tmp_path).shape == (3, 9, 7)
+    assert (teacher_scores(changed, recipe, {"teacher": teacher}, tmp_path)[0, 7] != found[0, 7]).any()
+    assert teacher_scores(np.array(views[:, :9]), recipe, {"teacher": teacher}, tmp_path).shape == (3, 9, 7)
     np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
 
 
 def test_a_lesson_mixes_labels_and_answers_and_mirrors_half(toy, toy_recipe, teacher, tmp_path):
     training = toy.part("train")
     recipe = taught(replace(toy_recipe, augmentation=replace(toy_recipe.augmentation, flip=0.5)), epochs=5)
-    sources = Sources(teachers={"teacher": teacher}, cache=tmp_path)
+    sources = Checkpoints(teachers={"teacher": teacher}, cache=tmp_path)
     views = expand(training, recipe, tmp_path)
-    found = answers(views, recipe, sources.teachers, tmp_path)
-    with lessons(recipe, training, sources, 3) as epochs:
+    found = teacher_scores(views, recipe, sources.teachers, tmp_path)
+    with iter_epochs(recipe, training, sources, 3) as epochs:
         third, fourth = list(epochs)
     assert (third.epoch, fourth.epoch) == (3, 4)
     labels = np.eye(7)[training.labels]
@@ -127,14 +127,14 @@ def test_a_lesson_mixes_labels_and_answers_and_mirrors_half(toy, toy_recipe, tea
     mirrored = (fourth.images == views[1][:, :, ::-1]).all(axis=(1, 2))
     assert 0.4 < mirrored.mean() < 0.6
     np.testing.assert_array_equal(fourth.images[~mirrored], views[1][~mirrored])
-    with lessons(recipe, training, sources, 4) as epochs:
+    with iter_epochs(recipe, training, sources, 4) as epochs:
         np.testing.assert_array_equal(next(epochs).images, fourth.images)  # as if it had not been broken off
 
 
 def test_without_views_and_changes_every_epoch_is_the_original(toy, toy_recipe):
     training = toy.part("train").take(np.arange(20))
     recipe = replace(toy_recipe, augmentation=None)
-    with lessons(recipe, training, Sources(), 2) as epochs:
+    with iter_epochs(recipe, training, Checkpoints(), 2) as epochs:
         for lesson in epochs:
             np.testing.assert_array_equal(lesson.images, plain_images(training, recipe.view))
 
@@ -143,24 +143,27 @@ def test_votes_are_mixed_into_the_labels_or_missed(toy, toy_recipe):
     training = toy.part("train").take(np.arange(7))
     recipe = replace(toy_recipe, votes=0.4, augmentation=None)
     expected = np.full((7, 7), 1 / 7, np.float32)
-    with lessons(recipe, replace(training, expected=expected), Sources(), 0) as epochs:
+    with iter_epochs(recipe, replace(training, expected=expected), Checkpoints(), 0) as epochs:
         np.testing.assert_allclose(
             next(epochs).targets, 0.6 * np.eye(7)[training.labels] + 0.4 / 7, atol=1e-6
         )
-    with pytest.raises(DataError, match="trains towards votes"), lessons(recipe, training, Sources(), 0):
+    with (
+        pytest.raises(DataError, match="trains towards votes"),
+        iter_epochs(recipe, training, Checkpoints(), 0),
+    ):
         pass
 
 
 def test_a_teacher_that_is_not_trained_is_named(toy, toy_recipe, tmp_path):
     with pytest.raises(DataError, match="taught by teacher, which is not trained: train teacher first"):
-        fit(taught(toy_recipe), toy, tmp_path / "run", Sources(cache=tmp_path / "cache"))
+        fit(taught(toy_recipe), toy, tmp_path / "run", Checkpoints(cache=tmp_path / "cache"))
 
 
 def test_another_teacher_makes_another_run(toy, toy_recipe, teacher, tmp_path):
     from edge.errors import ConfigError
 
     recipe = taught(toy_recipe, epochs=1)
-    sources = Sources(teachers={"teacher": teacher}, cache=tmp_path / "cache")
+    sources = Checkpoints(teachers={"teacher": teacher}, cache=tmp_path / "cache")
     fit(recipe, toy, tmp_path / "run", sources)
     build(toy_recipe.spec).save(teacher)
     with pytest.raises(ConfigError, match="a run with another sources"):

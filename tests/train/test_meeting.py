@@ -8,18 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from edge.errors import ConfigError, EdgeError
-from train.launch import _free_ports
-from train.meeting import Place, meet, parse_place
+from train.distributed.launcher import _free_ports
+from train.distributed.rendezvous import WorkerAddress, parse_place, rendezvous
 
 
 def places(count):
     addresses = tuple(f"127.0.0.1:{port}" for port in _free_ports(count))
-    return [Place(addresses, index) for index in range(count)]
+    return [WorkerAddress(addresses, index) for index in range(count)]
 
 
 def met(place, within_s):
     try:
-        meet(place, within_s)
+        rendezvous(place, within_s)
     except EdgeError as error:
         return error
     return None
@@ -41,7 +41,7 @@ def test_all_come_in_any_order():
 
 
 def test_one_worker_waits_for_nobody():
-    meet(Place(("127.0.0.1:1",), 0), 0.0)
+    rendezvous(WorkerAddress(("127.0.0.1:1",), 0), 0.0)
 
 
 def test_who_is_missing_is_named_to_all():
@@ -62,7 +62,7 @@ def test_a_chief_that_does_not_come():
     with pytest.raises(
         EdgeError, match=f"the chief at {lonely.addresses[0]} did not come within 0.5 s"
     ) as info:
-        meet(lonely, 0.5)
+        rendezvous(lonely, 0.5)
     assert info.value.exit_code == 1
 
 
@@ -73,7 +73,7 @@ def test_a_port_in_use():
             socket.create_server(("", port)),
             pytest.raises(ConfigError, match="cannot listen there") as info,
         ):
-            meet(place, 5)
+            rendezvous(place, 5)
         assert str(place) in str(info.value)
 
 
@@ -82,7 +82,9 @@ def test_two_with_one_number_and_another_cluster():
     with ThreadPoolExecutor(3) as pool:
         calls = [pool.submit(met, place, 10) for place in (chief, second)]
         # The port of its own is free again as soon as it has been tried: the same place can be taken twice.
-        calls.append(pool.submit(met, Place((chief.addresses[0], "127.0.0.1:9", "127.0.0.1:8"), 1), 10))
+        calls.append(
+            pool.submit(met, WorkerAddress((chief.addresses[0], "127.0.0.1:9", "127.0.0.1:8"), 1), 10)
+        )
         first, *others = (call.result(30) for call in calls)
     assert isinstance(first, ConfigError)
     assert "TF_CONFIG differs between the workers: worker 1 of " in str(first)
@@ -154,5 +156,5 @@ def test_no_place_is_refused(text):
 def test_where_a_place_is():
     text = '{"cluster": {"worker": ["b:2", "c:3"], "chief": ["a:1"]}, "task": {"type": "worker", "index": 1}}'
     place = parse_place(text)
-    assert place == Place(("a:1", "b:2", "c:3"), 2)  # the chief first, as TensorFlow counts
+    assert place == WorkerAddress(("a:1", "b:2", "c:3"), 2)  # the chief first, as TensorFlow counts
     assert str(place) == "worker 2 of 3 at c:3"

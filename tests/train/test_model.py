@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError
-from train.recipes import GROUPS, RECIPES, find_recipes
-from train.spec import BUDGET, NetSpec, Stage, TeacherSpec
+from train.models.spec import BUDGET, NetSpec, Stage, TeacherSpec
+from train.recipes.registry import GROUPS, RECIPES, find_recipes
 
 pytestmark = pytest.mark.train
 
@@ -17,7 +17,7 @@ EMOTION, GENDER = SMALL["emotion"], SMALL["gender"]
 
 @pytest.mark.parametrize("name", SMALL)
 def test_small_recipes_count_what_they_build(name):
-    from train.model import build
+    from train.models.sepnet import build
 
     spec = SMALL[name]
     body = build(spec).get_layer("body")
@@ -42,7 +42,7 @@ def test_what_ships_stays_below_the_budget(spec):
 
 
 def test_a_repeated_block_has_one_set_of_weights():
-    from train.model import build
+    from train.models.sepnet import build
 
     once, thrice = (build(NetSpec(4, (Stage(6, 1, repeats=times),), 3, 7, size=16)) for times in (1, 3))
     body = thrice.get_layer("body")
@@ -52,7 +52,7 @@ def test_a_repeated_block_has_one_set_of_weights():
 
 
 def test_pixels_reach_the_body_as_int8_can_hold_them():
-    from train.model import build
+    from train.models.sepnet import build
 
     scaled = build(GENDER).get_layer("scale")(np.array([[0.0, 128.0, 255.0]]))
     np.testing.assert_array_equal(np.asarray(scaled), [[-1.0, 0.0, 127 / 128]])
@@ -61,7 +61,7 @@ def test_pixels_reach_the_body_as_int8_can_hold_them():
 def test_a_teacher_in_half_precision_answers_in_float32_and_leaves_the_policy_alone():
     import keras
 
-    from train.model import build
+    from train.models.sepnet import build
 
     teacher = build(TeacherSpec((4, 6, 8), classes=7, size=16), precision="mixed_bfloat16")
     logits = teacher(np.zeros((2, 16, 16, 1), np.float32))

@@ -37,7 +37,7 @@ def held(net):
 def test_a_step_turns_1x1_kernels_by_an_orthogonal_matrix_and_leaves_the_rest_to_adamw(net):
     from keras.losses import MeanSquaredError
 
-    from train.muon import PointwiseMuon
+    from train.training.optimizers import PointwiseMuon
 
     random = np.random.default_rng(0)
     rate = 0.016
@@ -58,7 +58,7 @@ def test_a_step_turns_1x1_kernels_by_an_orthogonal_matrix_and_leaves_the_rest_to
 def test_decay_is_of_the_matrices_alone(net):
     from keras.losses import MeanSquaredError
 
-    from train.muon import PointwiseMuon
+    from train.training.optimizers import PointwiseMuon
 
     net.compile(PointwiseMuon(0.01, weight_decay=0.5, adam_weight_decay=None), MeanSquaredError())
     answers = net.predict(np.zeros((4, 6, 6, 3)), verbose=0)
@@ -70,7 +70,7 @@ def test_decay_is_of_the_matrices_alone(net):
 
 
 def test_a_run_with_it_resumes_to_the_same_weights(toy, toy_recipe, tmp_path):
-    from train.fit import fit
+    from train.training.fit import fit
 
     recipe = replace(toy_recipe, optimizer="muon", learning_rate=0.01, schedule="constant", epochs=2)
     whole = fit(recipe, toy, tmp_path / "whole")

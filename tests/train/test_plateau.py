@@ -7,8 +7,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from train import plateau
-from train.plateau import plateau_rate
+from train.training import plateau
+from train.training.plateau import plateau_rate
 
 pytestmark = pytest.mark.train
 
@@ -34,7 +34,7 @@ def test_it_falls_as_keras_lets_it(seed):
 
 
 def test_a_run_that_was_broken_off_falls_as_the_whole_one(broken_off, toy, toy_recipe, tmp_path, monkeypatch):
-    from train.fit import fit
+    from train.training.fit import fit
 
     monkeypatch.setattr(plateau, "_PATIENCE", 1)
     # So high a rate that the loss rises.

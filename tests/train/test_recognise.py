@@ -11,7 +11,7 @@ import pytest
 from scipy.io import savemat
 
 from edge.errors import ConfigError, DataError
-from train.data import find_named, load_named, load_path, recognise
+from train.data import find_named, identify, load_named, load_path
 
 PNG = cv2.imencode(".png", np.full((48, 48), 90, np.uint8))[1].tobytes()
 JPG = cv2.imencode(".jpg", np.full((60, 60), 90, np.uint8))[1].tobytes()
@@ -80,7 +80,7 @@ FORMS = {
 @pytest.mark.parametrize(("dataset", "make"), FORMS.values(), ids=FORMS)
 def test_every_form_is_recognised_and_read(tmp_path, dataset, make):
     path = make(tmp_path)
-    assert recognise(path) == dataset
+    assert identify(path) == dataset
     assert len(load_path(path)) == 1
 
 
@@ -91,10 +91,10 @@ def test_whole_scenes_are_recognised_and_read(tmp_path, scene):
     put(tmp_path / "ck/Emotion/S005/001/S005_001_00000002_emotion.txt", b"   5.0000000e+00\n")
     put(tmp_path / "rafd/pictures/Rafd090_01_Caucasian_female_happy_frontal.jpg", content)
     for path in ("ck", "ck/cohn-kanade-images"):
-        assert recognise(tmp_path / path) == "ckplus"
+        assert identify(tmp_path / path) == "ckplus"
         assert load_path(tmp_path / path).label_names[6] == "neutral"
     for path in ("rafd", "rafd/pictures"):
-        assert recognise(tmp_path / path) == "rafd"
+        assert identify(tmp_path / path) == "rafd"
         assert len(load_path(tmp_path / path)) == 1
 
 
@@ -117,7 +117,7 @@ def test_the_usual_names_are_found_in_a_folder(tmp_path, scene):
         "imdb-wiki": "WIKI",
     }
     with pytest.raises(DataError, match="holds several datasets; name one of") as caught:
-        recognise(tmp_path)
+        identify(tmp_path)
     for part in ("fer2013.tar.gz (fer2013)", "CK+48.tar.gz (ckplus)", "wiki_crop (imdb-wiki)", "RaFD (rafd)"):
         assert part in str(caught.value)
 
@@ -154,7 +154,7 @@ def test_what_is_not_recognised_lists_what_would_be(tmp_path, name, content, sai
     for place in (path, tmp_path):
         expected = said if place == path else "not recognised"
         with pytest.raises(DataError, match=expected) as caught:
-            recognise(place)
+            identify(place)
         for dataset in ("fer2013", "ckplus", "rafd", "imdb-wiki", "utkface"):
             assert f"{dataset} (" in str(caught.value)
 
@@ -163,12 +163,12 @@ def test_a_zip_is_to_be_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("train/happy/1.png", PNG)
     with pytest.raises(DataError, match="a zip archive: unpack it and name its folder"):
-        recognise(tmp_path / "archive.zip")
+        identify(tmp_path / "archive.zip")
 
 
 def test_nothing_there_and_an_empty_folder(tmp_path):
     with pytest.raises(DataError, match="no such file or folder; expected fer2013"):
-        recognise(tmp_path / "none")
+        identify(tmp_path / "none")
     with pytest.raises(DataError, match="not recognised as a dataset; expected fer2013"):
         load_path(tmp_path)
 

@@ -33,7 +33,7 @@ def pixels(count, size):
 @pytest.mark.parametrize("classes", [2, 7])
 @pytest.mark.parametrize("name", [*SMALL, *BACKBONES])
 def test_each_answers_with_finite_logits(name, classes):
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     size = 64 if name == "mini_xception" else 48  # as published, or FER-2013's
     body = build_reference(name, size, classes, pretrained=False)
@@ -48,7 +48,7 @@ def test_each_answers_with_finite_logits(name, classes):
 
 
 def test_every_reference_has_a_source_of_one_line():
-    from train.reference import REFERENCES
+    from train.models.baselines import REFERENCES
 
     assert set(REFERENCES) == {*SMALL, *BACKBONES}
     for name, reference in REFERENCES.items():
@@ -59,8 +59,8 @@ def test_every_reference_has_a_source_of_one_line():
 
 @pytest.mark.parametrize(("name", "rates", "penalties"), [("mini_xception", [], 2), ("tang", [0.7], 0)])
 def test_they_are_held_back_as_published(name, rates, penalties):
-    from train.model import build
-    from train.spec import ReferenceSpec
+    from train.models.sepnet import build
+    from train.models.spec import ReferenceSpec
 
     model = build(ReferenceSpec(name, 7), 1 / 128, -1.0, "float32")
     body = model.get_layer("body")
@@ -88,19 +88,19 @@ def test_they_are_held_back_as_published(name, rates, penalties):
     ],
 )
 def test_they_have_as_many_parameters_as_published(name, size, parameters):
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     assert build_reference(name, size, 7, pretrained=False).count_params() == parameters
 
 
 def test_the_small_gender_network_has_about_six_thousand():
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     assert 5_500 <= build_reference("gender_small", 48, 2, pretrained=False).count_params() <= 6_500
 
 
 def test_nothing_keeps_the_sequential_stack_from_learning_by_heart():
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     kinds = {type(layer).__name__ for layer in build_reference("sequential", 48, 7, False).layers}
     assert kinds == {"InputLayer", "Conv2D", "MaxPooling2D", "Flatten", "Dense"}
@@ -110,8 +110,8 @@ def test_nothing_keeps_the_sequential_stack_from_learning_by_heart():
 def test_a_backbone_reads_what_keras_would_give_it(name):
     import keras
 
-    from train.backbone import BACKBONES
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
+    from train.models.imagenet import BACKBONES
 
     side = BACKBONES[name].side
     body = build_reference(name, side, 2, pretrained=False)
@@ -123,7 +123,7 @@ def test_a_backbone_reads_what_keras_would_give_it(name):
 
 
 def test_a_small_picture_is_enlarged_and_a_large_one_left_alone():
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     for size, side in ((48, 96), (96, 96), (112, 112)):
         body = build_reference("mobilenet", size, 2, pretrained=False)
@@ -135,7 +135,7 @@ def test_a_small_picture_is_enlarged_and_a_large_one_left_alone():
 def test_a_saved_network_answers_as_before(name, tmp_path):
     import keras
 
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     body = build_reference(name, 48, 7, pretrained=False)
     body.save(tmp_path / "body.keras")
@@ -148,8 +148,8 @@ def test_a_saved_network_answers_as_before(name, tmp_path):
 def test_logits_stay_float32_in_half_precision(name):
     import keras
 
-    from train.model import build
-    from train.spec import ReferenceSpec
+    from train.models.sepnet import build
+    from train.models.spec import ReferenceSpec
 
     model = build(ReferenceSpec(name, 7), precision="mixed_bfloat16")
     assert keras.backend.standardize_dtype(model.output.dtype) == "float32"
@@ -166,7 +166,7 @@ def test_logits_stay_float32_in_half_precision(name):
     ],
 )
 def test_what_cannot_be_built_is_refused(arguments, message):
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     with pytest.raises(ConfigError, match=message):
         build_reference(*arguments)
@@ -174,7 +174,7 @@ def test_what_cannot_be_built_is_refused(arguments, message):
 
 @pytest.mark.parametrize("name", ["mini_xception", "simple_cnn", "gender_small", "two_blocks", "sequential"])
 def test_the_smallest_size_can_be_built(name):
-    from train.reference import SMALLEST, build_reference
+    from train.models.baselines import SMALLEST, build_reference
 
     assert build_reference(name, SMALLEST, 2, pretrained=False).output_shape == (None, 2)
 
@@ -195,8 +195,8 @@ def keras_home(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_weights_that_cannot_be_had_are_named_with_the_ways_out(name, keras_home):
-    from train.backbone import BACKBONES
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
+    from train.models.imagenet import BACKBONES
 
     with pytest.raises(DataError) as caught:
         build_reference(name, 48, 7, pretrained=True)
@@ -222,7 +222,7 @@ def write_weights(path, model):
 def test_weights_that_lie_where_keras_looks_are_read(keras_home):
     import keras
 
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     trained = keras.applications.MobileNet(weights=None, include_top=False, input_shape=(224, 224, 3))
     write_weights(keras_home / "models" / WEIGHTS, trained)
@@ -235,7 +235,7 @@ def test_weights_that_lie_where_keras_looks_are_read(keras_home):
 def test_a_file_that_is_cut_off_or_of_another_network_is_refused_and_kept(keras_home):
     import keras
 
-    from train.reference import build_reference
+    from train.models.baselines import build_reference
 
     path = keras_home / "models" / WEIGHTS
     write_weights(path, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))

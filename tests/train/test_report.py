@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError, OutputError
-from train.html import Section, write_html
-from train.plots import save_curves_png, save_mistakes_png
-from train.report import report_run, write_page
+from train.reports.html import Section, write_html
+from train.reports.plots import save_curves_png, save_mistakes_png
+from train.reports.run_report import report_run, write_page
 
 SETTINGS = {"recipe": {"name": "toy <script>alert(1)</script>", "epochs": 2}, "parameters": 1234}
 LOG = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,val_macro_f1,seconds\n"

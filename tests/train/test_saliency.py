@@ -10,7 +10,7 @@ from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
-from train.spec import NetSpec, ReferenceSpec, Stage  # noqa: E402
+from train.models.spec import NetSpec, ReferenceSpec, Stage  # noqa: E402
 
 SPEC = NetSpec(stem=6, stages=(Stage(8, 1, 1, repeats=2),), head=4, classes=3, size=16)
 
@@ -19,7 +19,7 @@ SPEC = NetSpec(stem=6, stages=(Stage(8, 1, 1, repeats=2),), head=4, classes=3, s
 def net():
     import keras
 
-    from train.model import build
+    from train.models.sepnet import build
 
     keras.utils.set_random_seed(5)
     return build(SPEC)
@@ -33,7 +33,7 @@ def images():
 def test_the_gradient_is_what_a_pixel_does_to_the_logit(net, images):
     import keras
 
-    from train.saliency import saliency
+    from train.evaluation.saliency import saliency
 
     found = saliency(net, images, np.array([2, 0, 1, 2]), "gradient")
     assert found.shape == images.shape
@@ -52,7 +52,7 @@ def test_guided_gradients_pass_a_relu_only_where_both_are_positive():
     import keras
     from keras import layers
 
-    from train.saliency import saliency
+    from train.evaluation.saliency import saliency
 
     pixels = keras.Input((2, 2, 1))
     inside = keras.Input((2, 2, 1))
@@ -69,14 +69,14 @@ def test_guided_gradients_pass_a_relu_only_where_both_are_positive():
 
 
 def test_without_labels_it_is_of_what_is_answered(net, images):
-    from train.saliency import saliency
+    from train.evaluation.saliency import saliency
 
     answered = net.predict(images[..., np.newaxis], verbose=0).argmax(axis=1)
     np.testing.assert_array_equal(saliency(net, images), saliency(net, images, answered, "guided"))
 
 
 def test_guided_gradients_leave_the_network_as_it_was(net, images):
-    from train.saliency import saliency
+    from train.evaluation.saliency import saliency
 
     before = net.predict(images[..., np.newaxis], verbose=0)
     assert np.abs(saliency(net, images, None, "guided") - saliency(net, images, None, "gradient")).max() > 0
@@ -85,8 +85,8 @@ def test_guided_gradients_leave_the_network_as_it_was(net, images):
 
 @pytest.mark.parametrize("architecture", ["mini_xception", "sequential"])
 def test_published_networks_can_be_looked_at_too(architecture):
-    from train.model import build
-    from train.saliency import saliency
+    from train.evaluation.saliency import saliency
+    from train.models.sepnet import build
 
     faces = np.random.default_rng(3).integers(0, 256, (2, 48, 48), dtype=np.uint8)
     found = saliency(build(ReferenceSpec(architecture, 7)), faces)
@@ -95,7 +95,7 @@ def test_published_networks_can_be_looked_at_too(architecture):
 
 
 def test_what_cannot_be_is_refused(net, images):
-    from train.saliency import saliency
+    from train.evaluation.saliency import saliency
 
     with pytest.raises(ConfigError, match="no saliency 'smooth'; expected gradient or guided"):
         saliency(net, images, None, "smooth")  # type: ignore[arg-type]
@@ -108,7 +108,7 @@ def two(toy_recipe):
     """Two networks of the toy's labels, the second with other weights."""
     import keras
 
-    from train.model import build
+    from train.models.sepnet import build
 
     keras.utils.set_random_seed(1)
     return {name: build(toy_recipe.spec) for name in ("before", "after")}
@@ -117,7 +117,7 @@ def two(toy_recipe):
 def test_the_sheet_of_labels_has_a_line_for_each(two, toy, toy_recipe, tmp_path):
     import cv2
 
-    from train.saliency_plot import save_labels_png
+    from train.reports.saliency_plot import save_labels_png
 
     save_labels_png(two, toy.part("val"), toy_recipe.view, tmp_path / "sheet.png")
     picture = cv2.imread(str(tmp_path / "sheet.png"))
@@ -148,11 +148,11 @@ def foreign_run(two, toy, toy_recipe, tmp_path):
 def test_answers_have_the_labels_of_the_run(foreign_run, scene, monkeypatch):
     import cv2
 
-    from train.__main__ import main
+    from train.cli import main
 
     cv2.imwrite(str(foreign_run / "scene.png"), scene("happy"))
     drawn = []
-    monkeypatch.setattr("train.saliency_plot.save_figure", lambda figure, _: drawn.append(figure))
+    monkeypatch.setattr("train.reports.saliency_plot.save_figure", lambda figure, _: drawn.append(figure))
     command = ["saliency", foreign_run.name, "--runs", str(foreign_run.parent)]
     out = ["--pictures", str(foreign_run / "scene.png"), "--out", str(foreign_run / "sheet.png")]
     assert main([*command, *out]) == 0
@@ -161,7 +161,7 @@ def test_answers_have_the_labels_of_the_run(foreign_run, scene, monkeypatch):
 
 
 def test_a_network_of_other_labels_is_not_set_beside(foreign_run, toy, toy_recipe, capsys):
-    from train.__main__ import main
+    from train.cli import main
 
     other = foreign_run.parent / "other"
     shutil.copytree(foreign_run, other)
@@ -177,7 +177,7 @@ def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tm
 
     from edge.detection.haar import HaarDetector
     from edge.inference.preprocess import even_contrast
-    from train.saliency_plot import read_face, save_pictures_png
+    from train.reports.saliency_plot import read_face, save_pictures_png
 
     detector = HaarDetector()
     picture = scene("happy")

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.train
 from edge.labels import EMOTIONS  # noqa: E402
 from train.augment import plain_images  # noqa: E402
 from train.data import Dataset, load_fer2013  # noqa: E402
-from train.sheet import contact_sheet, write_expansion  # noqa: E402
-from train.views import expand  # noqa: E402
+from train.reports.contact_sheet import contact_sheet, write_expansion  # noqa: E402
+from train.training.views import expand  # noqa: E402
 
 
 @pytest.fixture

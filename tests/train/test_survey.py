@@ -14,7 +14,7 @@ import pytest
 from edge.errors import DataError, OutputError
 from train.data import BadRow, Dataset, find_named, load_named
 from train.data.survey import Duplicates, survey
-from train.survey_plot import contact_strip, save_survey_png
+from train.reports.dataset_plot import contact_strip, save_survey_png
 
 DATA = os.environ.get("EMOTINY_DATA", "")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
-from train.finished import read_runs, with_earlier
-from train.table import markdown_table, seeds_table, write_table
-from train.table_plot import draw_table
+from train.reports.comparison import markdown_table, seeds_table, write_table
+from train.reports.comparison_plot import draw_table
+from train.runs.results import read_runs, with_earlier
 
 
 def write_run(folder, name="a", seed=1, accuracy=0.5, train=None, int8=None):

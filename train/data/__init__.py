@@ -6,10 +6,10 @@ from pathlib import Path
 from train.data.ckplus import load_ckplus
 from train.data.dataset import BadRow, Dataset, Split
 from train.data.fer2013 import load_fer2013
+from train.data.formats import identify, locate_set
 from train.data.imdb_wiki import load_imdb_wiki
 from train.data.locate import find_data, find_named
 from train.data.rafd import load_rafd
-from train.data.recognition import locate_set, recognise
 from train.data.utkface import load_utkface
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Split",
     "find_data",
     "find_named",
+    "identify",
     "load",
     "load_ckplus",
     "load_fer2013",
@@ -26,7 +27,6 @@ __all__ = [
     "load_path",
     "load_rafd",
     "load_utkface",
-    "recognise",
 ]
 
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
+from train.data.archives import find_pictures, read_pictures
 from train.data.dataset import BadRow, Dataset, decode_gray
-from train.data.files import find_pictures, read_pictures
-from train.data.people import LeftOut, PersonRow, Tenths, gather
-from train.data.scene import SceneCutter
+from train.data.scene_crop import SceneCutter
+from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
 Seventh = Literal["neutral", "contempt"]
 # The device's emotions, and the same with contempt in neutral's place: six of seven outputs stay comparable.
@@ -46,7 +46,7 @@ _FRAME_FORM = "not S<subject>_<session>_<frame>.png"
 # 123 people: a tenth would be twelve. What is not shown to training is for validation.
 _TENTHS = Tenths(val=2, test=0)
 
-_Row = PersonRow | BadRow | LeftOut
+_Row = SubjectRow | BadRow | LeftOut
 
 
 def load_ckplus(path: Path, labels: Seventh | None = None) -> Dataset:
@@ -68,9 +68,9 @@ def load_ckplus(path: Path, labels: Seventh | None = None) -> Dataset:
     scenes = _find_scenes(path)
     if scenes is None:
         names = LABELS[labels or "contempt"]
-        return gather("CK+48", path, names, _read_kaggle(path, names), _TENTHS)
+        return split_by_subject("CK+48", path, names, _read_kaggle(path, names), _TENTHS)
     names = LABELS[labels or "neutral"]
-    return gather("CK+", path, names, _read_original(scenes, names), _TENTHS)
+    return split_by_subject("CK+", path, names, _read_original(scenes, names), _TENTHS)
 
 
 def _find_scenes(path: Path) -> Path | None:
@@ -102,7 +102,7 @@ def _read_kaggle(path: Path, names: tuple[str, ...]) -> Iterator[_Row]:
             size = f"{picture.shape[1]}x{picture.shape[0]}"
             yield BadRow(where, f"{size}, expected {_KAGGLE_SIDE}x{_KAGGLE_SIDE}")
         else:
-            yield PersonRow(file.stem, int(match[1]), names.index(label), picture)
+            yield SubjectRow(file.stem, int(match[1]), names.index(label), picture)
 
 
 def _read_original(scenes: Path, names: tuple[str, ...]) -> Iterator[_Row]:
@@ -159,4 +159,4 @@ def _cut(cutter: SceneCutter, frame: Path, label: str, names: tuple[str, ...]) -
     square = cutter.cut(picture)
     if square is None:
         return LeftOut("no face found")
-    return PersonRow(frame.stem, int(match[1]), names.index(label), square.image, square.box)
+    return SubjectRow(frame.stem, int(match[1]), names.index(label), square.image, square.box)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from edge.errors import DataError
 from edge.labels import GENDERS
 from train.data.dataset import BadRow, Dataset, decode_gray
-from train.data.people import LeftOut, PersonRow, Tenths, gather
+from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
 # Sides differ from picture to picture; the networks read far less than this.
 SIDE = 96
@@ -65,7 +65,9 @@ def load_imdb_wiki(path: Path) -> Dataset:
     """
     file = _find_mat(path)
     part = file.stem.lower()
-    return gather(part.upper(), path, GENDERS, _read_rows(file.parent, _read_table(file, part)), _TENTHS)
+    return split_by_subject(
+        part.upper(), path, GENDERS, _read_rows(file.parent, _read_table(file, part)), _TENTHS
+    )
 
 
 def ages_in(photo_taken: _Floats, dob: _Floats) -> _Floats:
@@ -146,7 +148,7 @@ def _texts(cells: npt.NDArray[np.generic]) -> list[str]:
     return ["".join(text.tolist()) for text in texts]
 
 
-def _read_rows(folder: Path, table: _Table) -> Iterator[PersonRow | BadRow | LeftOut]:
+def _read_rows(folder: Path, table: _Table) -> Iterator[SubjectRow | BadRow | LeftOut]:
     numbers = table.numbers
     ages = ages_in(numbers["photo_taken"], numbers["dob"])
     for row, path in enumerate(tqdm(table.paths, desc="reading", unit="picture", mininterval=2.0)):
@@ -171,7 +173,7 @@ def _read_rows(folder: Path, table: _Table) -> Iterator[PersonRow | BadRow | Lef
             # The set has 0 for female, the device 0 for male.
             label = GENDERS.index("male" if gender == 1 else "female")
             subject = _number(table.people[row])
-            yield PersonRow(path, subject, label, image, attributes={"age": int(ages[row])})
+            yield SubjectRow(path, subject, label, image, attributes={"age": int(ages[row])})
 
 
 def _read_square(file: Path) -> npt.NDArray[np.uint8] | LeftOut:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from edge.errors import ConfigError, DataError
 from edge.labels import EMOTIONS, GENDERS
+from train.data.archives import find_pictures
 from train.data.dataset import BadRow, Dataset, decode_gray
-from train.data.files import find_pictures
-from train.data.people import LeftOut, PersonRow, Tenths, gather
-from train.data.scene import SceneCutter
+from train.data.scene_crop import SceneCutter
+from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
 # Degrees from one profile to the other; 90 looks into the camera.
 ANGLES = (0, 45, 90, 135, 180)
@@ -61,10 +61,10 @@ def load_rafd(path: Path, angles: Collection[int] = (90,)) -> Dataset:
         raise ConfigError(f"RaFD's angles {sorted(angles)}: expected some of {', '.join(map(str, ANGLES))}")
     if not path.is_dir():
         raise DataError(f"{path}: not a folder; expected the one with RaFD's Rafd*.jpg, unpacked")
-    return gather("RaFD", path, EMOTIONS, _read(path, frozenset(angles)), _TENTHS)
+    return split_by_subject("RaFD", path, EMOTIONS, _read(path, frozenset(angles)), _TENTHS)
 
 
-def _read(path: Path, angles: frozenset[int]) -> Iterator[PersonRow | BadRow | LeftOut]:
+def _read(path: Path, angles: frozenset[int]) -> Iterator[SubjectRow | BadRow | LeftOut]:
     cutter = SceneCutter()
     files = find_pictures(path, ".jpg")
     for file in tqdm(files, desc="looking for faces", unit="picture", mininterval=2.0):
@@ -88,4 +88,4 @@ def _read(path: Path, angles: frozenset[int]) -> Iterator[PersonRow | BadRow | L
         else:
             label, gender_label = EMOTIONS.index(_EXPRESSIONS[expression]), GENDERS.index(gender)
             attributes = {"gender": gender_label}
-            yield PersonRow(file.stem, int(person), label, square.image, square.box, attributes)
+            yield SubjectRow(file.stem, int(person), label, square.image, square.box, attributes)

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from edge.labels import GENDERS
+from train.data.archives import read_pictures
 from train.data.dataset import BadRow, Dataset, Split, decode_gray, settle_bad_rows
-from train.data.files import read_pictures
 
 # Sides differ between copies (200 in the original); the networks read far less than this.
 SIDE = 96

@@ -1,0 +1,1 @@
+"""From Keras to int8: folding, equalization, ranges, calibration set, quantization-aware training."""

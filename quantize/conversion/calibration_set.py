@@ -1,0 +1,64 @@
+"""The calibration set: a committed list of sample ids, drawn evenly per label from the training split."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from edge.errors import DataError
+from edge.labels import Task
+from train.data import Dataset
+
+# The contracts of the shipped networks name this folder.
+LISTS = Path(__file__).parents[1] / "calibration"
+PER_LABEL: dict[Task, int] = {"emotion": 200, "gender": 200}
+_SEED = 1
+
+
+def draw(data: Dataset, per_label: int) -> tuple[str, ...]:
+    """Ids of training pictures, the same number of each label.
+
+    Raises:
+        DataError: a label has fewer different pictures.
+    """
+    training = data.part("train")
+    random = np.random.default_rng(_SEED)
+    drawn: list[str] = []
+    for label, name in enumerate(training.label_names):
+        # A picture that stands in the set under two labels is drawn under neither twice.
+        ids = sorted({training.ids[row] for row in np.flatnonzero(training.labels == label)} - set(drawn))
+        if len(ids) < per_label:
+            raise DataError(
+                f"{data.name}: {len(ids)} different training pictures of {name!r}, need {per_label}"
+            )
+        drawn += [ids[place] for place in sorted(random.choice(len(ids), per_label, replace=False))]
+    return tuple(drawn)
+
+
+def save_list(task: Task, data: Dataset, ids: tuple[str, ...], folder: Path = LISTS) -> Path:
+    """Writes a task's list."""
+    path = folder / f"{task}.json"
+    content = {"data": data.name, "split": "train", "seed": _SEED, "ids": list(ids)}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def calibration_rows(task: Task, data: Dataset, folder: Path = LISTS) -> Dataset:
+    """The rows of a task's committed list.
+
+    Raises:
+        DataError: some of its pictures are not in the training split, so this is another set.
+    """
+    path = folder / f"{task}.json"
+    ids = json.loads(path.read_text(encoding="utf-8"))["ids"]
+    training = data.part("train")
+    places = {name: row for row, name in enumerate(training.ids)}
+    missing = [name for name in ids if name not in places]
+    if missing:
+        raise DataError(
+            f"{data.name}: {len(missing)} of {len(ids)} calibration pictures are not in its training split "
+            f"(first: {missing[0]}); the list {path.name} belongs to the set's original form"
+        )
+    return training.take(np.array([places[name] for name in ids], dtype=np.int64))

@@ -1,0 +1,1 @@
+"""Channel groups, importance, selection, surgery, and the pruning loop."""

@@ -1,0 +1,1 @@
+"""From runs to files in models/: candidates, conversion, model card, acceptance."""

@@ -1,0 +1,86 @@
+"""What a trained run reads right once its network is int8, whatever network it is: for comparison."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.errors import DataError
+from edge.inference.interpreter import open_interpreter
+from edge.types import Gray
+from quantize.conversion.converter import to_int8
+from quantize.tflite.inspect import read_contents
+from train.augment import View, plain_images
+from train.data import Dataset
+from train.runs.inputs import load_checkpoint, read_settings, view_of
+
+_PICTURES = 210  # to calibrate with, of all labels together
+_BOTH_ENDS = (0, 255)
+
+
+def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
+    """Converts a run's best checkpoint and counts its right answers on the validation split.
+
+    Args:
+        run: a finished run's folder; `int8.json` is written into it.
+        data: its dataset, boxes located.
+
+    Returns:
+        {"accuracy", "count", "parameters", "bytes"}; "error" instead, where TFLite has no integers for it.
+
+    Raises:
+        DataError: the run has no settings or no checkpoint.
+    """
+    view, model = view_of(read_settings(run)), load_checkpoint(run)
+    rows = data.part("val")
+    crops = plain_images(rows, view)
+    try:
+        content = to_int8(model, _calibration(data, view))
+    except RuntimeError as error:  # what TFLite's converter raises for an operator without integers
+        result: dict[str, Any] = {"error": str(error).strip().splitlines()[0][:200]}
+    else:
+        contents = read_contents(content)
+        predicted = _predict(content, crops).argmax(axis=1)
+        result = {
+            "accuracy": round(float((predicted == rows.labels).mean()), 4),
+            "count": len(rows),
+            "parameters": contents.parameters,
+            "bytes": contents.size_bytes,
+        }
+    keras.backend.clear_session()
+    (run / "int8.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _calibration(data: Dataset, view: View) -> Gray:
+    """A few training pictures of each label, drawn the same way every time, with both ends of the grays."""
+    training = data.part("train")
+    random = np.random.default_rng(1)
+    drawn = [
+        random.choice(rows, min(_PICTURES // len(data.label_names), len(rows)), replace=False)
+        for label in range(len(data.label_names))
+        if len(rows := np.flatnonzero(training.labels == label))
+    ]
+    if not drawn:
+        raise DataError(f"{data.name}: no training pictures to calibrate with")
+    images = plain_images(training.take(np.concatenate(drawn)), view)
+    images[0, 0, :2] = _BOTH_ENDS
+    return images
+
+
+def _predict(content: bytes, crops: Gray) -> npt.NDArray[np.int64]:
+    """(N, C) quantized answers; their order is that of the logits, since all share one scale."""
+    interpreter = open_interpreter(content)
+    pixels, logits = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    answers = []
+    for crop in tqdm(crops, desc="int8", unit="face", mininterval=2.0):
+        interpreter.set_tensor(pixels, crop[np.newaxis, ..., np.newaxis])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(logits)[0].astype(np.int64))
+    return np.array(answers)

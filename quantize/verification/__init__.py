@@ -1,0 +1,1 @@
+"""Whether the int8 file is what the float network was: fidelity, SQNR, runtimes."""

@@ -1,0 +1,136 @@
+"""Whether an integer network is what its parent was, as the device's own code reads whole splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.errors import ModelError
+from edge.inference.classifier import Classifier
+from edge.inference.contract import Contract
+from edge.types import Gray
+from quantize.tflite.inspect import FileContents
+from train.data import Dataset
+from train.evaluation.calibration import expected_calibration_error, softmax
+from train.evaluation.groups import groups_of
+from train.evaluation.metrics import Evaluation, evaluate
+from train.models.spec import BUDGET
+
+# What integers may change of a network, beyond which they are another network.
+LARGEST_LOSS = 0.003
+LEAST_AGREEMENT = 0.97
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Float network against integer file on the same pictures.
+
+    Attributes:
+        before: the float network's evaluation.
+        after: the integer file's.
+        agreement: share of pictures with the same top label.
+        largest_difference: between two scores of the same label and picture, 0 to 1.
+        calibration_error: expected calibration error of the integer file's confidences, 0 to 1.
+        groups: its accuracy and count by group, where the rows name groups.
+    """
+
+    before: Evaluation
+    after: Evaluation
+    agreement: float
+    largest_difference: float
+    calibration_error: float
+    groups: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as the contract holds them."""
+        return {
+            "int8": self.after.to_dict(),
+            "float_accuracy": round(self.before.accuracy, 4),
+            "top1_agreement": round(self.agreement, 4),
+            "largest_score_difference": round(self.largest_difference, 4),
+            "calibration_error": round(self.calibration_error, 4),
+            **({"groups": self.groups} if self.groups else {}),
+        }
+
+
+def scores_of(classifier: Classifier, crops: Gray) -> npt.NDArray[np.float64]:
+    """(N, C) scores of (N, size, size) uint8 crops, by the code that runs on the device."""
+    bar = tqdm(crops, desc=classifier.contract.name, unit="face", mininterval=2.0)
+    return np.array([classifier.classify(crop).values for crop in bar])
+
+
+def compare_with_float(
+    rows: Dataset, split: str, logits: npt.NDArray[np.float32], scores: npt.NDArray[np.float64]
+) -> Comparison:
+    """Compares both networks' answers for the same rows.
+
+    Args:
+        rows: N labelled pictures.
+        split: "val" or "test".
+        logits: (N, C) of the float network.
+        scores: (N, C) of the integer file, 0 to 1.
+    """
+    before = softmax(logits)
+    name = f"{rows.name} {split}"
+    top_before, top_after = before.argmax(axis=1), scores.argmax(axis=1)
+    right = top_after == rows.labels
+    return Comparison(
+        before=evaluate(name, rows.label_names, rows.labels, top_before),
+        after=evaluate(name, rows.label_names, rows.labels, top_after),
+        agreement=float((top_before == top_after).mean()),
+        largest_difference=float(np.abs(before - scores).max()),
+        calibration_error=expected_calibration_error(scores.max(axis=1), right),
+        groups=groups_of(rows, right),
+    )
+
+
+def check_file(contents: FileContents, contract: Contract) -> None:
+    """Refuses a file that is not what models/ may hold.
+
+    Raises:
+        ModelError: it has a float tensor, no weights per channel, or too many parameters.
+    """
+    if contents.float_tensors:
+        raise ModelError(f"{contract.name}: float tensors in the file: {', '.join(contents.float_tensors)}")
+    if not contents.per_channel:
+        raise ModelError(f"{contract.name}: no weights are quantized per channel")
+    if contents.parameters >= BUDGET:
+        raise ModelError(f"{contract.name}: {contents.parameters} parameters, must be fewer than {BUDGET}")
+
+
+def is_faithful(comparison: Comparison) -> bool:
+    """Whether integers answer as their floats do, but for `LARGEST_LOSS` and `LEAST_AGREEMENT`."""
+    return not _unfaithful(comparison)
+
+
+def check_faithful(comparison: Comparison, name: str) -> None:
+    """Refuses integers that answer otherwise than their floats.
+
+    Args:
+        comparison: on the validation split.
+        name: of the network.
+
+    Raises:
+        ModelError: more of accuracy went than `LARGEST_LOSS`, and more than one picture, or fewer top labels
+            than `LEAST_AGREEMENT` are the same.
+    """
+    fault = _unfaithful(comparison)
+    if fault:
+        raise ModelError(f"{name}: {fault}")
+
+
+def _unfaithful(comparison: Comparison) -> str:
+    before, after = comparison.before.accuracy, comparison.after.accuracy
+    pictures = round((before - after) * comparison.after.count)
+    if pictures > max(1, LARGEST_LOSS * comparison.after.count):
+        return f"int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
+    if comparison.agreement < LEAST_AGREEMENT:
+        return (
+            f"int8 and float give {comparison.agreement:.2%} of the faces the same label; expected at least "
+            f"{LEAST_AGREEMENT:.0%}"
+        )
+    return ""

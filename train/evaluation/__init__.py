@@ -1,0 +1,1 @@
+"""Numbers: metrics, temperature scaling, groups, saliency."""

@@ -1,0 +1,56 @@
+"""The groups whose errors are told apart, and by which a set is balanced: labels, age bands, ethnicity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from train.data import Dataset
+from train.data.utkface import ETHNICITIES
+from train.evaluation.metrics import by_group
+
+# Upper ends of the age bands in years, and their names.
+_AGES = ((12, "age 0-12"), (19, "age 13-19"), (39, "age 20-39"), (59, "age 40-59"), (200, "age 60+"))
+
+
+def groups_of(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Accuracy per label, age band and ethnicity, where the set annotates them.
+
+    Args:
+        rows: N rows.
+        hits: (N,) whether each was read right.
+
+    Returns:
+        {group: {"count": ..., "accuracy": ...}}, empty for a set without such annotation.
+    """
+    groups = {}
+    if "age" in rows.attributes:
+        band = _age_band(rows)
+        groups = {name: band == number for number, (_, name) in enumerate(_AGES)}
+        groups["age 13+"] = band >= 1
+    if "ethnicity" in rows.attributes:
+        for number, name in enumerate(ETHNICITIES):
+            groups[f"ethnicity {name}"] = rows.attributes["ethnicity"] == number
+    if groups:
+        for label, name in enumerate(rows.label_names):
+            groups[f"annotated {name}"] = rows.labels == label
+    return by_group(groups, hits)
+
+
+def balanced_weights(rows: Dataset, power: float) -> npt.NDArray[np.float32]:
+    """(N,) weight of each row in the loss, 1 in the mean: its cell's count to the power of minus `power`.
+
+    A cell is a label, together with an age band where the set has ages.
+    """
+    cells = rows.labels
+    if "age" in rows.attributes:
+        cells = cells * len(_AGES) + _age_band(rows)
+    counts = np.bincount(cells)
+    weights = (counts[cells] / len(rows)) ** -power
+    return np.asarray(weights / weights.mean(), dtype=np.float32)
+
+
+def _age_band(rows: Dataset) -> npt.NDArray[np.int64]:
+    return np.searchsorted([oldest for oldest, _ in _AGES], rows.attributes["age"]).astype(np.int64)

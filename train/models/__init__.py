@@ -1,0 +1,1 @@
+"""Networks: specs, builders, complexity, and a walk over a network's layers."""

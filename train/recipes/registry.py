@@ -1,0 +1,230 @@
+"""Every recipe by name: what is shipped, what taught it, what it is compared with, what each part brings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.errors import ConfigError
+from edge.inference.preprocess import Framing
+from train.augment import Augmentation
+from train.models.spec import NetSpec, ReferenceSpec, Stage, TeacherSpec
+from train.recipes.recipe import Recipe
+
+# FER-2013's frame is 1.02 of the cascade's box in the median, and centred on it; UTKFace's is 0.97 of it, and
+# its centre lies 0.09 lower (`python -m train framing`). CK+'s 48x48 form is framed about as FER-2013.
+_FER = Framing(1.02, 0.0)
+_UTK = Framing(0.97, 0.09)
+
+_EMOTION = NetSpec(stem=12, stages=(Stage(32, 1, 1, repeats=2), Stage(44, 1, repeats=5)), head=15, classes=7)
+_GENDER = NetSpec(stem=12, stages=(Stage(24, 1, 1, repeats=1), Stage(34, 1, repeats=4)), head=10, classes=2)
+
+_LIGHT = Augmentation(rotate_deg=9, shift=0.06, scale=0.1, contrast=(1.0, 1.0), brightness=0)
+_STRONG = Augmentation(rotate_deg=12, shift=0.08, scale=0.12, contrast=(1.0, 1.0), brightness=0, erase=0.4)
+# UTKFace's pictures are sharper than those of a small camera.
+_SOFT = replace(_LIGHT, shift=0.08, scale=0.12, blur=1.0)
+
+
+_TEACHER = Recipe(
+    "emotion-teacher",
+    "emotion",
+    TeacherSpec((32, 48, 96, 192), classes=7),
+    _FER,
+    epochs=36,
+    votes=0.3,
+    augmentation=_STRONG,
+    batch_size=96,
+    learning_rate=2e-3,
+    weight_decay=0.02,
+    precision="mixed_bfloat16",
+)
+
+_SHIPPED_EMOTION = Recipe(
+    "emotion",
+    "emotion",
+    _EMOTION,
+    _FER,
+    epochs=120,
+    teachers=("emotion-teacher",),
+    teaching=0.9,
+    matching=0.5,
+    augmentation=_LIGHT,
+    views=10,
+    optimizer="muon",
+    learning_rate=0.015,
+    weight_decay=0.05,
+)
+
+# What is pruned to the size that ships: the same shape, about twice as wide everywhere.
+_EMOTION_PARENT = replace(
+    _SHIPPED_EMOTION,
+    name="emotion-parent",
+    spec=NetSpec(stem=24, stages=(Stage(72, 1, 1, repeats=2), Stage(112, 1, repeats=5)), head=28, classes=7),
+    epochs=40,
+)
+
+_GENDER_TEACHER = Recipe(
+    "gender-teacher",
+    "gender",
+    TeacherSpec((32, 48, 96, 192), classes=2),
+    _UTK,
+    epochs=12,
+    dataset="utkface",
+    label_smoothing=0.05,
+    balance=0.25,
+    augmentation=replace(_STRONG, blur=1.0),
+    batch_size=96,
+    learning_rate=2e-3,
+    weight_decay=0.02,
+    precision="mixed_bfloat16",
+)
+
+_SHIPPED_GENDER = Recipe(
+    "gender",
+    "gender",
+    _GENDER,
+    _UTK,
+    epochs=48,
+    dataset="utkface",
+    teachers=("gender-teacher",),
+    teaching=0.7,
+    balance=0.25,
+    augmentation=_SOFT,
+    views=6,
+    optimizer="muon",
+    learning_rate=0.015,
+    weight_decay=0.05,
+)
+
+_GENDER_PARENT = replace(
+    _SHIPPED_GENDER,
+    name="gender-parent",
+    spec=NetSpec(stem=20, stages=(Stage(56, 1, 1, repeats=1), Stage(88, 1, repeats=4)), head=20, classes=2),
+    epochs=30,
+)
+
+
+# The published recipes change nothing over time unless they say so.
+_REFERENCE = Recipe(
+    "mini-xception",
+    "emotion",
+    ReferenceSpec("mini_xception", 7),
+    _FER,
+    epochs=100,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    batch_size=32,
+    augmentation=_LIGHT,
+)
+_ARRIAGA = replace(_REFERENCE, schedule="plateau")
+_TRANSFER = replace(_REFERENCE, dataset="ckplus", epochs=20, learning_rate=1e-4)
+
+_REFERENCES = (
+    # Arriaga, Ploeger and Valdenegro 2017 (arXiv:1710.07557): light augmentation, Adam.
+    _ARRIAGA,
+    replace(_ARRIAGA, name="simple-cnn", spec=ReferenceSpec("simple_cnn", 7)),
+    replace(
+        _ARRIAGA,
+        name="gender-small",
+        task="gender",
+        dataset="utkface",
+        framing=_UTK,
+        spec=ReferenceSpec("gender_small", 2),
+        epochs=40,
+        augmentation=_SOFT,
+    ),
+    replace(
+        _REFERENCE,
+        name="two-blocks",
+        spec=ReferenceSpec("two_blocks", 7),
+        epochs=16,
+        batch_size=64,
+        learning_rate=1e-4,
+        augmentation=None,
+    ),
+    replace(
+        _REFERENCE,
+        name="tang",
+        spec=ReferenceSpec("tang", 7),
+        epochs=20,
+        batch_size=128,
+        optimizer="momentum",
+        learning_rate=1e-2,
+        augmentation=None,
+        standardize=True,
+    ),
+    # The one that overfits: nothing holds it back.
+    replace(
+        _REFERENCE,
+        name="sequential",
+        spec=ReferenceSpec("sequential", 7),
+        epochs=30,
+        batch_size=64,
+        learning_rate=1e-4,
+        augmentation=None,
+    ),
+    # Transfer learning on CK+ from ImageNet's weights.
+    replace(_TRANSFER, name="mobilenet-ckplus", spec=ReferenceSpec("mobilenet", 7, pretrained=True)),
+    replace(_TRANSFER, name="vgg16-ckplus", spec=ReferenceSpec("vgg16", 7, pretrained=True)),
+    replace(_TRANSFER, name="inception-v3-ckplus", spec=ReferenceSpec("inception_v3", 7, pretrained=True)),
+)
+
+# What each part brings: the shipped recipe with one thing changed, each run for as few epochs as all others.
+_LABELS_ONLY = replace(_SHIPPED_EMOTION, teachers=(), teaching=0.0)
+_ABLATION = {
+    "whole": _SHIPPED_EMOTION,
+    "no-teacher": _LABELS_ONLY,
+    "votes-for-teacher": replace(_LABELS_ONLY, votes=0.5),
+    "teacher-only": replace(_SHIPPED_EMOTION, teaching=1.0),
+    "adamw": replace(_SHIPPED_EMOTION, optimizer="adamw", learning_rate=5e-3, weight_decay=1e-3),
+    "balance": replace(_SHIPPED_EMOTION, balance=0.3),
+    "no-repeats": replace(
+        _SHIPPED_EMOTION,
+        spec=NetSpec(stem=12, stages=(Stage(24, 3, 1), Stage(32, 3), Stage(44, 1)), head=20, classes=7),
+    ),
+    "original-only": replace(_LABELS_ONLY, augmentation=None, views=0),
+    "averaged": replace(_SHIPPED_EMOTION, averaging=0.999),
+}
+
+# What is shipped, and what it comes from: `make quantize` prunes a trained parent, and takes the best.
+_SHIPPED = (_TEACHER, _SHIPPED_EMOTION, _EMOTION_PARENT, _GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT)
+SHIPPED = tuple(recipe.name for recipe in _SHIPPED)
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        *_SHIPPED,
+        *_REFERENCES,
+        *(replace(recipe, name=f"ablation-{name}") for name, recipe in _ABLATION.items()),
+    )
+}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "shipped": SHIPPED,
+    "references": tuple(recipe.name for recipe in _REFERENCES),
+    "ablation": tuple(f"ablation-{name}" for name in _ABLATION),
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        ConfigError: there is none, or it is a group's name.
+    """
+    if name in GROUPS:
+        raise ConfigError(f"{name!r} is a group of recipes; name one of {', '.join(GROUPS[name])}")
+    return find_recipes(name)[0]
+
+
+def find_recipes(name: str) -> tuple[Recipe, ...]:
+    """The recipe of that name, or those of a group, in the order in which they build on each other.
+
+    Raises:
+        ConfigError: there is none; the message lists all.
+    """
+    if name in GROUPS:
+        return tuple(RECIPES[member] for member in GROUPS[name])
+    if name not in RECIPES:
+        raise ConfigError(
+            f"no recipe {name!r}; expected one of {', '.join(RECIPES)}, or of {', '.join(GROUPS)}"
+        )
+    return (RECIPES[name],)

@@ -1,0 +1,1 @@
+"""Finding, restoring and archiving finished runs."""

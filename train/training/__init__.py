@@ -1,0 +1,1 @@
+"""Epochs: targets, distillation, prefetching, optimizers, the trainer, the run's folder."""
