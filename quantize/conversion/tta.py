@@ -7,7 +7,7 @@ averaged over crops and mirror images, too. They lie in the file, so the device 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import keras
@@ -29,6 +29,7 @@ class TestTimeAugmentation:
             even, as the crop's own.
     """
 
+    __test__: ClassVar[bool] = False  # pytest takes a class called Test... for a test
     mirror: bool = False
     zooms: tuple[int, ...] = ()
 

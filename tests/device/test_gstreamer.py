@@ -14,10 +14,10 @@ OPENCV = ("python3-opencv", "opencv-data")
 # What a source's first three pictures are.
 LOOK = """
 import itertools, json, sys
-from edge.sources.camera import PictureSettings
+from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
 size = tuple(map(int, sys.argv[2].split("x"))) if sys.argv[2:] else None
-with open_source(sys.argv[1], PictureSettings(size), fast=False) as camera:
+with open_source(sys.argv[1], CaptureSettings(size), fast=False) as camera:
     for frame in itertools.islice((frame for frame in camera if frame), 3):
         gray = frame.gray
         print(json.dumps([gray.shape, str(gray.dtype), int(gray.max()) - int(gray.min())]))

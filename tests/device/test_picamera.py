@@ -65,7 +65,7 @@ import itertools, json, sys
 from pathlib import Path
 import cv2, numpy as np
 from picamera2 import Picamera2
-from edge.sources.camera import PictureSettings
+from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
 source, folder, size, times, asked = sys.argv[1:]
 served = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(Path(folder).iterdir())]
@@ -78,7 +78,7 @@ def agreed(camera):
     given.add(read(camera)["lores"]["format"])
     return read(camera)
 Picamera2.create_video_configuration, Picamera2.camera_configuration = ask, agreed
-wanted = PictureSettings(tuple(map(int, size.split("x"))) if size else None)
+wanted = CaptureSettings(tuple(map(int, size.split("x"))) if size else None)
 for _ in range(int(times)):
     with open_source(source, wanted, fast=False) as camera:
         for frame in itertools.islice((frame for frame in camera if frame), 10):

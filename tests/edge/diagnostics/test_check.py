@@ -1,0 +1,528 @@
+"""What is wrong on a device is made so, and `check` must name the command that mends it."""
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from edge import __version__
+from edge.diagnostics import check as doctor
+from edge.diagnostics import machine
+from edge.errors import CameraError, MissingDependencyError, OutputError
+from edge.output.prometheus.settings import MetricsSettings
+from edge.output.prometheus.sink import MetricsSink
+from edge.settings.settings import Settings
+from edge.system import remedies
+from edge.system.platform import Platform
+
+LIMIT_S = 120
+ROOT = Path(__file__).parents[3]
+PICTURES = ROOT / "edge" / "sources" / "demo_faces"
+BOOKWORM = Platform("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
+TRIXIE = Platform("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 13 (trixie)", "trixie")
+JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)
+PI_32 = Platform("Raspberry Pi 3 Model B Rev 1.2", "Raspbian GNU/Linux 12 (bookworm)", "bookworm", bits=32)
+PIP = f"{sys.executable} -m pip"
+OPENCV_ANEW = f"&& {PIP} install --force-reinstall --no-deps {remedies.OPENCV}`"
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Runs `check` in a process of its own, with stub modules before all others; gives its lines by name."""
+    stubs = tmp_path / "stubs"
+
+    def run(*words, tree=ROOT, **modules):
+        for name, text in modules.items():
+            (stubs / name).mkdir(parents=True)
+            (stubs / name / "__init__.py").write_text(text)
+        paths = [str(stubs), str(tree), *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", "check", "--source", str(PICTURES), *map(str, words)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "HOME": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        lines = re.findall(r"^(ok   |wrong)  ([\w ]+): (.*)$", done.stdout, re.M)
+        assert len(lines) == len(done.stdout.splitlines())
+        return done.returncode, {name: (state.strip(), text) for state, name, text in lines}, done.stderr
+
+    return run
+
+
+# What keeps OpenCV from being imported ends it at once, in one line.
+
+
+@pytest.mark.parametrize(
+    ("stub", "said", "way"),
+    [
+        (
+            "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')",
+            "OpenCV: libGL.so.1: cannot open shared object file",
+            f"`{PIP} uninstall -y opencv-python opencv-contrib-python opencv-contrib-python-headless "
+            + OPENCV_ANEW,
+        ),
+        (
+            "raise ModuleNotFoundError(\"No module named 'cv2'\")",
+            "OpenCV: No module named 'cv2'",
+            f"`{PIP} install {remedies.OPENCV}`",
+        ),
+        (
+            "raise ModuleNotFoundError(\"No module named 'numpy'\")",
+            "OpenCV: No module named 'numpy'",
+            f"`{PIP} install {remedies.NUMPY}`",
+        ),
+        (
+            "raise ImportError('numpy.core.multiarray failed to import')",
+            "OpenCV: numpy.core.multiarray failed to import",
+            f"`{PIP} install {remedies.NUMPY} {remedies.OPENCV}`",
+        ),
+    ],
+    ids=["opencv-python", "none", "no numpy", "another numpy"],
+)
+def test_an_opencv_that_cannot_be_imported(check, stub, said, way):
+    code, lines, err = check(cv2=stub)
+    assert (code, lines) == (2, {})
+    assert err == f"emotiny: error: {said}" + err.partition(said)[2]
+    assert err.endswith(f"mend: {way}\n")
+
+
+OPENCV_5 = "import cv2; del cv2.CascadeClassifier; cv2.__version__ = '5.0.0'"
+NO_CASCADE = "import cv2; cv2.data.haarcascades = '/nowhere/'"
+DEBIAN_S = "import cv2; del cv2.data"
+
+
+@pytest.mark.parametrize(
+    ("site", "said", "way"),
+    [
+        (OPENCV_5, "OpenCV 5.0.0 has no Haar cascade, 4.10 or a later 4 is expected", OPENCV_ANEW),
+        (NO_CASCADE, "no haarcascade_frontalface_default.xml in /nowhere,", OPENCV_ANEW),
+        (
+            DEBIAN_S,
+            "no haarcascade_frontalface_default.xml in /usr",
+            "mend: `sudo apt install -y opencv-data`",
+        ),
+    ],
+    ids=["OpenCV 5", "a wheel", "Debian's"],
+)
+def test_an_opencv_without_a_cascade(check, site, said, way):
+    if site != OPENCV_5 and Path("/usr/share/opencv4/haarcascades").exists():
+        pytest.skip("this system has opencv-data")
+    code, lines, _ = check(sitecustomize=site)
+    assert code == 2
+    state, text = lines["cascade"]
+    assert (state, text.startswith(said), text.endswith(way)) == ("wrong", True, True), text
+    assert lines["source"][0] == "ok"  # and all else is looked at
+
+
+@pytest.mark.parametrize("content", [None, "", "<?xml version='1.0'?><opencv_storage/>"])
+def test_a_cascade_that_is_none(check, tmp_path, content):
+    path = tmp_path / "mine.xml"
+    if content is not None:
+        path.write_text(content)
+    code, lines, _ = check("--cascade", path)
+    assert code == 2
+    assert lines["cascade"][0] == "wrong"
+    assert str(path) in lines["cascade"][1]
+    assert lines["cascade"][1].endswith("; mend: leave detector.cascade out, for OpenCV's own")
+
+
+def test_no_runtime_at_all(check):
+    hidden = dict.fromkeys(("ai_edge_litert", "tflite_runtime", "tensorflow"), "raise ImportError('hidden')")
+    code, lines, _ = check(**hidden)
+    assert code == 2
+    assert lines["runtime"][0] == "wrong"
+    assert f"mend: `{PIP} install 'ai-edge-litert>=2.1'" in lines["runtime"][1]
+    # What needs it says the same.
+    assert lines["emotion model"] == ("wrong", lines["runtime"][1])
+
+
+def test_a_model_of_one_s_own_that_is_damaged(check, models, tmp_path):
+    for suffix in (".json", ".tflite"):
+        shutil.copy(models / f"tiny_emotion{suffix}", tmp_path)
+    path = tmp_path / "tiny_emotion.tflite"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    code, lines, _ = check("--emotion-model", path)
+    assert code == 2
+    assert "its sha256 is" in lines["emotion model"][1]
+    assert lines["emotion model"][1].endswith("mend: leave models.emotion out, for the one that is installed")
+    assert lines["gender model"][0] == "ok"
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_an_installed_model_that_is_damaged(check, tmp_path, git):
+    tree = tmp_path / "it's a tree"
+    shutil.copytree(ROOT / "edge", tree / "edge", ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / "models").mkdir()
+    for path in (*(ROOT / "models").glob("*.json"), *(ROOT / "models").glob("*.tflite")):
+        shutil.copy(path, tree / "models")
+    if git:
+        (tree / ".git").mkdir()
+    damaged = tree / "models" / "gender_sepnet_48_int8.tflite"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    code, lines, _ = check(tree=tree)
+    assert code == 2
+    assert lines["emotion model"][0] == "ok"
+    state, text = lines["gender model"]
+    assert state == "wrong"
+    assert "its sha256 is" in text
+    way = f"`git -C {shlex.quote(str(tree))} checkout -- models edge`"
+    assert (
+        way if git else f"`{PIP} install --force-reinstall --no-deps emotiny-{__version__}-py3-none-any.whl`"
+    ) in text
+
+
+# picamera2.
+
+OTHER_NUMPY = (
+    "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88"
+)
+
+
+def test_a_picamera2_that_was_built_for_another_numpy(check):
+    code, lines, _ = check(picamera2=f"raise ValueError({OTHER_NUMPY!r})")
+    assert code == 2
+    state, text = lines["picamera2"]
+    assert state == "wrong"
+    assert text.startswith(f"picamera2 cannot be imported (ValueError: {OTHER_NUMPY}); mend: `")
+    assert lines["runtime"][0] == "ok"
+
+
+def test_a_picamera2_that_is_fine(check):
+    code, lines, _ = check(
+        picamera2="class Picamera2:\n    global_camera_info = lambda: [{'Model': 'imx708'}, {'Model': 'x'}]"
+    )
+    assert (code, lines["picamera2"]) == (0, ("ok", "finds imx708, x"))
+
+
+@pytest.mark.parametrize(
+    ("said", "system", "way"),
+    [
+        (OTHER_NUMPY, BOOKWORM, f"`{PIP} install {remedies.NUMPY} {remedies.OPENCV}`"),
+        (OTHER_NUMPY, TRIXIE, remedies.environment_anew()),
+        ("No module named 'libcamera'", BOOKWORM, "`sudo apt install -y python3-picamera2`"),
+        ("No module named 'picamera2'", TRIXIE, "`sudo apt install -y python3-picamera2`"),
+    ],
+)
+def test_picamera2_s_ways_out(said, system, way):
+    assert remedies.picamera2(said, system).startswith(way)
+
+
+# What depends on the system.
+
+
+@pytest.mark.parametrize(
+    ("said", "system", "way"),
+    [
+        ("No module named 'cv2'", PI_32, "`sudo apt install -y python3-opencv python3-numpy opencv-data`"),
+        ("No module named 'cv2'", JETSON, "`sudo apt install -y python3-opencv opencv-data`"),
+        ("No module named 'cv2'", TRIXIE, f"`{PIP} install {remedies.OPENCV}`"),
+        ("libgthread-2.0.so.0: cannot open shared object file", JETSON, f"`{PIP} uninstall -y opencv-python"),
+    ],
+)
+def test_opencv_s_ways_out(said, system, way):
+    assert way in remedies.opencv(ImportError(said), system)
+
+
+def test_a_runtime_s_ways_out(monkeypatch):
+    more = "" if sys.version_info >= (3, 12) else f" 'ml_dtypes<0.6' {remedies.NUMPY}"
+    assert remedies.runtime(BOOKWORM) == f"`{PIP} install 'ai-edge-litert>=2.1'{more}`"
+    monkeypatch.setattr(remedies, "_NEW", False)
+    assert f"{PIP} install tflite-runtime==2.14.0 'numpy" in remedies.runtime(PI_32)
+    monkeypatch.setattr(remedies, "_NEW", True)
+    assert remedies.runtime(PI_32).endswith("there is none: write the 64-bit image to the card")
+    assert remedies.runtime(TRIXIE) == f"`{PIP} install 'ai-edge-litert>=2.1'`"
+
+
+def test_32_bits_are_said():
+    assert "32 bits: numpy and OpenCV are apt's" in machine.python_and_system(PI_32)
+    assert machine.python_and_system(BOOKWORM).endswith("(bookworm), Raspberry Pi 4 Model B Rev 1.4")
+
+
+def test_what_is_installed_is_what_the_package_asks_for():
+    text = (ROOT / "setup.cfg").read_text()
+    marker = ">=" if sys.version_info >= (3, 12) else "<"
+    for wanted in (remedies.OPENCV, remedies.NUMPY):
+        assert f'{wanted.strip(chr(39))}; python_version {marker} "3.12"' in text
+
+
+@pytest.mark.parametrize(
+    ("prefix", "base", "writable", "way"),
+    [
+        ("/opt/emotiny", "/usr", False, "sudo "),
+        ("/home/me/venv", "/usr", True, ""),
+    ],
+)
+def test_pip_is_run_as_who_owns_the_environment(monkeypatch, prefix, base, writable, way):
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(sys, "base_prefix", base)
+    monkeypatch.setattr(os, "access", lambda path, mode: writable)
+    assert remedies.pip("list") == f"{way}{PIP} list"
+
+
+def test_debian_s_own_python_is_left_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    assert remedies.pip("list").endswith(f"{PIP} list")
+    (tmp_path / "EXTERNALLY-MANAGED").touch()
+    assert (
+        remedies.pip("list") == "python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip list"
+    )
+    # An environment made with it may have what it wants.
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert remedies.pip("list") == f"{PIP} list"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "way"),
+    [
+        ("/opt/emotiny", "`sudo rm -rf /opt/emotiny && sudo make install-device` in its source folder"),
+        ("/home/me/it/.venv-device", "`rm -r /home/me/it/.venv-device && make -C /home/me/it run`"),
+        (
+            "/home/me/venv",
+            f"`python3 -m venv --system-site-packages ~/emotiny && ~/emotiny/bin/pip install {ROOT}`",
+        ),
+    ],
+)
+def test_the_environment_that_is_made_anew_is_ours(monkeypatch, prefix, way):
+    monkeypatch.setattr(sys, "prefix", prefix)
+    assert remedies.environment_anew() == way
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_an_environment_that_sees_the_system_is_left_alone(monkeypatch, tmp_path, sees):
+    (tmp_path / "pyvenv.cfg").write_text(f"include-system-site-packages = {str(sees).lower()}\n")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    assert (", then `python3 -m venv" in remedies.apt("x")) == (not sees)
+    assert remedies.gstreamer().endswith(f"{PIP} uninstall -y opencv-python opencv-python-headless`")
+
+
+def old_pythons():
+    """Interpreters before 3.10 that this machine has, by whatever way."""
+    places = [shutil.which(f"python3.{minor}") for minor in (8, 9)]
+    places += [str(path) for path in Path.home().glob(".pyenv/versions/3.[89].*/bin/python")]
+    for place in filter(None, places):
+        if subprocess.run([place, "-c", ""], capture_output=True, check=False).returncode == 0:
+            yield place
+
+
+def test_a_python_that_is_too_old():
+    found = list(old_pythons())
+    if not found:
+        pytest.skip("no Python 3.8 or 3.9 here")
+    for python in found:
+        done = subprocess.run(
+            [python, "-m", "edge", "check"],
+            env={"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert re.match(
+            r"emotiny: error: Python 3\.[89]\.\d+ is too old, 3\.10 or later is expected; mend: ", line
+        )
+
+
+@pytest.mark.parametrize(
+    ("system", "way"),
+    [
+        (BOOKWORM, "64-bit Raspberry Pi OS, Bookworm (3.11) or Trixie (3.13)"),
+        (JETSON, "flash JetPack 6, which has 3.10"),
+        (Platform(), "make run PYTHON=python3.11"),
+    ],
+)
+def test_a_newer_python_s_ways(system, way):
+    assert way in remedies.python(system)
+
+
+# The machine.
+
+
+@pytest.mark.parametrize(("free", "wrong"), [(119, True), (120, False)])
+def test_memory(tmp_path, free, wrong):
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text(
+        f"MemTotal: 436512 kB\nMemFree: 1 kB\nMemAvailable:   {free * 1024} kB\nBuffers: 1 kB\n"
+    )
+    if wrong:
+        with pytest.raises(
+            OutputError, match=f"{free} MB free; expected 120 MB; mend: `ps aux --sort -rss | head`"
+        ):
+            machine.memory(tmp_path)
+    else:
+        assert machine.memory(tmp_path) == f"{free} MB free"
+
+
+def test_memory_of_a_kernel_that_does_not_tell(tmp_path):
+    assert machine.memory(tmp_path) == "not told"
+    assert re.fullmatch(r"\d+ MB free", machine.memory())
+
+
+@pytest.mark.parametrize(
+    ("bits", "way"),
+    [("50005", "mend: the board's own supply"), ("4", "mend: a fan, or `--cpu-share 0.5`"), ("50000", None)],
+)
+def test_a_board_that_is_held_back(tmp_path, bits, way):
+    firmware = tmp_path / "devices/platform/soc/soc:firmware"
+    firmware.mkdir(parents=True)
+    (firmware / "get_throttled").write_text(f"{bits}\n")
+    if way is None:
+        assert machine.board(tmp_path) == "tells no temperature"
+    else:
+        with pytest.raises(OutputError) as caught:
+            machine.board(tmp_path)
+        assert way in str(caught.value)
+
+
+PERMISSIONS = """
+import sys; from pathlib import Path
+from edge.diagnostics.machine import permissions; from edge.system.platform import Platform
+try:
+    print(permissions(Platform(sys.argv[2]), Path(sys.argv[1])))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.fixture
+def dev(tmp_path):
+    folder = tmp_path / "dev"
+    (folder / "dma_heap").mkdir(parents=True)
+    for name in ("video0", "video1", "media0", "dma_heap/system"):
+        (folder / name).touch()
+        if os.geteuid() == 0:
+            os.chown(folder / name, 1, 44)
+        (folder / name).chmod(0o666)
+    return folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
+@pytest.mark.parametrize(
+    ("closed", "model", "said"),
+    [
+        (["video0"], "", "CameraError {dev}/video0: permission denied: only the group video has it; mend: "),
+        (["video0", "video1"], "", "CameraError {dev}/video0 and 1 more: permission denied: only the group"),
+        (["dma_heap/system"], "Raspberry Pi 5", "CameraError {dev}/dma_heap/system: permission denied: only"),
+        (["dma_heap/system"], "", "2 devices of cameras: "),
+        ([], "Raspberry Pi 5", "4 devices of cameras: "),
+    ],
+)
+def test_permissions(dev, without_rights, closed, model, said):
+    for name in closed:
+        (dev / name).chmod(0o660)
+    done = without_rights("-c", PERMISSIONS, str(dev), model)
+    assert done.stdout.startswith(said.format(dev=dev)), done.stderr
+    assert ("`sudo usermod -aG video $USER`, then log in again\n" in done.stdout) == said.startswith(
+        "CameraError"
+    )
+
+
+def test_permissions_without_a_camera(tmp_path):
+    assert machine.permissions(BOOKWORM, tmp_path).startswith(
+        "no device of a camera is there; `emotiny cameras`"
+    )
+
+
+# The service, by a systemctl that answers as systemd's does.
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch):
+    def make(state, *, installed=True):
+        root = tmp_path / "root"
+        (root / "run/systemd/system").mkdir(parents=True)
+        (root / "etc/systemd/system").mkdir(parents=True)
+        if installed:
+            (root / "etc/systemd/system/emotiny.service").touch()
+        tool = tmp_path / "bin" / "systemctl"
+        tool.parent.mkdir()
+        tool.write_text(f'#!/bin/sh\n[ "$*" = "is-active emotiny" ] && echo {state}\nexit 3\n')
+        tool.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+        return root
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("state", "installed", "said"),
+    [
+        ("active", True, "runs; `journalctl -fu emotiny`"),
+        (
+            "failed",
+            True,
+            "failed; `sudo systemctl restart emotiny` starts it, `journalctl -eu emotiny` says why",
+        ),
+        ("inactive", True, "inactive; `sudo systemctl restart emotiny`"),
+        ("inactive", False, "not installed; `sudo make install-device`"),
+    ],
+)
+def test_the_service(systemd, state, installed, said):
+    root = systemd(state, installed=installed)
+    assert machine.service(root).startswith(said)
+    assert machine.service_state(root) == state
+
+
+def test_without_systemd(tmp_path):
+    assert machine.service(tmp_path) == "no systemd here"
+
+
+def test_a_camera_that_the_service_has(monkeypatch):
+    settings = Settings(source="/dev/video97")
+    with pytest.raises(CameraError) as caught:
+        doctor._source(settings, Event())
+    assert "systemctl stop" not in str(caught.value)
+    monkeypatch.setattr(machine, "service_state", lambda: "active")
+    with pytest.raises(CameraError) as caught:
+        doctor._source(settings, Event())
+    assert str(caught.value).endswith("while it runs, `sudo systemctl stop emotiny`")
+
+
+# Prometheus.
+
+
+def test_where_no_camera_answers_the_demo_is_no_camera(monkeypatch):
+    monkeypatch.setattr("edge.sources.factory._candidates", lambda settings: ())
+    with pytest.raises(CameraError, match="auto: no camera answers"):
+        doctor._source(Settings(source="auto"), Event())
+
+
+def test_metrics_that_could_be_asked_for(monkeypatch):
+    assert doctor._metrics(MetricsSettings()) == "no port is set; none is opened"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = MetricsSettings(taken.getsockname()[1])
+    assert doctor._metrics(settings) == f"http://127.0.0.1:{settings.port}/metrics"
+    sink = MetricsSink(settings)
+    with pytest.raises(OutputError, match="another program listens there"):
+        doctor._metrics(settings)
+    monkeypatch.setattr(machine, "service_state", lambda: "active")
+    assert doctor._metrics(settings).endswith("/metrics, which the service has")
+    sink.close()
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(MissingDependencyError, match=r"mend: `.* -m pip install 'emotiny\[prometheus\]'`"):
+        doctor._metrics(settings)
+
+
+def test_every_finding_is_one_line(check):
+    code, lines, _ = check()
+    assert code == 0
+    assert list(lines) == [
+        *("system", "numpy", "memory", "picamera2", "runtime", "emotion model", "gender model", "cascade"),
+        *("permissions", "source", "broker", "metrics", "service", "board"),
+    ]

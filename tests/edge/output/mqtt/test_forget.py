@@ -1,0 +1,93 @@
+"""A device that goes for good leaves nothing behind on the broker."""
+
+import pytest
+
+from edge.cli.main import main
+from edge.errors import ConfigError, OutputError
+from edge.output.mqtt.forget import forget
+from edge.output.mqtt.settings import MqttSettings
+from edge.types import Box
+from tests.support.broker import MOSQUITTO, free_port, kept_on, until
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
+
+TOPICS = [
+    "homeassistant/device/emotiny_kitchen/config",
+    *(f"emotiny/kitchen/{name}" for name in ("status", "camera", "state", "enabled/state", "enabled/set")),
+]
+
+
+def announced(port, sink_on, frame_and_report, topics=TOPICS[:-1], ear=None, **more):
+    """A device that was seen, and is gone."""
+    sink = sink_on(port, **more)
+    sink.send(*frame_and_report(1, Box(100, 60, 80, 80)))
+    until(lambda: kept_on(port, ear).keys() >= set(topics))
+    sink.close()
+
+
+def test_nothing_is_left(broker, listener, sink_on, frame_and_report, capsys):
+    listener.client.publish("emotiny/kitchen/enabled/set", b"ON", 1, retain=True).wait_for_publish(5)
+    listener.client.publish("emotiny/hall/status", b"online", 1, retain=True).wait_for_publish(5)
+    announced(broker.port, sink_on, frame_and_report)
+    assert kept_on(broker.port).keys() == {*TOPICS, "emotiny/hall/status"}
+    flags = ["--mqtt-host", "127.0.0.1", "--mqtt-port", str(broker.port), "--mqtt-device", "kitchen"]
+    assert main(["forget", *flags]) == 0
+    assert kept_on(broker.port).keys() == {"emotiny/hall/status"}
+    out = capsys.readouterr().out
+    assert out.splitlines() == [f"{topic}: nothing is kept any more" for topic in TOPICS]
+    assert main(["forget", *flags]) == 0  # again, where there is nothing
+
+
+def test_one_that_was_announced_by_earlier_settings(broker, sink_on, frame_and_report):
+    announced(broker.port, sink_on, frame_and_report)
+    now = MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen", discovery="")
+    assert len(list(forget(now, 10))) == len(TOPICS)
+    assert kept_on(broker.port) == {}
+
+
+def test_one_that_still_runs_is_told_of(broker, sink_on, frame_and_report):
+    sink = sink_on(broker.port)
+    sink.send(*frame_and_report(1))
+    status = "emotiny/kitchen/status"
+    until(lambda: status in (kept := kept_on(broker.port)) and kept[status].payload == b"online")
+    *_, last = forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10)
+    assert last == "kitchen was online: if it still runs it announces itself again; stop it first"
+
+
+def test_what_the_access_list_forbids_is_told_of_after_the_rest(locked_with, sink_on, frame_and_report):
+    broker = locked_with("user ear\ntopic read #\n\nuser kitchen\ntopic readwrite emotiny/kitchen/#\n")
+    ear, password = ("ear", "secret of ear"), "secret of kitchen"
+    announced(
+        *(broker.port, sink_on, frame_and_report, TOPICS[1:-1], ear), username="kitchen", password=password
+    )
+    assert kept_on(broker.port, ear).keys() == set(TOPICS[1:-1])
+    lines = forget(
+        MqttSettings(
+            host="127.0.0.1",
+            port=broker.port,
+            device="kitchen",
+            username="kitchen",
+            password=password,
+        ),
+        10,
+    )
+    with pytest.raises(
+        ConfigError, match=f"Not authorized on {TOPICS[0]}; let this user write {TOPICS[0]} in"
+    ):
+        list(lines)
+    assert kept_on(broker.port, ear) == {}
+
+
+def test_who_is_refused_or_finds_nobody_is_told_why(locked):
+    with pytest.raises(ConfigError, match="refuses: Not authorized; are mqtt"):
+        list(forget(MqttSettings(host="127.0.0.1", port=locked.port), 10))
+    with pytest.raises(OutputError, match="cannot be reached \\(Connection refused\\)"):
+        list(forget(MqttSettings(host="127.0.0.1", port=free_port()), 10))
+
+
+def test_without_a_broker_there_is_nothing_to_forget(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    empty = tmp_path / "config.toml"
+    empty.touch()
+    assert main(["forget", "--config", str(empty)]) == 0
+    assert "no broker is set (mqtt.host)" in capsys.readouterr().out

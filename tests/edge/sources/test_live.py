@@ -1,0 +1,336 @@
+"""The reader thread: newest picture only, silence, faults, and closing while a read hangs."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+
+import edge.sources.live
+from edge.errors import CameraError, EdgeError, MissingDependencyError
+from edge.sources.camera import TICK_S, Camera, CaptureSettings
+from edge.sources.factory import AutoCamera
+from edge.sources.live import LiveCamera, hangs_s
+from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
+from edge.types import Frame, Gray
+
+LIMIT_S = 20
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.sources.live._told", set())
+
+
+def picture(value: int = 0) -> Gray:
+    return np.full((4, 6), value, dtype=np.uint8)
+
+
+class Stall:
+    """A step that hangs until it is released; `reached` tells that the read is under way."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        self.release.wait(LIMIT_S)
+
+
+@pytest.fixture
+def stall() -> Iterator[Stall]:
+    step = Stall()
+    yield step
+    step.release.set()
+
+
+def camera_of(*steps: Step, first_s: float = LIMIT_S, silence_s: float = LIMIT_S) -> LiveCamera:
+    return LiveCamera(
+        "camera", lambda: ScriptedGrabber(steps), CaptureSettings(), first_s=first_s, silence_s=silence_s
+    )
+
+
+def outcome(camera: Camera) -> tuple[list[Frame], EdgeError]:
+    """The frames up to the error that ends them."""
+    frames: list[Frame] = []
+    stream = iter(camera)
+    give_up_at = time.monotonic() + LIMIT_S
+    while time.monotonic() < give_up_at:
+        try:
+            frame = next(stream)
+        except EdgeError as error:
+            return frames, error
+        if frame is not None:
+            frames.append(frame)
+    raise AssertionError("no error came")
+
+
+def test_only_the_newest_picture_is_handed_out_and_the_others_are_counted(stall: Stall) -> None:
+    with camera_of(picture(1), picture(2), picture(3), stall) as camera:
+        assert stall.reached.wait(LIMIT_S)
+        frame = next(iter(camera))
+        assert frame is not None
+        assert (frame.index, frame.gray[0, 0]) == (2, 3)
+        assert (camera.captured, camera.dropped) == (3, 2)
+        assert next(iter(camera)) is None
+        stall.release.set()
+
+
+def test_a_stalled_read_leaves_the_loop_its_tick(stall: Stall) -> None:
+    with camera_of(stall) as camera:
+        begun = time.monotonic()
+        assert next(iter(camera)) is None
+        assert TICK_S / 2 < time.monotonic() - begun < LIMIT_S
+        stall.release.set()
+
+
+def test_no_picture_at_the_start_is_an_error(stall: Stall) -> None:
+    with camera_of(stall, first_s=0.1) as camera:
+        frames, error = outcome(camera)
+        stall.release.set()
+    assert (frames, error.exit_code) == ([], 1)
+    assert str(error).startswith("camera: no picture within 0.1 s of opening")
+    assert "--source demo" in str(error)
+
+
+def test_silence_after_a_picture_is_an_error(stall: Stall) -> None:
+    with camera_of(picture(), stall, silence_s=0.1) as camera:
+        frames, error = outcome(camera)
+        stall.release.set()
+    assert len(frames) == 1
+    assert str(error).startswith("camera: no picture for 0.1 s after 1 pictures")
+
+
+def test_an_unplugged_camera_does_not_spin() -> None:
+    reads = []
+
+    def script() -> Iterator[Gray | None]:
+        yield picture()
+        while True:
+            reads.append(1)
+            yield None
+
+    camera = LiveCamera("camera", lambda: ScriptedGrabber(script()), CaptureSettings(), silence_s=0.5)
+    with camera:
+        outcome(camera)
+    assert len(reads) < 30
+
+
+def test_reads_that_all_fail_at_once_are_a_camera_that_is_gone() -> None:
+    with camera_of(picture()) as camera:  # after the script's end every read fails, as of an unplugged one
+        begun = time.monotonic()
+        frames, error = outcome(camera)
+    assert (len(frames), str(error)) == (1, "camera: every read fails at once; unplugged?")
+    assert time.monotonic() - begun < LIMIT_S / 2
+
+
+def test_reads_that_fail_now_and_then_or_slowly_are_none() -> None:
+    def slowly() -> None:
+        time.sleep(0.12)
+
+    damaged: list[Step] = [picture(), *[None] * 19] * 2
+    with camera_of(*damaged, *[slowly] * 22, picture(9), silence_s=8.0) as camera:
+        frames, _ = outcome(camera)
+    assert frames[-1].gray[0, 0] == 9
+
+
+def test_a_failed_read_is_tried_again() -> None:
+    with camera_of(None, None, picture(7)) as camera:
+        frame = next(frame for frame in camera if frame is not None)
+    assert (frame.index, frame.captured_at, frame.gray[0, 0]) == (0, 0.0, 7)
+
+
+def test_a_fault_comes_after_the_last_picture() -> None:
+    fault = CameraError("camera: gone")
+    with camera_of(picture(), fault) as camera:
+        frames, error = outcome(camera)
+    assert (len(frames), error) == (1, fault)
+
+
+@pytest.mark.parametrize("fault", [CameraError("no such device"), MissingDependencyError("install it")])
+def test_what_opening_raises_is_raised_by_the_iteration(fault: EdgeError) -> None:
+    def refuse() -> ScriptedGrabber:
+        raise fault
+
+    with LiveCamera("camera", refuse, CaptureSettings()) as camera:
+        assert outcome(camera) == ([], fault)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_reader_that_dies_of_a_bug_is_noticed() -> None:
+    def bug() -> Gray:
+        raise ZeroDivisionError
+
+    with camera_of(bug) as camera:
+        assert "its reader died" in str(outcome(camera)[1])
+
+
+def test_close_ends_the_reader_and_closes_the_grabber() -> None:
+    grabber = ScriptedGrabber([picture()])
+    camera = LiveCamera("ended", lambda: grabber, CaptureSettings())
+    next(frame for frame in camera if frame is not None)
+    camera.close()
+    assert grabber.closed
+    assert "reader of ended" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("opening", [False, True])
+def test_close_does_not_wait_for_a_read_that_hangs(
+    stall: Stall, opening: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    grabber = ScriptedGrabber([stall])
+
+    def open_slowly() -> ScriptedGrabber:
+        if opening:
+            stall()
+        return grabber
+
+    camera = LiveCamera("hanging", open_slowly, CaptureSettings())
+    assert stall.reached.wait(LIMIT_S)
+    begun = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        camera.close()
+    assert time.monotonic() - begun < 0.8
+    assert "hanging: a read is still under way" in caplog.text
+    assert not grabber.closed  # never under a read
+    stall.release.set()
+    for thread in threading.enumerate():
+        if thread.name == "reader of hanging":
+            thread.join(LIMIT_S)
+    assert grabber.closed
+
+
+def abandoned(stall: Stall, *before: Step) -> LiveCamera:
+    """A camera that is closed while a read hangs, after it gave what it had."""
+    camera = LiveCamera("stalled", lambda: ScriptedGrabber([*before, stall]), CaptureSettings())
+    assert stall.reached.wait(LIMIT_S)
+    camera.close()
+    return camera
+
+
+def test_a_camera_that_stays_stalled_is_told_of_once_and_leaves_nothing_behind(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For months, twice a minute."""
+    registered: list[object] = []
+    monkeypatch.setattr("atexit.register", lambda *call: registered.append(call))
+    monkeypatch.setattr("edge.sources.live._JOIN_S", 0.01)
+
+    def lines() -> list[str]:
+        return [record.levelname for record in caplog.records if "it is abandoned" in record.message]
+
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(5):
+            stall = Stall()
+            camera = abandoned(stall)
+            stall.release.set()
+            camera._thread.join(LIMIT_S)
+        assert lines() == ["WARNING", *["DEBUG"] * 4]
+        assert len(edge.sources.live._abandoned) <= 1
+        stall = Stall()
+        camera = abandoned(stall, picture())  # it delivered in between
+        stall.release.set()
+        camera._thread.join(LIMIT_S)
+        assert lines()[5:] == ["WARNING"]
+    assert registered == []
+    assert hangs_s() == 0
+
+
+def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
+    # A thread that returns from OpenCV while the interpreter shuts down ends the process with SIGABRT.
+    program = (
+        "import time, cv2, numpy\n"
+        "from edge.sources.camera import CaptureSettings\n"
+        "from edge.sources.live import LiveCamera\n"
+        "class Slow:\n"
+        "    def grab(self):\n"
+        "        end = time.monotonic() + 0.8\n"
+        "        while time.monotonic() < end:\n"
+        "            cv2.blur(numpy.zeros((400, 400)), (5, 5))\n"
+        "    def close(self):\n"
+        "        pass\n"
+        "camera = LiveCamera('slow', Slow, CaptureSettings())\n"
+        "next(iter(camera))\n"
+        "camera.close()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
+
+
+def test_another_size_than_asked_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    settings = CaptureSettings(size_wh=(64, 48))
+    with caplog.at_level(logging.INFO):
+        camera = LiveCamera(
+            "camera", lambda: ScriptedGrabber([picture(), picture()]), settings, silence_s=0.1
+        )
+        outcome(camera)
+        camera.close()
+    assert caplog.text.count("asked for 64x48, it gives 6x4") == 1
+
+
+def test_auto_takes_the_first_camera_that_delivers(stall: Stall, caplog: pytest.LogCaptureFixture) -> None:
+    def absent() -> Camera:
+        raise MissingDependencyError("the first is not installed")
+
+    opened: list[Camera] = []
+
+    def keep(open_camera: Callable[[], Camera]) -> Callable[[], Camera]:
+        def open_and_keep() -> Camera:
+            opened.append(open_camera())
+            return opened[-1]
+
+        return open_and_keep
+
+    silent = keep(lambda: camera_of(stall, first_s=0.05))
+    good = keep(lambda: ReplayCamera([picture(1), picture(2)]))
+    unused = keep(lambda: ReplayCamera([picture(3)]))
+    with AutoCamera([absent, silent, good, unused], unused) as camera:
+        assert camera.name == "auto"
+        frames = [frame for frame in camera if frame is not None]
+        assert camera.name == "replay"
+        assert camera.captured == 2
+    assert [frame.gray[0, 0] for frame in frames] == [1, 2]
+    assert len(opened) == 2
+    assert "the first is not installed" in caplog.text
+    assert "no picture within 0.05 s" in caplog.text
+    for one in opened:
+        with pytest.raises(CameraError, match="closed"):
+            next(iter(one))
+
+
+def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with AutoCamera([], lambda: ReplayCamera([picture(9)])) as camera:
+        frames = [frame for frame in camera if frame is not None]
+    assert [frame.gray[0, 0] for frame in frames] == [9]
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "no camera answers: this is the demo" in record.message
+
+
+@pytest.mark.parametrize(
+    ("faults", "why"), [([], "is one connected?"), (["one: gone", "two: busy"], "one: gone; two: busy")]
+)
+def test_auto_without_the_demo_is_one_error_where_no_camera_answers(
+    faults: list[str], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever tries it again for months tells one fault once, and knows it by its words."""
+    with AutoCamera([partial(camera_of, CameraError(fault)) for fault in faults], None) as camera:
+        frames, error = outcome(camera)
+    assert (frames, str(error)) == ([], f"auto: no camera answers; {why}")
+    assert not caplog.records
+
+
+def test_a_camera_that_breaks_after_auto_chose_it_is_an_error() -> None:
+    with AutoCamera([lambda: camera_of(picture(), CameraError("gone"))], lambda: ReplayCamera([])) as camera:
+        frames, error = outcome(camera)
+    assert (len(frames), str(error)) == (1, "gone")

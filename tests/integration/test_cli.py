@@ -1,0 +1,438 @@
+import importlib.util
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+
+import edge
+from edge.cli.main import _tried, main
+from edge.errors import CameraError, ConfigError, MissingDependencyError
+from edge.output.sink import SCHEMA_PATH
+from edge.settings.settings import Settings, parser, settings_of
+from edge.system import remedies
+from edge.system.signals import Control
+
+FULL = Path("/dev/full")
+LIMIT_S = 60  # for a machine that does something else besides
+
+
+@pytest.fixture(scope="module")
+def options(models):
+    return [
+        *("--emotion-model", str(models / "tiny_emotion.json")),
+        *("--gender-model", str(models / "tiny_gender.tflite")),
+    ]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory, happy):
+    """Eight frames, a face in all but the first two."""
+    path = tmp_path_factory.mktemp("clip") / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 480))
+    for number in range(8):
+        writer.write(cv2.cvtColor(happy if number > 1 else np.full_like(happy, 128), cv2.COLOR_GRAY2BGR))
+    writer.release()
+    return path
+
+
+def start(*arguments, **more):
+    command = [sys.executable, "-W", "error", "-m", "edge", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_a_video_becomes_a_line_per_frame_and_a_summary(clip, options, tmp_path):
+    seen = tmp_path / "seen.mp4"
+    code, out, err = finish(
+        start("run", "--source", clip, "--fast", "--output", "jsonl", "--annotate", seen, *options)
+    )
+    assert code == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    schema = json.loads(SCHEMA_PATH.read_text())
+    for line in lines:
+        jsonschema.validate(line, schema, jsonschema.Draft202012Validator)
+    assert [line["frame"] for line in lines] == list(range(8))
+    assert [line["time"] for line in lines] == [number / 10 for number in range(8)]
+    assert [[face["id"] for face in line["faces"]] for line in lines] == [[], [], [], *[[1]] * 5]
+    assert re.search(
+        r"^emotiny: 8 frames in .* a face in 5 of them; identities: 1; emotion: \w+ 5", err, re.M
+    )
+    video = cv2.VideoCapture(str(seen))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 8
+    video.release()
+
+
+def test_the_console_is_for_people(clip, options):
+    code, out, _ = finish(start("run", "--source", clip, "--fast", "--max-frames", 4, *options))
+    assert code == 0
+    assert re.search(
+        r"FPS processed, .* captured, 0 dropped  \|  #1 \w+ \d+%, apparent gender \w+ \d+%$", out, re.M
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order(options, number):
+    process = start("run", "--source", "demo", "--output", "jsonl", *options)
+    first = json.loads(process.stdout.readline())
+    process.send_signal(number)
+    signalled_s = time.monotonic()
+    code, out, err = finish(process)
+    # It takes well under a second; the rest is for a machine that does something else besides.
+    assert time.monotonic() - signalled_s < 10
+    assert code == 0
+    assert [json.loads(line)["frame"] for line in out.splitlines()][:1] in ([], [first["frame"] + 1])
+    assert re.search(r"^emotiny: \d+ frames in ", err, re.M)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = start(
+            *("forget", "--mqtt-device", "x", "--mqtt-host", "127.0.0.1"),
+            *("--mqtt-port", silent.getsockname()[1]),
+            # What a shell starts behind itself is deaf to Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(64)
+            process.send_signal(number)
+            signalled_s = time.monotonic()
+            process.communicate(timeout=LIMIT_S)
+    assert process.returncode == code
+    assert time.monotonic() - signalled_s < 5  # the broker has ten seconds to answer
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["schema"], "edge.output.sink.write_now"),
+        (["config"], "edge.output.sink.write_now"),
+        (["cameras"], "edge.sources.discovery.find_cameras"),
+    ],
+)
+def test_signals_do_what_they_always_do_to_what_never_asks_for_them(words, where, monkeypatch):
+    found = []
+
+    def look(*_):
+        found.append(signal.getsignal(signal.SIGTERM))
+        return ()
+
+    monkeypatch.setattr(where, look)
+    main(words)
+    assert found == [signal.SIG_DFL]
+
+
+@pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="this machine has a camera")
+def test_a_service_without_a_camera_waits_and_reports_nobody(options):
+    """The demo's faces are nobody's, and Home Assistant would take them for somebody."""
+    process = start("run", "--patient", "--output", "jsonl", *options)
+    for line in process.stderr:
+        if "no camera answers" in line:
+            break
+    assert line.endswith("auto: no camera answers; is one connected?; it is tried again\n")
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert (code, out) == (0, "")
+    assert "emotiny: 0 frames" in err
+
+
+def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[budget]\nmax_fps = 10\n")
+    process = start("run", "--source", "demo", "--config", path, "--output", "jsonl", *options)
+    assert json.loads(process.stdout.readline())["frame"] == 0
+    for number, text in enumerate(("[budget]\nmax_fps = -1\n", "[models]\nthreads = 2\n"), 1):
+        path.write_text(text)
+        process.send_signal(signal.SIGHUP)
+        until_s = time.monotonic() + LIMIT_S
+        frames: list[int] = []
+        # The second one begins anew, with its first frame.
+        while (number == 1 and len(frames) < 15) or (number == 2 and 0 not in frames):
+            frames.append(json.loads(process.stdout.readline())["frame"])
+            assert time.monotonic() < until_s
+        assert (0 in frames) == (number == 2)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = finish(process)
+    assert code == 0
+    assert "SIGHUP: max_fps -1.0: must be 0 (no limit) to 1000" in err
+    assert "going on as before" in err
+    assert "SIGHUP: beginning again with new settings" in err
+    assert len(re.findall(r"^emotiny: \d+ frames in ", err, re.M)) == 2
+
+
+NO_GSTREAMER = pytest.mark.skipif(
+    cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer"
+)
+NO_PICAMERA = pytest.mark.skipif(
+    importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2"
+)
+
+
+@pytest.fixture
+def tried(options, tmp_path):
+    """Tries settings, as a run does at SIGHUP whose command line has these flags."""
+    path = tmp_path / "config.toml"
+    path.touch()
+
+    def try_(text, *flags):
+        path.write_text("")
+        arguments = parser().parse_args(["run", "--config", str(path), *options, *map(str, flags)])
+        now = settings_of(arguments, {})
+        path.write_text(text)
+        return _tried(lambda: settings_of(arguments, {}), now)
+
+    return try_
+
+
+@pytest.mark.parametrize("patient", ["", "--patient"])
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ('source = "picamera://0"', ConfigError, "picamera://0: unknown kind"),
+        ('source = "picamera2://front"', ConfigError, "expected a camera's number"),
+        ('source = "gst://"', ConfigError, "gst://: no pipeline"),
+        ('source = "rtsp://"', ConfigError, "rtsp://: no host"),
+        ('source = ""', ConfigError, "source: empty"),
+        pytest.param('source = "csi://0"', MissingDependencyError, "without GStreamer", marks=NO_GSTREAMER),
+        pytest.param('source = "gst://x"', MissingDependencyError, "without GStreamer", marks=NO_GSTREAMER),
+        pytest.param(
+            'source = "picamera2://0"', MissingDependencyError, "cannot be imported", marks=NO_PICAMERA
+        ),
+        ('[mqtt]\nhost = "h"\ntls = true\nca = "{cli}"', ConfigError, "mqtt certificates: "),
+        ('annotate = "none/x.png"', ConfigError, "there is no folder none"),
+        ('annotate = "x.gif"', ConfigError, "expected a file name ending in"),
+    ],
+)
+def test_a_reload_refuses_what_a_run_would_end_with(tried, text, kind, said, patient):
+    with pytest.raises(kind, match=re.escape(said)):
+        tried(text.replace("{cli}", __file__), *filter(None, [patient]))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("none.mp4", "no such file"), ("/dev/video97", "no such device"), ("97", "/dev/video97: no such")],
+)
+def test_a_reload_refuses_a_source_that_is_not_there_unless_it_would_be_waited_for(tried, name, said):
+    with pytest.raises(CameraError, match=said):
+        tried(f'source = "{name}"')
+    assert tried(f'source = "{name}"', "--patient").source == name
+
+
+def test_a_reload_opens_no_source(tried, monkeypatch, clip):
+    def refuse(*_, **__):
+        raise AssertionError("opened")
+
+    for name in ("factory.open_v4l2", "factory.open_demo", "factory.AutoCamera", "opencv.LiveCamera"):
+        monkeypatch.setattr(f"edge.sources.{name}", refuse)
+    for source in ("/dev/video0", "auto", "demo", "http://host/x", clip):
+        assert tried(f'source = "{source}"', *(["--patient"] if "dev" in str(source) else []))
+
+
+def test_a_reload_refuses_a_broker_without_paho(tried, monkeypatch):
+    monkeypatch.setitem(sys.modules, "edge.output.mqtt.client", None)
+    with pytest.raises(MissingDependencyError, match="pip install 'paho-mqtt"):
+        tried('[mqtt]\nhost = "broker"')
+
+
+def test_a_reload_may_name_another_annotation_but_not_the_one_that_is_being_written(tried, tmp_path):
+    here, other, old = (tmp_path / name for name in ("here.png", "other.png", "old.png"))
+    old.write_text("mine")
+    with pytest.raises(ConfigError, match=r"here\.png: this run writes it; choose another name"):
+        tried("", "--annotate", here)
+    with pytest.raises(ConfigError, match=r"old\.png: exists"):
+        tried(f'annotate = "{old}"')
+    assert tried(f'annotate = "{other}"').annotate == other
+    assert not other.exists()
+
+
+def test_a_folder_that_may_not_be_looked_into_ends_no_run(tmp_path, caplog):
+    control: Control[Settings] = Control()
+    with control:
+
+        def renew():
+            raise PermissionError(13, "Permission denied", str(tmp_path))
+
+        control.begin(renew)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not control.is_set()
+    assert f"Permission denied: '{tmp_path}'; going on as before" in caplog.text
+
+
+def test_a_reload_changes_threads_and_what_is_logged(options, tmp_path, monkeypatch):
+    path = tmp_path / "config.toml"
+    path.write_text("[detector]\nthreads = 1\n")
+    found = []
+
+    def run(stages, control, most):
+        found.append((cv2.getNumThreads(), logging.getLogger().level))
+        if len(found) == 1:
+            path.write_text('log_level = "error"\n[detector]\nthreads = 2\n')
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert control.is_set()
+        return "a summary"
+
+    monkeypatch.setattr("edge.pipeline.loop.run", run)
+    threads = cv2.getNumThreads()
+    try:
+        assert main(["run", "--config", str(path), "--source", "demo", *options]) == 0
+    finally:
+        cv2.setNumThreads(threads)
+    assert found == [(1, logging.INFO), (2, logging.ERROR)]
+
+
+@pytest.mark.parametrize("output", ["jsonl", "console"])
+def test_a_reader_that_leaves_ends_it_quietly(options, output):
+    process = start("run", "--source", "demo", "--fast", "--output", output, *options)
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    code, _, err = finish(process)
+    assert code == 0
+    assert "emotiny" not in err
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["run", "schema"])
+def test_a_full_disk_is_exit_4(clip, options, command):
+    more = ["--source", str(clip), "--fast", "--output", "jsonl", *options] if command == "run" else []
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge", command, *more],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1] == "emotiny: error: cannot write to <stdout>: No space left on device"
+
+
+def test_check_says_what_was_found(options, capsys):
+    assert main(["check", "--source", "demo", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("ok     system: Python 3.")
+    assert lines[1].startswith("ok     numpy: numpy ")
+    assert "ok     emotion model: tiny_emotion, 263 parameters" in lines
+    assert "ok     gender model: tiny_gender, 178 parameters" in lines
+    assert any(line.startswith("ok     cascade: /") for line in lines)
+    assert any(
+        re.fullmatch(r"ok     source: demo, 640x480, 1\d\.\d pictures a second", line) for line in lines
+    )
+    assert "ok     broker: none is set; nothing is sent" in lines
+
+
+def test_check_goes_on_after_what_is_wrong(options, capsys):
+    arguments = [
+        "--source",
+        "/dev/video99",
+        "--cascade",
+        "none.xml",
+        "--mqtt-host",
+        "127.0.0.1",
+        "--mqtt-port",
+        "9",
+    ]
+    assert main(["check", *arguments, *options]) == 2  # of the first
+    lines = capsys.readouterr().out.splitlines()
+    wrong = {line.split()[1].rstrip(":"): line for line in lines if line.startswith("wrong")}
+    assert set(wrong) == {"cascade", "source", "broker"}
+    assert "127.0.0.1:9: does not answer" in wrong["broker"]
+    assert lines[-1].startswith("ok     board: ")
+
+
+def test_schema_is_printed(capsys):
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(SCHEMA_PATH.read_text())
+
+
+def test_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"emotiny {edge.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "the following arguments are required: run|check|cameras|config|forget|bench|schema"),
+        (["fly"], 2, "invalid choice: 'fly'"),
+        (["run", "--colour"], 2, "unrecognized arguments: --colour"),
+        (["run", "--max", "3"], 2, "unrecognized arguments: --max 3"),
+        (["run", "--size", "640"], 2, "argument --size: '640': expected WIDTHxHEIGHT"),
+        (["run", "--size", "1x1"], 2, "picture size 1x1: each side must be 16 to 8192"),
+        (["run", "--rotate", "45"], 2, "argument --rotate: invalid choice: 45"),
+        (["run", "--max-frames", "0"], 2, "--max-frames 0: must be at least 1"),
+        (["run", "--max-frames", "x"], 2, "argument --max-frames: invalid int value: 'x'"),
+        (["run", "--threads", "0"], 2, "--threads 0: must be 1 to 64"),
+        (["run", "--detect-side", "9"], 2, "detector side 9: must be 48 to 4096"),
+        (["run", "--output", "xml"], 2, "argument --output: invalid choice: 'xml'"),
+        (["run", "--annotate", "out.gif"], 2, "annotation out.gif: expected a file name ending in"),
+        (["run", "--cascade", "none.xml"], 2, "cascade none.xml: cannot be read: No such file or directory"),
+        (["run", "--emotion-model", "none.tflite"], 2, "cannot read none.tflite: No such file or directory"),
+        (["run", "--source", "none.mp4"], 1, "none.mp4"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments, code, message, options, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    models = options if arguments[:1] == ["run"] else []
+    assert main([*arguments[:1], *models, *arguments[1:]]) == code
+    out, err = capsys.readouterr()
+    line = err.splitlines()[-1]
+    assert line.startswith("emotiny: error: ")
+    assert message in line
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_annotation_is_refused_before_anything_starts(clip, options, tmp_path, capsys):
+    (tmp_path / "old.png").write_text("mine")
+    arguments = ["--source", str(clip), "--output", "jsonl", "--annotate", str(tmp_path / "old.png")]
+    assert main(["run", *arguments, *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "exists; remove it or choose another name" in err
+    assert (tmp_path / "old.png").read_text() == "mine"
+
+
+def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert main(["run"]) == 2
+    assert remedies.OPENCV in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("runtime", ["", "tflite"])
+def test_nothing_of_the_desktop_is_imported_on_a_device(clip, options, runtime):
+    code = (
+        "import sys; from edge.cli.main import main; code = main(sys.argv[1:]); "
+        "heavy = {'tensorflow', 'keras', 'imgaug', 'matplotlib', 'pandas', 'train', 'quantize'}; "
+        "print(code, sorted(heavy & sys.modules.keys()), file=sys.stderr)"
+    )
+    arguments = ["run", "--source", str(clip), "--fast", "--max-frames", "3", *options]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        env=os.environ | {"EMOTINY_RUNTIME": runtime},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1] == "0 []", done.stderr

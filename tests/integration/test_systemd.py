@@ -1,0 +1,69 @@
+"""The units, as systemd's own tools see them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNITS = ("emotiny.service", "emotiny@.service")
+TOOL = shutil.which("systemd-analyze")
+
+pytestmark = pytest.mark.skipif(TOOL is None, reason="no systemd-analyze: apt-get install systemd")
+
+
+def analyze(*words):
+    return subprocess.run(
+        [str(TOOL), *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_clean(name, tmp_path):
+    # The command must be there; it is where the installation puts it, which is not here.
+    text = (FOLDER / name).read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true")
+    unit = tmp_path / name
+    unit.write_text(text)
+    done = analyze("verify", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_leaves_little_open(name, tmp_path):
+    unit = shutil.copy(FOLDER / name, tmp_path)
+    done = analyze("security", "--offline=true", "--threshold=20", unit)
+    assert done.returncode == 0, done.stdout
+    (level,) = re.findall(r"exposure level for .*: ([\d.]+)", done.stdout)
+    assert float(level) <= 2.0
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_handed_the_password_and_starts_without_one(name):
+    lines = (FOLDER / name).read_text().splitlines()
+    assert "LoadCredential=mqtt_password:/etc/emotiny/mqtt_password" in lines
+    assert (
+        r"SetCredential=mqtt_password:\n" in lines
+    )  # a line that is empty, in the place of a file that is absent
+
+
+def test_what_a_jetson_needs_beside_it_is_clean(tmp_path):
+    unit = tmp_path / "emotiny.service"
+    unit.write_text((FOLDER / "emotiny.service").read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true"))
+    beside = tmp_path / "emotiny.service.d"
+    beside.mkdir()
+    shutil.copy(FOLDER / "jetson.conf", beside)
+    done = analyze("verify", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_template_is_the_unit_of_one_of_several():
+    lines = [
+        [line for line in (FOLDER / name).read_text().splitlines() if line and not line.startswith("#")]
+        for name in UNITS
+    ]
+    different = [(one, other) for one, other in zip(*lines, strict=True) if one != other]
+    names = [one.partition("=")[0] for one, _ in different]
+    assert names == ["Description", "ExecStart", "Environment", "User"]
+    assert all("%i" in other for _, other in different)

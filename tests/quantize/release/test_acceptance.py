@@ -1,0 +1,124 @@
+"""A shipped file held against all that is asked of it: every runtime, its parent, its size."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.errors import DataError, ModelError
+
+pytestmark = pytest.mark.train
+
+from edge.inference.interpreter import installed_runtimes  # noqa: E402
+from quantize.cli import main  # noqa: E402
+from quantize.conversion import calibration_set  # noqa: E402
+from quantize.release import acceptance, publish, quantized_run  # noqa: E402
+from quantize.verification.runtimes import compare_runtimes, latency_ratios  # noqa: E402
+from train.training.fit import fit  # noqa: E402
+
+TINY = Path(__file__).parents[2] / "models" / "tiny_emotion.tflite"
+RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
+
+
+@pytest.fixture(scope="module")
+def shipped(toy, toy_recipe, tmp_path_factory):
+    """A run whose answers are moved, and models/ with what was made of it."""
+    folder = tmp_path_factory.mktemp("shipped")
+    fit(replace(toy_recipe, matching=0.5), toy, folder / "toy")
+    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), folder)
+    (folder / "models").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            quantized_run,
+            "calibration_rows",
+            lambda task, data: calibration_set.calibration_rows(task, data, folder),
+        )
+        contract = publish.publish([folder / "toy"], toy, folder / "models")
+    return folder, contract
+
+
+def test_a_good_file_is_proved_line_by_line(shipped, toy):
+    folder, contract = shipped
+    assert contract.training["run"] == "toy"
+    lines = list(acceptance.accept(folder / "models" / f"{contract.name}.tflite", folder / "toy", toy))
+    assert f"{contract.parameters} parameters, no float tensor; {contract.size_bytes} bytes" in lines[0]
+    assert f'"top1_agreement": {contract.figures["val"]["top1_agreement"]}' in lines[1]
+    for runtime in RUNTIMES:
+        assert f"{runtime}, 4 thread(s): same label" in lines[2]
+    assert "latency: this file 1.00, its float form" in lines[3]
+
+
+def test_the_command_compares_tensors_as_well(shipped, toy, monkeypatch, capsys):
+    folder, contract = shipped
+    monkeypatch.setattr("train.runs.inputs.load_located", lambda *_: toy)
+    monkeypatch.setattr(
+        acceptance,
+        "calibration_rows",
+        lambda task, data: calibration_set.calibration_rows(task, data, folder),
+    )
+    file = folder / "models" / f"{contract.name}.tflite"
+    assert main(["verify", str(file), "--run", str(folder / "toy"), "--layers"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(" dB ") > 8
+    assert printed.count("!") == 3
+    assert "latency: this file 1.00" in printed
+
+
+def test_another_parent_than_its_own_is_noticed(shipped, toy, tmp_path):
+    import keras
+
+    folder, contract = shipped
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "run.json").write_bytes((folder / "toy" / "run.json").read_bytes())
+    for name in ("best.keras", "final.keras"):
+        model = keras.models.load_model(folder / "toy" / name)
+        body = model.get_layer("body").get_layer("logits")
+        body.set_weights([body.get_weights()[0][:, [3, 0, 1, 2, 4, 5, 6]], body.get_weights()[1]])
+        model.save(other / name)
+    file = folder / "models" / f"{contract.name}.tflite"
+    with pytest.raises(ModelError, match="of the faces the same label; expected at least 97%"):
+        list(acceptance.accept(file, other, toy))  # it reads better than this parent: no accuracy was lost
+    with pytest.raises(DataError, match="make train"):
+        list(acceptance.accept(file, tmp_path / "none", toy))
+
+
+def test_a_contract_that_does_not_say_what_it_was_made_of(toy, tmp_path):
+    content = TINY.read_bytes()
+    held = json.loads(TINY.with_suffix(".json").read_text())
+    for training in ({}, {"checkpoint": 3}):
+        (tmp_path / "a.tflite").write_bytes(content)
+        (tmp_path / "a.json").write_text(json.dumps(held | {"training": training}))
+        with pytest.raises(
+            ModelError, match=r"names no training\.checkpoint; expected .*'best\.keras'.*--run"
+        ):
+            next(acceptance.accept(tmp_path / "a.tflite", tmp_path / "run", toy))
+
+
+def test_a_file_that_is_too_large_is_refused(shipped, toy, monkeypatch):
+    folder, contract = shipped
+    monkeypatch.setattr(acceptance, "LARGEST_FILE", 1000)
+    with pytest.raises(ModelError, match=r"bytes, must be at most 1000"):
+        next(acceptance.accept(folder / "models" / f"{contract.name}.tflite", folder / "toy", toy))
+
+
+def test_runtimes_are_compared_with_the_first(shipped, toy):
+    folder, contract = shipped
+    content = (folder / "models" / f"{contract.name}.tflite").read_bytes()
+    answers = compare_runtimes(content, toy.images[:40])
+    assert [(each.runtime, each.threads) for each in answers] == [
+        (runtime, threads) for runtime in RUNTIMES for threads in (1, 4)
+    ]
+    assert (answers[0].same_bits, answers[0].largest) == (1.0, 0)
+    assert answers[1].same_bits == 1.0  # threads change nothing
+    assert min(each.same_label for each in answers) > 0.9
+
+
+def test_latency_is_a_ratio_to_the_first(shipped, toy):
+    folder, contract = shipped
+    content = (folder / "models" / f"{contract.name}.tflite").read_bytes()
+    ratios = latency_ratios({"one": content, "the same": content}, rounds=5)
+    assert list(ratios) == ["one", "the same"]
+    assert ratios["one"] == 1.0
+    assert ratios["the same"] > 0
