@@ -165,7 +165,7 @@ class Report:
         rates: up to now.
         faces: seen in it.
         board: as it was lately.
-        light: how light the pictures are, 0 (black) to 1 (white).
+        brightness: how light the pictures are, 0 (black) to 1 (white).
     """
 
     frame: int
@@ -173,4 +173,4 @@ class Report:
     rates: Rates
     faces: tuple[Face, ...]
     board: BoardState = BoardState()
-    light: float = 0.0
+    brightness: float = 0.0

@@ -56,7 +56,7 @@ def read_clip(source: str, settings: CaptureSettings, most: int) -> Clip:
     frames: list[Gray] = []
     times: list[float] = []
     with open_source(source, settings, fast=True) as camera:
-        if camera.stills:
+        if camera.yields_stills:
             raise ConfigError(f"{source}: pictures in no order; expected a video, or demo")
         for frame in islice((each for each in camera if each is not None), most):
             if frames and frame.gray.shape != frames[0].shape:

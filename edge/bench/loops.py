@@ -55,7 +55,7 @@ class FullSearchLoop:
     def __init__(self, settings: Settings) -> None:
         """Opens the cascade and the networks that ship."""
         self.stopwatch = StageTimer()
-        self._search = self.stopwatch.timed("search", _cascade().detectMultiScale)
+        self._search = self.stopwatch.timed("detect", _cascade().detectMultiScale)
         self._crop = self.stopwatch.timed("crop", crop_face)
         self._emotion = _network(settings.emotion_model, "emotion", settings.threads)
         self._gender = _network(settings.gender_model, "gender", settings.threads)
@@ -85,7 +85,7 @@ class ClassicLoop:
     def __init__(self, settings: Settings) -> None:
         """Opens the cascade and the two networks."""
         self.stopwatch = StageTimer()
-        self._search = self.stopwatch.timed("search", _cascade().detectMultiScale)
+        self._search = self.stopwatch.timed("detect", _cascade().detectMultiScale)
         self._crop = self.stopwatch.timed("crop", _classic_crop)
         self._readers = [
             self.stopwatch.timed(task, _float_network(classes, settings.threads))
@@ -111,7 +111,7 @@ class EmotinyLoop:
         nowhere = _Nowhere()
         self._now_s = 0.0
         detector = watch.watch(
-            HaarDetector(settings.detector, settings.cascade), detect="search", look="look"
+            HaarDetector(settings.detector, settings.cascade), detect="detect", verify="verify"
         )
         reader = FaceReader(
             watch.watch(_network(settings.emotion_model, "emotion", settings.threads), classify="emotion"),
@@ -119,8 +119,8 @@ class EmotinyLoop:
         )
         self._stages = Stages(
             ReplayCamera([]),
-            watch.watch(FaceTracker(detector, settings.follow), follow="follower"),
-            watch.watch(ReadingScheduler(reader, settings.read, settings.steady), read="readings"),
+            watch.watch(FaceTracker(detector, settings.follow), update="tracker"),
+            watch.watch(ReadingScheduler(reader, settings.read, settings.labels), read="scheduler"),
             FpsMeter(lambda: self._now_s),
             Governor(settings.budget, ThermalSensors()),
             [JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)],

@@ -55,7 +55,7 @@ class Outcome:
 
 
 # What a stage's time holds of others'.
-_WITHIN = {"follower": ("search", "look"), "readings": ("emotion", "gender")}
+_WITHIN = {"tracker": ("detect", "verify"), "scheduler": ("emotion", "gender")}
 
 
 def measure(

@@ -17,7 +17,7 @@ from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyEr
 from edge.system import remedies
 from edge.system.journal import say, start_logging
 from edge.system.platform import detect_platform
-from edge.system.signals import Control
+from edge.system.signals import StopSignals
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +39,7 @@ _BROKER_S = 10.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code; errors are one line on standard error."""
     try:
-        control: Control[Settings] = Control()
+        control: StopSignals[Settings] = StopSignals()
         with control:
             return _command(argv, control)
     except BrokenPipeError:
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
+def _command(argv: Sequence[str] | None, control: StopSignals[Settings]) -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 (of what follows it could not even import all)
         raise MissingDependencyError(remedies.python(detect_platform()))
     try:
@@ -59,14 +59,14 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     except ImportError as error:
         said = " ".join(str(error).split())
         raise MissingDependencyError(
-            f"OpenCV: {said}; mend: {remedies.opencv(error, detect_platform())}"
+            f"OpenCV: {said}; fix: {remedies.opencv(error, detect_platform())}"
         ) from error
     from edge.output.sink import SCHEMA_PATH, write_now
     from edge.settings.settings import parser, settings_of
 
     arguments = parser().parse_args(argv)
     if arguments.command not in ("run", "check"):
-        control.let_go()
+        control.restore()
     if arguments.command == "schema":
         write_now(sys.stdout, SCHEMA_PATH.read_text())
         return 0
@@ -93,7 +93,7 @@ def _command(argv: Sequence[str] | None, control: Control[Settings]) -> int:
     return 0
 
 
-def _run(settings: Settings | None, control: Control[Settings], renew: Callable[[], Settings]) -> None:
+def _run(settings: Settings | None, control: StopSignals[Settings], renew: Callable[[], Settings]) -> None:
     """Runs, and again as often as there are new settings that can be had.
 
     Args:
@@ -117,12 +117,12 @@ def _run(settings: Settings | None, control: Control[Settings], renew: Callable[
                 reading.set()  # since nobody could switch it on again
             start_logging(settings.log_level)
             cv2.setNumThreads(settings.detect_threads)
-            control.begin(partial(_tried, renew, settings))
+            control.arm(partial(_tried, renew, settings))
             with ExitStack() as stack:
                 stages = _open(settings, stack, [notify] if notify is not None else [], reading)
                 summary = run(stages, control, settings.max_frames)
             say(str(summary))
-            settings = control.renewed
+            settings = control.new_settings
 
 
 def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
@@ -141,7 +141,7 @@ def _tried(renew: Callable[[], Settings], now: Settings) -> Settings:
 
     settings = renew()
     _open_reader(settings)
-    check_source(settings.source, settings.picture, patient=settings.patient)
+    check_source(settings.source, settings.picture, reconnect=settings.reconnect)
     if settings.mqtt.host:
         _try_mqtt(settings.mqtt)
     if settings.annotate is not None:
@@ -213,7 +213,7 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
 
     reader, detector = _open_reader(settings)
     follower = FaceTracker(detector, settings.follow)
-    readings = ReadingScheduler(reader, settings.read, settings.steady)
+    readings = ReadingScheduler(reader, settings.read, settings.labels)
     if settings.metrics.port:
         add(_metrics_sink()(settings.metrics))
     if settings.mqtt.host:
@@ -221,11 +221,11 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
     sinks += more_sinks
 
     def open_camera() -> Camera:
-        return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.patient)
+        return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.reconnect)
 
     camera = stack.enter_context(
         ReconnectingCamera(settings.source, open_camera, settings.picture.frozen_s)
-        if settings.patient
+        if settings.reconnect
         else open_camera()
     )
     return Stages(
@@ -266,7 +266,7 @@ def _metrics_sink() -> type[MetricsSink]:
     try:
         from edge.output.prometheus.sink import MetricsSink
     except ImportError as error:
-        raise MissingDependencyError(f"metrics.port: {error}; mend: {remedies.prometheus()}") from error
+        raise MissingDependencyError(f"metrics.port: {error}; fix: {remedies.prometheus()}") from error
     return MetricsSink
 
 
@@ -320,7 +320,7 @@ def _show_cameras() -> None:
         raise CameraError("no camera can be used; see above") if unusable else no_camera_error(system)
 
 
-def _check(settings: Settings, control: Control[Settings]) -> int:
+def _check(settings: Settings, control: StopSignals[Settings]) -> int:
     """Says what was found, one line each; gives the exit code of the first thing that is wrong."""
     from edge.diagnostics.check import run_checks
     from edge.output.sink import write_now

@@ -36,22 +36,24 @@ class Detector(Protocol):
 
     Attributes:
         name: what a person calls it, for messages.
-        parts: into how many parts of about equal work `detect` can be split.
+        scale_bands: into how many parts of about equal work `detect` can be split.
     """
 
     name: str
-    parts: int
+    scale_bands: int
 
-    def detect(self, gray: Gray, known: Sequence[Box] = (), part: int | None = None) -> list[Detection]:
+    def detect(
+        self, gray: Gray, exclude: Sequence[Box] = (), scale_band: int | None = None
+    ) -> list[Detection]:
         """The faces in a picture of (H, W) uint8 and hints of such, boxes inside it, left to right.
 
         Args:
             gray: the picture.
-            known: faces that need not be found again.
-            part: 0 to `parts` - 1, to look for that part of all sizes only; None for all.
+            exclude: faces that need not be found again.
+            scale_band: 0 to `scale_bands` - 1, to look for that part of all sizes only; None for all.
         """
 
-    def look(self, gray: Gray, box: Box) -> Detection | None:
+    def verify(self, gray: Gray, box: Box) -> Detection | None:
         """The face at or near a box and about as large, or None."""
 
 
@@ -91,10 +93,10 @@ class HaarDetector:
 
     Attributes:
         name: the cascade's file.
-        parts: 3; the first, the smallest faces, are two sizes of them.
+        scale_bands: 3; the first, the smallest faces, are two sizes of them.
     """
 
-    parts = 3
+    scale_bands = 3
 
     def __init__(self, settings: DetectorSettings | None = None, cascade_path: Path | None = None) -> None:
         """Loads the cascade.
@@ -110,7 +112,7 @@ class HaarDetector:
         self._settings = settings or DetectorSettings()
         if not hasattr(cv2, "CascadeClassifier"):
             raise MissingDependencyError(
-                f"OpenCV {cv2.__version__} has no Haar cascade, 4.10 or a later 4 is expected; mend: "
+                f"OpenCV {cv2.__version__} has no Haar cascade, 4.10 or a later 4 is expected; fix: "
                 f"{remedies.opencv_anew()}"
             )
         path = cascade_path or find_cascade()
@@ -128,13 +130,15 @@ class HaarDetector:
         if not loaded:
             raise ConfigError(f"cascade {path}: not a cascade")
 
-    def detect(self, gray: Gray, known: Sequence[Box] = (), part: int | None = None) -> list[Detection]:
+    def detect(
+        self, gray: Gray, exclude: Sequence[Box] = (), scale_band: int | None = None
+    ) -> list[Detection]:
         """The faces in a picture, and hints of such, from left to right.
 
         Args:
             gray: (H, W) uint8.
-            known: faces that need not be found again; what a cascade finds is what costs it most.
-            part: 0 for the smallest faces to `parts` - 1 for the largest; None for all sizes.
+            exclude: faces that need not be found again; what a cascade finds is what costs it most.
+            scale_band: 0 for the smallest faces to `parts` - 1 for the largest; None for all sizes.
 
         Returns:
             Their boxes in pixels of the picture, inside it.
@@ -144,12 +148,12 @@ class HaarDetector:
         reduced_wh = max(1, round(width * ratio)), max(1, round(height * ratio))
         even = equalize(downscale(gray, reduced_wh))
         enlarge = width / reduced_wh[0], height / reduced_wh[1]
-        for box in known:
+        for box in exclude:
             left, top = int(box.x / enlarge[0]), int(box.y / enlarge[1])
             right, bottom = int((box.x + box.width) / enlarge[0]), int((box.y + box.height) / enlarge[1])
             even[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 128
         smallest = max(_WINDOW, round(self._settings.min_face * reduced_wh[1]))
-        low, high = self._sizes(smallest, min(reduced_wh), part)
+        low, high = self._sizes(smallest, min(reduced_wh), scale_band)
         found, hits = self._cascade.detectMultiScale2(
             even,
             scaleFactor=self._settings.scale_factor,
@@ -163,7 +167,7 @@ class HaarDetector:
         boxes = [(_enlarged(place, (0, 0), enlarge, gray), count) for place, count in ordered]
         return [Detection(box, support=count / enough) for box, count in boxes if box is not None]
 
-    def look(self, gray: Gray, box: Box) -> Detection | None:
+    def verify(self, gray: Gray, box: Box) -> Detection | None:
         """The face at or near a box and about as large.
 
         Args:
@@ -198,18 +202,20 @@ class HaarDetector:
                 best, most, worth = near, count, weighed
         return Detection(best, support=most / _NEAR_ENOUGH) if best is not None else None
 
-    def _sizes(self, smallest: int, largest: int, part: int | None) -> tuple[int, int]:
+    def _sizes(self, smallest: int, largest: int, scale_band: int | None) -> tuple[int, int]:
         """Smallest and largest face of a part: what is searched falls with the square of the size."""
-        if part is None:
+        if scale_band is None:
             return smallest, largest
         factor = self._settings.scale_factor
         # Shares of the work of all sizes from the smallest up: 1 - factor^(-2k) of a geometric series.
         edges = [
-            round(smallest * (1 / (1 - place / self.parts)) ** 0.5) if place < self.parts else largest
-            for place in range(self.parts + 1)
+            round(smallest * (1 / (1 - place / self.scale_bands)) ** 0.5)
+            if place < self.scale_bands
+            else largest
+            for place in range(self.scale_bands + 1)
         ]
-        low = edges[part] if part == 0 else round(edges[part] * factor)
-        return min(low, largest), max(min(low, largest), edges[part + 1])
+        low = edges[scale_band] if scale_band == 0 else round(edges[scale_band] * factor)
+        return min(low, largest), max(min(low, largest), edges[scale_band + 1])
 
 
 def _listed(found: object) -> list[Any]:
@@ -245,5 +251,5 @@ def find_cascade() -> Path:
             return folder / CASCADE_NAME
     looked = ", ".join(str(folder) for folder in folders)
     raise MissingDependencyError(
-        f"no {CASCADE_NAME} in {looked}; mend: {remedies.cascade(from_wheel=data is not None)}"
+        f"no {CASCADE_NAME} in {looked}; fix: {remedies.cascade(from_wheel=data is not None)}"
     )

@@ -88,7 +88,7 @@ def _model(path: Path | None, task: Task) -> str:
         contract = Classifier(path or find_model(MODELS_FOLDER, task), task).contract
     except ModelError as error:
         way = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
-        raise ModelError(f"{error}; mend: {way}") from error
+        raise ModelError(f"{error}; fix: {way}") from error
     return f"{contract.name}, {contract.parameters} parameters"
 
 
@@ -99,7 +99,7 @@ def _cascade(settings: Settings) -> str:
         raise
     except ConfigError as error:
         way = "leave detector.cascade out, for OpenCV's own" if settings.cascade else remedies.opencv_anew()
-        raise ConfigError(f"{error}; mend: {way}") from error
+        raise ConfigError(f"{error}; fix: {way}") from error
 
 
 def _source(settings: Settings, stop: Stop) -> str:
@@ -110,7 +110,7 @@ def _source(settings: Settings, stop: Stop) -> str:
         if machine.service_state() != "active":
             raise
         raise CameraError(
-            f"{error}; mend: the service has the camera while it runs, `sudo systemctl stop emotiny`"
+            f"{error}; fix: the service has the camera while it runs, `sudo systemctl stop emotiny`"
         ) from error
 
 
@@ -152,7 +152,7 @@ def probe_source(settings: Settings, stop: Stop) -> SourceInfo:
             if frame is not None and not any(size_wh):
                 size_wh = frame.gray.shape[1], frame.gray.shape[0]
                 first_s, first = time.monotonic(), camera.captured
-            if any(size_wh) and (time.monotonic() - first_s > _RATE_S or camera.stills):
+            if any(size_wh) and (time.monotonic() - first_s > _RATE_S or camera.yields_stills):
                 break
         if not any(size_wh):
             raise CameraError(f"{camera.name}: no picture")
@@ -191,7 +191,7 @@ def _metrics(settings: MetricsSettings) -> str:
     try:
         importlib.import_module("prometheus_client")
     except ImportError as error:
-        raise MissingDependencyError(f"metrics.port: {error}; mend: {remedies.prometheus()}") from error
+        raise MissingDependencyError(f"metrics.port: {error}; fix: {remedies.prometheus()}") from error
     try:
         check_port(settings)
     except OutputError:

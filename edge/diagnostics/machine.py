@@ -47,7 +47,7 @@ def picamera2(system: Platform) -> str:
     try:
         found = list_cameras()
     except MissingDependencyError as error:
-        raise MissingDependencyError(f"{error}; mend: {remedies.picamera2(str(error), system)}") from error
+        raise MissingDependencyError(f"{error}; fix: {remedies.picamera2(str(error), system)}") from error
     if found is not None:
         return f"finds {', '.join(camera.model for camera in found) or 'no camera'}"
     if system.pi:
@@ -72,7 +72,7 @@ def memory(root: Path = Path("/")) -> str:
     megabytes = int(kilobytes) // 1024
     if megabytes < _LEAST_MB:
         raise OutputError(
-            f"{megabytes} MB free; expected {_LEAST_MB} MB; mend: `ps aux --sort -rss | head` shows what "
+            f"{megabytes} MB free; expected {_LEAST_MB} MB; fix: `ps aux --sort -rss | head` shows what "
             "takes it; the desktop goes with `sudo systemctl set-default multi-user.target && sudo reboot`"
         )
     return f"{megabytes} MB free"
@@ -118,12 +118,12 @@ def board(sys: Path = Path("/sys")) -> str:
     state = ThermalSensors(sys).state()
     if "under-voltage" in state.throttled:
         raise OutputError(
-            f"{', '.join(state.throttled)}: the board is held back; mend: the board's own supply, or a "
+            f"{', '.join(state.throttled)}: the board is held back; fix: the board's own supply, or a "
             "shorter cable; `vcgencmd get_throttled` says 0x0 then"
         )
     if state.throttled:
         raise OutputError(
-            f"{', '.join(state.throttled)}: the board is held back; mend: a fan, or `--cpu-share 0.5` "
+            f"{', '.join(state.throttled)}: the board is held back; fix: a fan, or `--cpu-share 0.5` "
             "(cpu_share = 0.5 below [budget] in the settings)"
         )
     if state.temperature_c is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ class Classifier:
 
 
 class FaceReader:
-    """Reads emotion and apparent gender of all faces of a frame.
+    """Reads emotion and apparent gender of a face.
 
     Attributes:
         emotion: the network for emotions.
@@ -115,16 +114,16 @@ class FaceReader:
         self.gender = gender
         self._one_crop = _views(emotion.contract) == _views(gender.contract)
 
-    def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
-        """Emotion and gender of each face, in the order of the boxes.
+    def read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
+        """Classifies one face.
 
         Args:
             gray: (H, W) uint8.
-            boxes: faces, clipped to the picture.
-        """
-        return [self._read_face(gray, box) for box in boxes]
+            box: the face, clipped to the frame.
 
-    def _read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
+        Returns:
+            The scores of its emotion and of its apparent gender.
+        """
         crop = _crop(gray, box, self.emotion.contract)
         emotion = self.emotion.classify(crop)
         if not self._one_crop:

@@ -110,7 +110,7 @@ def _find_interpreter(forced: str) -> tuple[Callable[..., Interpreter], str]:
             return _import_interpreter(name), name
         except ImportError as error:
             reasons.append(f"{name}: {error} ({_INSTALL[name]})")
-    way = "" if forced else f"; mend: {remedies.runtime(detect_platform())}"
+    way = "" if forced else f"; fix: {remedies.runtime(detect_platform())}"
     raise MissingDependencyError(f"no TFLite runtime can be used; {'; '.join(reasons)}{way}")
 
 

@@ -39,7 +39,7 @@ class Sink(Protocol):
             BrokenPipeError: nobody reads what is written.
         """
 
-    def wait(self, why: IdleReason) -> None:
+    def idle(self, reason: IdleReason) -> None:
         """Is told, at least every tick, why there is nothing to send."""
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Sink(Protocol):
 class Patient:
     """What sinks have that say nothing while there is nothing to say."""
 
-    def wait(self, why: IdleReason) -> None:
+    def idle(self, reason: IdleReason) -> None:
         """Does nothing."""
 
 
@@ -204,7 +204,7 @@ def _head_fields(report: Report) -> dict[str, Any]:
         "dropped": report.rates.dropped,
         "temperature": report.board.temperature_c,
         "throttled": list(report.board.throttled),
-        "light": round(report.light, 3),
+        "light": round(report.brightness, 3),
     }
 
 

@@ -44,15 +44,15 @@ class SystemdSink:
         rates = report.rates
         self._tell_ready(f"{rates.processed_fps:.1f} frames a second, faces: {len(report.faces)}")
 
-    def wait(self, why: IdleReason) -> None:
+    def idle(self, reason: IdleReason) -> None:
         """Nothing was processed; only where that is known to be right is it a sign of life."""
-        if why == "gone":
+        if reason == "gone":
             words = [] if self._ready else [f"EXTEND_TIMEOUT_USEC={_PATIENCE_US}"]
             self._tell(words, "the camera is gone, it is tried again")
-        elif why == "off":
+        elif reason == "off":
             # Pictures come: a service that is switched off from the start has started, too.
             self._tell_ready("switched off")
-        elif why == "rest":
+        elif reason == "rest":
             self._tell_ready("")  # what the last picture gave stays to be seen
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ class BrightnessMonitor:
         self._black_since_s: float | None = None
         self._said = False
 
-    def look(self, gray: Gray, at_s: float) -> float:
+    def update(self, gray: Gray, at_s: float) -> float:
         """Measures a picture if a second has passed.
 
         Args:

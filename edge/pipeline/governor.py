@@ -87,11 +87,11 @@ class Governor:
         self._share = settings.cpu_share or float("inf")
         self.state = board.state()
 
-    def wait_s(self) -> float:
+    def delay_s(self) -> float:
         """Seconds until the next frame may be begun; asked once after each, and waited for to the end."""
         wall_s, cpu_s = self._clock(), self._processor()
         if wall_s - self._looked_s >= _LOOK_S:
-            self._look(wall_s, cpu_s)
+            self._sample_board(wall_s, cpu_s)
         earned_s, spent_s = wall_s - self._wall_s, (cpu_s - self._cpu_s) / self._share
         self._debt_s = min(max(self._debt_s + spent_s - earned_s, -_MOST_SAVED_S), _MOST_OWED_S)
         self._wall_s, self._cpu_s = wall_s, cpu_s
@@ -105,7 +105,7 @@ class Governor:
         self._due_s = max(self._due_s + period_s, wall_s)
         return self._due_s - wall_s
 
-    def _look(self, wall_s: float, cpu_s: float) -> None:
+    def _sample_board(self, wall_s: float, cpu_s: float) -> None:
         used = (cpu_s - self._looked_cpu_s) / (wall_s - self._looked_s)
         self._looked_s, self._looked_cpu_s = wall_s, cpu_s
         self.state = self._board.state()
@@ -118,11 +118,11 @@ class Governor:
             # Where the limit did not bind any more, it is gone.
             self._share = limit if used < _LESS * before else min(limit, _MORE * before)
         if (self._share < limit) != (before < limit):
-            self._tell(limit)
+            self._log_change(limit)
             if self._share >= limit:
                 self._debt_s = 0.0  # what is owed from the time that is over
 
-    def _tell(self, limit: float) -> None:
+    def _log_change(self, limit: float) -> None:
         said = "" if self.state.temperature_c is None else f"{self.state.temperature_c:.0f} degrees Celsius"
         why = ", ".join([*([said] if said else []), *self.state.throttled])
         if self._share < limit:

@@ -103,9 +103,9 @@ def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
         if stop.is_set():
             break
         if frame is None or not stages.reading.is_set():
-            why: IdleReason = "gone" if camera.gone else "tick" if frame is None else "off"
+            why: IdleReason = "gone" if camera.is_down else "tick" if frame is None else "off"
             for sink in stages.sinks:
-                sink.wait(why)
+                sink.idle(why)
             continue
         faces = process(frame, stages).faces
         frames += 1
@@ -123,14 +123,14 @@ def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
 
 def _rest(stages: Stages, stop: Stop) -> bool:
     """Waits as long as the budget wants, and tells the sinks every tick; gives whether the run is to end."""
-    left_s = stages.budget.wait_s()
+    left_s = stages.budget.delay_s()
     while left_s > 0:
         if stop.wait(min(left_s, TICK_S)):
             return True
         left_s -= TICK_S
         if left_s > 0:
             for sink in stages.sinks:
-                sink.wait("rest")
+                sink.idle("rest")
     return False
 
 
@@ -138,7 +138,7 @@ def process(frame: Frame, stages: Stages) -> Report:
     """What is done with one frame, from its pixels to the sinks; gives what they were sent."""
     faces = _see(frame, stages)
     rates = stages.meter.tick(stages.camera.captured, stages.camera.dropped)
-    light = stages.light.look(frame.gray, frame.captured_at)
+    light = stages.light.update(frame.gray, frame.captured_at)
     report = Report(frame.index, frame.captured_at, rates, faces, stages.budget.state, light)
     for sink in stages.sinks:
         sink.send(frame, report)
@@ -146,9 +146,9 @@ def process(frame: Frame, stages: Stages) -> Report:
 
 
 def _see(frame: Frame, stages: Stages) -> tuple[Face, ...]:
-    gray, at_s, stills = frame.gray, frame.captured_at, stages.camera.stills
-    tracks = stages.follower.glance(gray, at_s) if stills else stages.follower.follow(gray, at_s)
-    read = stages.readings.read(gray, tracks, at_s, stages.follower.away, all_at_once=stills)
+    gray, at_s, yields_stills = frame.gray, frame.captured_at, stages.camera.yields_stills
+    tracks = stages.follower.detect_still(gray, at_s) if yields_stills else stages.follower.update(gray, at_s)
+    read = stages.readings.read(gray, tracks, at_s, stages.follower.lost_ids, all_at_once=yields_stills)
     return tuple(
         Face(track.id, Detection(track.box), *read[track.id]) for track in tracks if track.id in read
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +15,8 @@ from edge.types import Box, Gray, Reading, Scores
 class Reader(Protocol):
     """Whatever reads emotion and apparent gender of faces, such as `edge.inference.classifier.FaceReader`."""
 
-    def read(self, gray: Gray, boxes: Iterable[Box]) -> list[tuple[Scores, Scores]]:
-        """Emotion and gender of each face of a picture of (H, W) uint8, in the order of the boxes."""
+    def read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
+        """Returns the scores of emotion and apparent gender of one face of a frame, (H, W) uint8."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class ReadingScheduler:
         due.sort(key=lambda track: self._people[track.id].read_s)
         for track in due if all_at_once else due[: self._settings.reads]:
             person = self._people[track.id]
-            ((emotion, gender),) = self._reader.read(gray, [track.box])
+            emotion, gender = self._reader.read_face(gray, track.box)
             person.last = person.emotion.add(emotion, at_s), person.gender.add(gender, at_s)
             person.read_s = at_s
         return {id_: person.last for id_, person in shown.items() if person.last is not None}

@@ -14,25 +14,25 @@ class SmoothingSettings:
     """How evidence is gathered and when something is said.
 
     Attributes:
-        settle_s: time in which an old expression counts for a third of what it did. With a margin of 0.2
+        time_constant_s: after it, an old expression counts for 1/e of what it did. With a margin of 0.2
             between the new expression's score and the old one's, the label follows a true change within 1.4
             times this and the time between two readings: a second by default.
         margin: by how much another label's score must exceed that of the label said, 0 to 1.
-        sure_emotion: least score of an emotion that is said, 0 to 1.
-        sure_gender: the same of an apparent gender.
+        min_confidence_emotion: least score of an emotion that is said, 0 to 1.
+        min_confidence_gender: the same of an apparent gender.
         memory: readings of apparent gender that are remembered; a person's does not change.
     """
 
-    settle_s: float = 0.5
+    time_constant_s: float = 0.5
     margin: float = 0.1
-    sure_emotion: float = 0.4
-    sure_gender: float = 0.65
+    min_confidence_emotion: float = 0.4
+    min_confidence_gender: float = 0.65
     memory: int = 30
 
     def __post_init__(self) -> None:
-        if not 0 <= self.settle_s <= 60:
-            raise ConfigError(f"settle_s {self.settle_s}: must be 0 to 60 seconds")
-        for name in ("margin", "sure_emotion", "sure_gender"):
+        if not 0 <= self.time_constant_s <= 60:
+            raise ConfigError(f"time_constant_s {self.time_constant_s}: must be 0 to 60 seconds")
+        for name in ("margin", "min_confidence_emotion", "min_confidence_gender"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} {getattr(self, name)}: must be 0 to 1")
         if self.memory < 1:
@@ -53,13 +53,15 @@ class EmotionSmoother:
         if not self._values:
             self._values = raw.values
         else:
-            settle_s = self._settings.settle_s
-            kept = math.exp(-(at_s - self._at_s) / settle_s) if settle_s else 0.0
+            time_constant_s = self._settings.time_constant_s
+            kept = math.exp(-(at_s - self._at_s) / time_constant_s) if time_constant_s else 0.0
             pairs = zip(self._values, raw.values, strict=True)
             self._values = tuple(kept * old + (1 - kept) * new for old, new in pairs)
         self._at_s = at_s
         scores = Scores(raw.labels, self._values)
-        self._label = _said(self._label, scores, self._settings.sure_emotion, self._settings.margin)
+        self._label = _with_hysteresis(
+            self._label, scores, self._settings.min_confidence_emotion, self._settings.margin
+        )
         return Reading(self._label, scores, raw)
 
 
@@ -80,11 +82,13 @@ class GenderSmoother:
         self._logarithms = tuple(a + (b - a) / self._count for a, b in zip(old, new, strict=True))
         powers = [math.exp(value) for value in self._logarithms]
         scores = Scores(raw.labels, tuple(power / sum(powers) for power in powers))
-        self._label = _said(self._label, scores, self._settings.sure_gender, self._settings.margin)
+        self._label = _with_hysteresis(
+            self._label, scores, self._settings.min_confidence_gender, self._settings.margin
+        )
         return Reading(self._label, scores, raw)
 
 
-def _said(label: str, scores: Scores, sure: float, margin: float) -> str:
+def _with_hysteresis(label: str, scores: Scores, sure: float, margin: float) -> str:
     """The label to say, given the one said before."""
     best = scores.label
     if label not in (UNCERTAIN, best) and scores.value(best) - scores.value(label) < margin:

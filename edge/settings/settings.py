@@ -47,11 +47,11 @@ class Settings:
         detector: how faces are looked for.
         follow: how they are followed.
         read: how often they are read.
-        steady: how readings become labels.
+        labels: how readings become labels.
         budget: how much the loop may work.
         mqtt: the broker that is told.
         metrics: where Prometheus may ask.
-        patient: whether a camera that is absent or goes is tried again for ever instead of ending the run.
+        reconnect: whether a camera that is absent or goes is tried again for ever instead of ending the run.
         fast: a recording as fast as it goes instead of as recorded.
         max_frames: frames to process, at least 1; None for no limit.
         output: what standard output shows.
@@ -69,11 +69,11 @@ class Settings:
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     follow: TrackingSettings = field(default_factory=TrackingSettings)
     read: SchedulerSettings = field(default_factory=SchedulerSettings)
-    steady: SmoothingSettings = field(default_factory=SmoothingSettings)
+    labels: SmoothingSettings = field(default_factory=SmoothingSettings)
     budget: GovernorSettings = field(default_factory=GovernorSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
-    patient: bool = False
+    reconnect: bool = False
     fast: bool = False
     max_frames: int | None = None
     output: Literal["console", "jsonl"] = "console"
@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
-        ("check", "look at all that a run needs, and say how to mend what is wrong"),
+        ("check", "look at all that a run needs, and name the fix for what is wrong"),
         ("config", "print the settings that hold, and where each is from"),
         ("forget", "have the broker and Home Assistant forget this device; stop it first"),
     ):

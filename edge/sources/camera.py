@@ -25,13 +25,13 @@ class Camera(Protocol):
 
     Attributes:
         name: what a person calls it, for messages.
-        stills: whether its pictures have nothing to do with one another.
-        gone: whether it delivers nothing for now and is tried again.
+        yields_stills: whether its pictures have nothing to do with one another.
+        is_down: whether it delivers nothing for now and is tried again.
     """
 
     name: str
-    stills: bool
-    gone: bool
+    yields_stills: bool
+    is_down: bool
 
     @property
     def captured(self) -> int:
@@ -63,8 +63,8 @@ class CaptureSettings:
             the source has.
         rotate: degrees clockwise.
         mirror: left and right exchanged, after rotation.
-        frozen_s: seconds of one and the same picture after which a patient run takes its camera for stuck and
-            opens it anew, up to 3600; 0 for never.
+        frozen_s: seconds of one and the same picture after which a reconnecting run opens its camera
+            anew, up to 3600; 0 for never.
     """
 
     size_wh: tuple[int, int] | None = None

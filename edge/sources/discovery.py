@@ -27,7 +27,7 @@ class DiscoveredCamera:
 
     Attributes:
         source: for `--source`; of what cannot be used, a name.
-        text: what it is; of what cannot be used, why not and how to mend it.
+        text: what it is; of what cannot be used, why not and how to fix it.
         error: None for a camera that can be used.
     """
 
@@ -84,11 +84,11 @@ def _of_libcamera(nodes: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
     try:
         listed = list_cameras()
     except MissingDependencyError as error:
-        yield DiscoveredCamera("picamera2", f"{error}; `emotiny check` says how to mend it", error)
+        yield DiscoveredCamera("picamera2", f"{error}; `emotiny check` names the fix", error)
         return
     if listed is None and any(node.of_pi for node in nodes):
         missing = MissingDependencyError(
-            f"the board's own camera needs picamera2; mend: {remedies.apt('python3-picamera2')}"
+            f"the board's own camera needs picamera2; fix: {remedies.apt('python3-picamera2')}"
         )
         yield DiscoveredCamera("picamera2://0", str(missing), missing)
     for camera in listed or ():

@@ -76,19 +76,19 @@ def source_opener(source: str, settings: CaptureSettings, *, fast: bool, demo: b
     return partial(open_files, Path(source), settings, fast=fast)
 
 
-def check_source(source: str, settings: CaptureSettings, *, patient: bool) -> None:
+def check_source(source: str, settings: CaptureSettings, *, reconnect: bool) -> None:
     """Refuses what a run could not open, as far as that is seen without opening a device.
 
     Args:
         source: as `open_source` takes it.
         settings: how pictures are wanted.
-        patient: whether what is absent would be waited for.
+        reconnect: whether what is absent would be waited for.
 
     Raises:
         CameraError, ConfigError, MissingDependencyError: as for `open_source`.
     """
     source_opener(source, settings, fast=True)
-    if patient or source in ("auto", "demo") or "://" in source:
+    if reconnect or source in ("auto", "demo") or "://" in source:
         return
     node = _node(source)
     if node is None:
@@ -112,8 +112,8 @@ class AutoCamera:
             open_fallback: opens what is played where none of them answers; None raises CameraError then.
         """
         self.name = "auto"
-        self.stills = False
-        self.gone = False
+        self.yields_stills = False
+        self.is_down = False
         self._candidates = candidates
         self._open_fallback = open_fallback
         self._camera: Camera | None = None

@@ -52,7 +52,7 @@ def open_files(path: Path, settings: CaptureSettings, *, fast: bool) -> PacedCam
     if not pictures:
         raise CameraError(f"{path}: no picture in this folder; expected {' '.join(PICTURE_SUFFIXES)} files")
     if _is_picture(pictures[0]):
-        return PacedCamera(str(path), _pictures_of(path, pictures), settings, fast=True, stills=True)
+        return PacedCamera(str(path), _pictures_of(path, pictures), settings, fast=True, yields_stills=True)
     return PacedCamera(str(path), _video_of(path), settings, fast=fast)
 
 

@@ -27,7 +27,7 @@ class FreezeDetector:
         self._sample = b""
         self._since_s = clock()
 
-    def stuck(self, gray: Gray) -> bool:
+    def is_frozen(self, gray: Gray) -> bool:
         """Whether this picture, (H, W) uint8, is the same as all of the last `limit_s`."""
         if not self._limit_s:
             return False

@@ -79,8 +79,8 @@ class LiveCamera:
             silence_s: seconds without a picture after which the camera is given up.
         """
         self.name = name
-        self.stills = False
-        self.gone = False
+        self.yields_stills = False
+        self.is_down = False
         self._open_grabber = open_grabber
         self._settings = settings
         self._first_s = first_s

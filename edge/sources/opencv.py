@@ -152,7 +152,7 @@ def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamer
 
 def no_gstreamer() -> str:
     """What is said where OpenCV has no GStreamer, and how to mend it."""
-    return f"this OpenCV is built without GStreamer, as all of pip's wheels are; mend: {remedies.gstreamer()}"
+    return f"this OpenCV is built without GStreamer, as all of pip's wheels are; fix: {remedies.gstreamer()}"
 
 
 def redact(source: str) -> str:

@@ -21,7 +21,13 @@ class PacedCamera:
     """A camera that plays pictures of known times; it never drops one."""
 
     def __init__(
-        self, name: str, pictures: Pictures, settings: CaptureSettings, *, fast: bool, stills: bool = False
+        self,
+        name: str,
+        pictures: Pictures,
+        settings: CaptureSettings,
+        *,
+        fast: bool,
+        yields_stills: bool = False,
     ) -> None:
         """Touches nothing yet: the pictures' generator opens what it needs when it is first asked.
 
@@ -30,11 +36,11 @@ class PacedCamera:
             pictures: what to play; closed with the camera.
             settings: how pictures are wanted; they are scaled to the size, and cut to its proportions.
             fast: as fast as they are taken instead of as recorded.
-            stills: the pictures have nothing to do with one another.
+            yields_stills: the pictures have nothing to do with one another.
         """
         self.name = name
-        self.stills = stills
-        self.gone = False
+        self.yields_stills = yields_stills
+        self.is_down = False
         self._pictures = pictures
         self._settings = settings
         self._fast = fast

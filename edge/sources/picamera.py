@@ -145,7 +145,7 @@ def _reason(error: BaseException) -> str:
 
 def _unimportable(number: int, said: str) -> MissingDependencyError:
     return MissingDependencyError(
-        f"picamera2://{number}: picamera2 cannot be imported ({said}); mend: "
+        f"picamera2://{number}: picamera2 cannot be imported ({said}); fix: "
         f"{remedies.picamera2(said, detect_platform())}"
     )
 

@@ -28,8 +28,8 @@ class ReconnectingCamera:
 
     Attributes:
         name: of the camera that is open, or was.
-        stills: whether its pictures have nothing to do with one another.
-        gone: whether it is being waited for.
+        yields_stills: whether its pictures have nothing to do with one another.
+        is_down: whether it is being waited for.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class ReconnectingCamera:
             clock: seconds, never falling.
         """
         self.name = name
-        self.stills = False
-        self.gone = False
+        self.yields_stills = False
+        self.is_down = False
         self._open = open_camera
         self._frozen_s = frozen_s
         self._stillness = FreezeDetector(frozen_s, clock)
@@ -99,12 +99,12 @@ class ReconnectingCamera:
             first_index, opened_s, first_s = self.captured, self._clock(), None
             try:
                 self._camera = self._open()
-                self.name, self.stills = self._camera.name, self._camera.stills
+                self.name, self.yields_stills = self._camera.name, self._camera.yields_stills
                 for frame in self._camera:
                     if frame is None:
                         yield None
                         continue
-                    if self._stillness.stuck(frame.gray):
+                    if self._stillness.is_frozen(frame.gray):
                         # The first picture after opening may be an old one.
                         if first_s is None and self._clock() - opened_s < _STALE_S:
                             yield None
@@ -114,7 +114,7 @@ class ReconnectingCamera:
                         first_s = self._clock()
                         if said:
                             logger.info("%s: delivers again", self.name)
-                        self.gone, said = False, ""
+                        self.is_down, said = False, ""
                     yield Frame(first_index + frame.index, first_s - began_s + frame.captured_at, frame.gray)
                 raise CameraError(f"{self.name}: ended")
             except MissingDependencyError:
@@ -129,7 +129,7 @@ class ReconnectingCamera:
                     logger.warning("%s; it is tried again", error)
                     said = str(error)
             self._let_go()
-            self.gone = True
+            self.is_down = True
             well = first_s is not None and self._clock() - opened_s > _WELL_S
             delay_s = _FIRST_S if well else min(2 * delay_s, _LAST_S)
             yield from self._wait(delay_s)

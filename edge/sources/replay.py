@@ -24,7 +24,7 @@ class ReplayCamera(PacedCamera):
         settings: CaptureSettings | None = None,
         *,
         fast: bool = True,
-        stills: bool = False,
+        yields_stills: bool = False,
     ) -> None:
         """Takes the pictures over; they are not copied.
 
@@ -34,7 +34,7 @@ class ReplayCamera(PacedCamera):
                 falling; 1/15 s apart where they are None.
             settings: how pictures are wanted; as they are where it is None.
             fast: as fast as they are taken instead of at their times.
-            stills: the pictures have nothing to do with one another.
+            yields_stills: the pictures have nothing to do with one another.
 
         Raises:
             CameraError: the times do not fit the pictures.
@@ -46,7 +46,11 @@ class ReplayCamera(PacedCamera):
                 f"replay: {count} pictures need as many times from 0 and never falling, not {times}"
             )
         super().__init__(
-            "replay", _timed(pictures, times), settings or CaptureSettings(), fast=fast, stills=stills
+            "replay",
+            _timed(pictures, times),
+            settings or CaptureSettings(),
+            fast=fast,
+            yields_stills=yields_stills,
         )
 
 

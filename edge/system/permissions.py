@@ -26,20 +26,20 @@ def explain_denied(node: Path) -> str:
     if not status.st_mode & stat.S_IRGRP or not status.st_mode & stat.S_IWGRP or status.st_gid == 0:
         subsystem = "dma_heap" if node.parent.name == "dma_heap" else "video4linux"
         return (
-            f"its mode is {mode}, expected crw-rw---- root:video; mend: "
+            f"its mode is {mode}, expected crw-rw---- root:video; fix: "
             f"`sudo udevadm trigger --subsystem-match={subsystem}`, in a container start it with "
             f"`--device {node} --group-add video`"
         )
     if status.st_gid in {os.getegid(), *os.getgroups()}:
         return (
             f"its group {group} has it and this user is of it ({mode}): a container or a unit's DeviceAllow= "
-            f"keeps it away; mend: start the container with `--device {node}`"
+            f"keeps it away; fix: start the container with `--device {node}`"
         )
     if status.st_gid in os.getgrouplist(_user(os.geteuid()), os.getegid()):
         return (
-            f"this user is of its group {group} since the last login; mend: log in again, or `newgrp {group}`"
+            f"this user is of its group {group} since the last login; fix: log in again, or `newgrp {group}`"
         )
-    return f"only the group {group} has it; mend: `sudo usermod -aG {group} $USER`, then log in again"
+    return f"only the group {group} has it; fix: `sudo usermod -aG {group} $USER`, then log in again"
 
 
 def _group(number: int) -> str:

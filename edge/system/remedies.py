@@ -38,7 +38,7 @@ def python(system: Platform) -> str:
         way = "write the 64-bit Raspberry Pi OS, Bookworm (3.11) or Trixie (3.13), to the card"
     else:
         way = "make the environment with a newer one, such as `make run PYTHON=python3.11`"
-    return f"Python {platform.python_version()} is too old, 3.10 or later is expected; mend: {way}"
+    return f"Python {platform.python_version()} is too old, 3.10 or later is expected; fix: {way}"
 
 
 def pip(what: str) -> str:

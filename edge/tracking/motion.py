@@ -17,11 +17,11 @@ class MotionDetector:
     def __init__(self) -> None:
         self._settled: Gray | None = None
 
-    def settle(self, gray: Gray) -> None:
+    def set_reference(self, gray: Gray) -> None:
         """Takes a picture of (H, W) uint8 for what others are compared with."""
         self._settled = _cells(gray)
 
-    def moved(self, gray: Gray) -> bool:
+    def has_moved(self, gray: Gray) -> bool:
         """Whether some part of a picture differs from the settled one; True where there is none."""
         if self._settled is None:
             return True

@@ -26,7 +26,7 @@ class FaceTemplate:
         """
         self._template = _sample(gray, box, 1)
 
-    def find(self, gray: Gray, box: Box) -> tuple[Box, float]:
+    def match(self, gray: Gray, box: Box) -> tuple[Box, float]:
         """Where the face is now.
 
         Args:

@@ -311,7 +311,7 @@ def test_a_camera_is_opened_again_by_the_same_process(pi, sources):
 
 
 def test_a_camera_that_is_stuck_is_closed_and_opened_again(pi, sources):
-    loop = f"{EMOTINY} run --source {sources['still']} --patient --frozen 2"
+    loop = f"{EMOTINY} run --source {sources['still']} --reconnect --frozen 2"
     # SIGTERM while it reads or waits.
     log = run(pi, f"timeout --preserve-status 40 {loop} 2>&1 >/dev/null", code=0)
     assert log.count("the same picture for 2 s; stuck?") == 1
@@ -320,7 +320,7 @@ def test_a_camera_that_is_stuck_is_closed_and_opened_again(pi, sources):
 
 
 def test_a_camera_that_stalls_is_closed_and_opened_again(pi, sources):
-    words = f"run --source {sources['demo']} --patient --max-frames 40 --output jsonl"
+    words = f"run --source {sources['demo']} --reconnect --max-frames 40 --output jsonl"
     out = run(pi, f"{PYTHON} /usr/local/lib/starve.py {words} 2>/var/tmp/log", limit_s=200)
     assert len(out.splitlines()) == 40
     log = run(pi, "cat /var/tmp/log")

@@ -21,7 +21,7 @@ from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.output.sink import SCHEMA_PATH
 from edge.settings.settings import Settings, parser, settings_of
 from edge.system import remedies
-from edge.system.signals import Control
+from edge.system.signals import StopSignals
 
 FULL = Path("/dev/full")
 LIMIT_S = 60  # for a machine that does something else besides
@@ -142,7 +142,7 @@ def test_signals_do_what_they_always_do_to_what_never_asks_for_them(words, where
 @pytest.mark.skipif(any(Path("/dev").glob("video*")), reason="this machine has a camera")
 def test_a_service_without_a_camera_waits_and_reports_nobody(options):
     """The demo's faces are nobody's, and Home Assistant would take them for somebody."""
-    process = start("run", "--patient", "--output", "jsonl", *options)
+    process = start("run", "--reconnect", "--output", "jsonl", *options)
     for line in process.stderr:
         if "no camera answers" in line:
             break
@@ -201,7 +201,7 @@ def tried(options, tmp_path):
     return try_
 
 
-@pytest.mark.parametrize("patient", ["", "--patient"])
+@pytest.mark.parametrize("reconnect", ["", "--reconnect"])
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
@@ -220,9 +220,9 @@ def tried(options, tmp_path):
         ('annotate = "x.gif"', ConfigError, "expected a file name ending in"),
     ],
 )
-def test_a_reload_refuses_what_a_run_would_end_with(tried, text, kind, said, patient):
+def test_a_reload_refuses_what_a_run_would_end_with(tried, text, kind, said, reconnect):
     with pytest.raises(kind, match=re.escape(said)):
-        tried(text.replace("{cli}", __file__), *filter(None, [patient]))
+        tried(text.replace("{cli}", __file__), *filter(None, [reconnect]))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_reload_refuses_what_a_run_would_end_with(tried, text, kind, said, pat
 def test_a_reload_refuses_a_source_that_is_not_there_unless_it_would_be_waited_for(tried, name, said):
     with pytest.raises(CameraError, match=said):
         tried(f'source = "{name}"')
-    assert tried(f'source = "{name}"', "--patient").source == name
+    assert tried(f'source = "{name}"', "--reconnect").source == name
 
 
 def test_a_reload_opens_no_source(tried, monkeypatch, clip):
@@ -242,7 +242,7 @@ def test_a_reload_opens_no_source(tried, monkeypatch, clip):
     for name in ("factory.open_v4l2", "factory.open_demo", "factory.AutoCamera", "opencv.LiveCamera"):
         monkeypatch.setattr(f"edge.sources.{name}", refuse)
     for source in ("/dev/video0", "auto", "demo", "http://host/x", clip):
-        assert tried(f'source = "{source}"', *(["--patient"] if "dev" in str(source) else []))
+        assert tried(f'source = "{source}"', *(["--reconnect"] if "dev" in str(source) else []))
 
 
 def test_a_reload_refuses_a_broker_without_paho(tried, monkeypatch):
@@ -263,13 +263,13 @@ def test_a_reload_may_name_another_annotation_but_not_the_one_that_is_being_writ
 
 
 def test_a_folder_that_may_not_be_looked_into_ends_no_run(tmp_path, caplog):
-    control: Control[Settings] = Control()
+    control: StopSignals[Settings] = StopSignals()
     with control:
 
         def renew():
             raise PermissionError(13, "Permission denied", str(tmp_path))
 
-        control.begin(renew)
+        control.arm(renew)
         os.kill(os.getpid(), signal.SIGHUP)
         assert not control.is_set()
     assert f"Permission denied: '{tmp_path}'; going on as before" in caplog.text

@@ -70,7 +70,7 @@ def frame_and_report() -> Callable[..., tuple[Frame, Report]]:
         faces = tuple(Face(id_, Detection(box), *readings) for id_, box in enumerate(boxes, start=1))
         at_s = number / 12 if time_s is None else time_s
         frame = Frame(number, at_s, np.full((size_wh[1], size_wh[0]), 90, np.uint8))
-        return frame, Report(number, at_s, Rates(29.97, 14.123456, 3), faces, light=0.4)
+        return frame, Report(number, at_s, Rates(29.97, 14.123456, 3), faces, brightness=0.4)
 
     return make
 

@@ -82,11 +82,11 @@ class MqttSink:
             if self._reading:
                 self._connection.say(self._reporter.messages(report, self._clock(), extra))
 
-    def wait(self, why: IdleReason) -> None:
+    def idle(self, reason: IdleReason) -> None:
         """Says that the camera is gone, or that pictures come which nobody is to read, once."""
-        if why == "gone":
+        if reason == "gone":
             self._camera_gone()
-        elif why == "off":
+        elif reason == "off":
             with self._lock:
                 self._camera_there()
 

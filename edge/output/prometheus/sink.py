@@ -83,11 +83,11 @@ class MetricsSink:
         refuse_closed(self, self._closed)
         self._seen = Snapshot(report, self._clock(), self._seen.processed + 1, camera=True, reading=True)
 
-    def wait(self, why: IdleReason) -> None:
+    def idle(self, reason: IdleReason) -> None:
         """Keeps that the camera is gone, or that nobody is to be read."""
-        if why == "gone" and self._seen.camera:
+        if reason == "gone" and self._seen.camera:
             self._seen = replace(self._seen, camera=False)
-        elif why == "off" and (self._seen.reading or not self._seen.camera):
+        elif reason == "off" and (self._seen.reading or not self._seen.camera):
             self._seen = replace(self._seen, camera=True, reading=False)
 
     def close(self) -> None:

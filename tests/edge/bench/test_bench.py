@@ -106,7 +106,7 @@ def test_all_loops_see_the_demo(settings):
         assert outcome.score.recall > 0.95
         assert outcome.score.precision > 0.95
         stages = outcome.cost.stages
-        assert {"search", "emotion", "gender", "rest"} <= set(stages)
+        assert {"detect", "emotion", "gender", "rest"} <= set(stages)
         assert sum(stage.share for stage in stages.values()) == pytest.approx(1)
     assert outcomes["a"].score.recall == 1
     assert outcomes["c"].score.id_switches == 0

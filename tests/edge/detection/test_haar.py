@@ -124,7 +124,7 @@ def test_a_damaged_cascade_is_named(tmp_path, content):
 
 def test_an_opencv_without_the_cascade_says_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, "CascadeClassifier")
-    with pytest.raises(MissingDependencyError, match=r"has no Haar cascade, .* expected; mend: `") as caught:
+    with pytest.raises(MissingDependencyError, match=r"has no Haar cascade, .* expected; fix: `") as caught:
         HaarDetector()
     assert f"pip install --force-reinstall --no-deps {remedies.OPENCV}`" in str(caught.value)
     assert caught.value.exit_code == 2
@@ -134,7 +134,7 @@ def test_the_cascade_of_the_system_serves_where_opencv_brings_none(monkeypatch, 
     own = find_cascade()
     monkeypatch.delattr(cv2, "data")
     monkeypatch.setattr(edge.detection.haar, "_SYSTEM_FOLDERS", (tmp_path,))
-    with pytest.raises(MissingDependencyError, match="mend: `sudo apt install -y opencv-data`") as caught:
+    with pytest.raises(MissingDependencyError, match="fix: `sudo apt install -y opencv-data`") as caught:
         HaarDetector()
     assert str(tmp_path) in str(caught.value)
     (tmp_path / own.name).write_bytes(own.read_bytes())

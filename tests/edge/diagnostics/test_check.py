@@ -94,7 +94,7 @@ def test_an_opencv_that_cannot_be_imported(check, stub, said, way):
     code, lines, err = check(cv2=stub)
     assert (code, lines) == (2, {})
     assert err == f"emotiny: error: {said}" + err.partition(said)[2]
-    assert err.endswith(f"mend: {way}\n")
+    assert err.endswith(f"fix: {way}\n")
 
 
 OPENCV_5 = "import cv2; del cv2.CascadeClassifier; cv2.__version__ = '5.0.0'"
@@ -110,7 +110,7 @@ DEBIAN_S = "import cv2; del cv2.data"
         (
             DEBIAN_S,
             "no haarcascade_frontalface_default.xml in /usr",
-            "mend: `sudo apt install -y opencv-data`",
+            "fix: `sudo apt install -y opencv-data`",
         ),
     ],
     ids=["OpenCV 5", "a wheel", "Debian's"],
@@ -134,7 +134,7 @@ def test_a_cascade_that_is_none(check, tmp_path, content):
     assert code == 2
     assert lines["cascade"][0] == "wrong"
     assert str(path) in lines["cascade"][1]
-    assert lines["cascade"][1].endswith("; mend: leave detector.cascade out, for OpenCV's own")
+    assert lines["cascade"][1].endswith("; fix: leave detector.cascade out, for OpenCV's own")
 
 
 def test_no_runtime_at_all(check):
@@ -142,7 +142,7 @@ def test_no_runtime_at_all(check):
     code, lines, _ = check(**hidden)
     assert code == 2
     assert lines["runtime"][0] == "wrong"
-    assert f"mend: `{PIP} install 'ai-edge-litert>=2.1'" in lines["runtime"][1]
+    assert f"fix: `{PIP} install 'ai-edge-litert>=2.1'" in lines["runtime"][1]
     # What needs it says the same.
     assert lines["emotion model"] == ("wrong", lines["runtime"][1])
 
@@ -157,7 +157,7 @@ def test_a_model_of_one_s_own_that_is_damaged(check, models, tmp_path):
     code, lines, _ = check("--emotion-model", path)
     assert code == 2
     assert "its sha256 is" in lines["emotion model"][1]
-    assert lines["emotion model"][1].endswith("mend: leave models.emotion out, for the one that is installed")
+    assert lines["emotion model"][1].endswith("fix: leave models.emotion out, for the one that is installed")
     assert lines["gender model"][0] == "ok"
 
 
@@ -196,7 +196,7 @@ def test_a_picamera2_that_was_built_for_another_numpy(check):
     assert code == 2
     state, text = lines["picamera2"]
     assert state == "wrong"
-    assert text.startswith(f"picamera2 cannot be imported (ValueError: {OTHER_NUMPY}); mend: `")
+    assert text.startswith(f"picamera2 cannot be imported (ValueError: {OTHER_NUMPY}); fix: `")
     assert lines["runtime"][0] == "ok"
 
 
@@ -335,7 +335,7 @@ def test_a_python_that_is_too_old():
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
         assert re.match(
-            r"emotiny: error: Python 3\.[89]\.\d+ is too old, 3\.10 or later is expected; mend: ", line
+            r"emotiny: error: Python 3\.[89]\.\d+ is too old, 3\.10 or later is expected; fix: ", line
         )
 
 
@@ -362,7 +362,7 @@ def test_memory(tmp_path, free, wrong):
     )
     if wrong:
         with pytest.raises(
-            OutputError, match=f"{free} MB free; expected 120 MB; mend: `ps aux --sort -rss | head`"
+            OutputError, match=f"{free} MB free; expected 120 MB; fix: `ps aux --sort -rss | head`"
         ):
             machine.memory(tmp_path)
     else:
@@ -376,7 +376,7 @@ def test_memory_of_a_kernel_that_does_not_tell(tmp_path):
 
 @pytest.mark.parametrize(
     ("bits", "way"),
-    [("50005", "mend: the board's own supply"), ("4", "mend: a fan, or `--cpu-share 0.5`"), ("50000", None)],
+    [("50005", "fix: the board's own supply"), ("4", "fix: a fan, or `--cpu-share 0.5`"), ("50000", None)],
 )
 def test_a_board_that_is_held_back(tmp_path, bits, way):
     firmware = tmp_path / "devices/platform/soc/soc:firmware"
@@ -416,7 +416,7 @@ def dev(tmp_path):
 @pytest.mark.parametrize(
     ("closed", "model", "said"),
     [
-        (["video0"], "", "CameraError {dev}/video0: permission denied: only the group video has it; mend: "),
+        (["video0"], "", "CameraError {dev}/video0: permission denied: only the group video has it; fix: "),
         (["video0", "video1"], "", "CameraError {dev}/video0 and 1 more: permission denied: only the group"),
         (["dma_heap/system"], "Raspberry Pi 5", "CameraError {dev}/dma_heap/system: permission denied: only"),
         (["dma_heap/system"], "", "2 devices of cameras: "),
@@ -515,7 +515,7 @@ def test_metrics_that_could_be_asked_for(monkeypatch):
     assert doctor._metrics(settings).endswith("/metrics, which the service has")
     sink.close()
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(MissingDependencyError, match=r"mend: `.* -m pip install 'emotiny\[prometheus\]'`"):
+    with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'emotiny\[prometheus\]'`"):
         doctor._metrics(settings)
 
 

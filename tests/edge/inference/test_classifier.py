@@ -84,13 +84,12 @@ def test_labels_follow_the_order_of_the_file(models, tmp_path):
     assert turned.labels == EMOTIONS[::-1]
 
 
-def test_all_faces_of_a_frame_are_read_in_order(reader, happy, face_box):
+def test_each_face_of_a_frame_is_read_on_its_own(reader, happy, face_box):
     boxes = [Box(0, 0, 80, 80), face_box, Box(260, 180, 60, 60)]
-    readings = reader.read(happy, boxes)
-    assert readings == [reader.read(happy, [box])[0] for box in boxes]
+    readings = [reader.read_face(happy, box) for box in boxes]
+    assert readings == [reader.read_face(happy, box) for box in boxes]
     assert [(emotion.labels, gender.labels) for emotion, gender in readings] == [(EMOTIONS, GENDERS)] * 3
     assert len(set(readings)) == 3
-    assert reader.read(happy, []) == []
 
 
 @pytest.mark.parametrize(("framing", "crops"), [(Framing(1.02, 0.0), 1), (Framing(1.3, -0.1), 2)])
@@ -106,5 +105,5 @@ def test_one_crop_serves_both_networks_where_they_look_alike(
 
     gender = altered(models, tmp_path, task="gender", framing=framing)
     monkeypatch.setattr(edge.inference.classifier, "crop_face", counted)
-    FaceReader(Classifier(models / "tiny_emotion.json", "emotion"), gender).read(happy, [face_box])
+    FaceReader(Classifier(models / "tiny_emotion.json", "emotion"), gender).read_face(happy, face_box)
     assert len(made) == crops

@@ -51,7 +51,7 @@ def test_ready_with_the_first_frame_and_signs_of_life_with_further_ones(ear_and_
     ear, name = ear_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
-    sink.wait("tick")
+    sink.idle("tick")
     assert ear.heard() == []
     sink.send(*frame_and_report(1, NEAR))
     assert ear.heard() == [["READY=1", "WATCHDOG=1", "STATUS=14.1 frames a second, faces: 1"]]
@@ -62,7 +62,7 @@ def test_ready_with_the_first_frame_and_signs_of_life_with_further_ones(ear_and_
     assert said.count("WATCHDOG=1") in (3, 4)
     assert sum(word.startswith("STATUS=") for word in said) == 1
     clock.now += 60
-    sink.wait("tick")  # a camera that hangs is no sign of life
+    sink.idle("tick")  # a camera that hangs is no sign of life
     assert ear.heard() == []
     sink.close()
     sink.close()
@@ -73,7 +73,7 @@ def test_a_camera_that_is_gone_is_said_and_is_a_sign_of_life(ear_and_name):
     ear, name = ear_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
-    sink.wait("gone")
+    sink.idle("gone")
     (first,) = ear.heard()
     assert first == [
         "EXTEND_TIMEOUT_USEC=60000000",
@@ -82,7 +82,7 @@ def test_a_camera_that_is_gone_is_said_and_is_a_sign_of_life(ear_and_name):
     ]
     for _ in range(100):
         clock.now += 0.2
-        sink.wait("gone")
+        sink.idle("gone")
     assert 3 <= len(ear.heard()) <= 20
     sink.close()
 
@@ -92,10 +92,10 @@ def test_switched_off_from_the_start_is_ready_and_a_sign_of_life(ear_and_name, f
     ear, name = ear_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
-    sink.wait("off")
+    sink.idle("off")
     assert ear.heard() == [["READY=1", "WATCHDOG=1", "STATUS=switched off"]]
     clock.now += 3
-    sink.wait("off")
+    sink.idle("off")
     assert ear.heard() == [["WATCHDOG=1"]]
     clock.now += 3
     sink.send(*frame_and_report(1, NEAR))
@@ -111,7 +111,7 @@ def test_a_loop_that_holds_back_is_alive_and_its_last_status_stays(ear_and_name,
     ear.heard()
     for _ in range(40):  # eight seconds
         clock.now += 0.2
-        sink.wait("rest")
+        sink.idle("rest")
     assert ear.heard() in ([["WATCHDOG=1"]] * 3, [["WATCHDOG=1"]] * 4)
     sink.close()
 
@@ -124,7 +124,7 @@ def test_ready_is_said_again_until_it_was_heard(tmp_path, frame_and_report, why)
 
     def tell():
         if why == "off":
-            sink.wait("off")
+            sink.idle("off")
         else:
             sink.send(*frame_and_report(1, NEAR))
 

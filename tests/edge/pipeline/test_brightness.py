@@ -15,17 +15,17 @@ BLACKS = [np.full((480, 640), level, np.uint8) for level in (0, 16)]
 def shown(light, gray, seconds, at_s):
     """Shows a picture 15 times a second."""
     for number in range(15 * seconds):
-        light.look(gray, at_s + number / 15)
+        light.update(gray, at_s + number / 15)
     return at_s + seconds
 
 
 def test_the_level_is_the_mean_measured_once_a_second():
     light = BrightnessMonitor()
     ramp = np.tile(np.linspace(0, 255, 640, dtype=np.uint8), (480, 1))
-    assert light.look(ramp, 0.0) == pytest.approx(0.5, abs=0.02)
-    assert light.look(BLACKS[1], 0.9) == pytest.approx(0.5, abs=0.02)
-    assert light.look(BLACKS[1], 1.0) == pytest.approx(16 / 255)
-    assert BrightnessMonitor().look(np.zeros((1, 1), np.uint8), 0.0) == 0.0
+    assert light.update(ramp, 0.0) == pytest.approx(0.5, abs=0.02)
+    assert light.update(BLACKS[1], 0.9) == pytest.approx(0.5, abs=0.02)
+    assert light.update(BLACKS[1], 1.0) == pytest.approx(16 / 255)
+    assert BrightnessMonitor().update(np.zeros((1, 1), np.uint8), 0.0) == 0.0
 
 
 @pytest.mark.parametrize("black", BLACKS, ids=["0", "16"])

@@ -27,7 +27,7 @@ class Machine:
             self.now_s += frame_s
             self.cpu_s += frame_s * threads
             frames += 1
-            self.now_s += self.budget.wait_s()
+            self.now_s += self.budget.delay_s()
         return frames / (self.now_s - begun_s), (self.cpu_s - begun_cpu_s) / (self.now_s - begun_s)
 
 
@@ -69,7 +69,7 @@ def test_what_other_threads_take_is_owed_for_ten_seconds_at_most():
     for _ in range(50):
         machine.now_s += 0.1
         machine.cpu_s += 0.1
-        wait_s = machine.budget.wait_s()
+        wait_s = machine.budget.delay_s()
         assert wait_s <= 10
         machine.now_s += wait_s
         machine.cpu_s += 0.2 * wait_s
@@ -93,7 +93,7 @@ def test_a_limit_that_is_lifted_leaves_nothing_owed(caplog):
         machine.shown = COOL if owed[-1] > 9 else machine.shown
         machine.now_s += 0.2
         machine.cpu_s += 0.2
-        owed.append(machine.budget.wait_s())
+        owed.append(machine.budget.delay_s())
     assert owed[-2] > 5
     assert owed[-1] == 0
 
@@ -101,7 +101,7 @@ def test_a_limit_that_is_lifted_leaves_nothing_owed(caplog):
 def test_rest_is_not_saved_up():
     machine = Machine(GovernorSettings(cpu_share=0.5))
     machine.now_s += 60  # nobody came
-    machine.budget.wait_s()
+    machine.budget.delay_s()
     assert machine.run(2)[1] < 0.6
 
 

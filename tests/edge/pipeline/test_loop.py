@@ -37,9 +37,9 @@ def detector():
 
 @pytest.fixture
 def stages(detector, reader):
-    def make(pictures, *more_sinks, times=None, stills=False):
+    def make(pictures, *more_sinks, times=None, yields_stills=False):
         sinks = (MemorySink(), *more_sinks)
-        camera = ReplayCamera(pictures, times, stills=stills)
+        camera = ReplayCamera(pictures, times, yields_stills=yields_stills)
         return Stages(
             camera,
             FaceTracker(detector),
@@ -67,7 +67,7 @@ def test_every_picture_becomes_a_report(stages, happy, face_box):
 
 
 def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(stages, happy, face_box):
-    parts = stages([happy, happy, EMPTY, happy], times=[0, 1, 2, 3], stills=True)
+    parts = stages([happy, happy, EMPTY, happy], times=[0, 1, 2, 3], yields_stills=True)
     run(parts, Event())
     reports = parts.sinks[0].reports
     assert [[face.id for face in report.faces] for report in reports] == [[1], [2], [], [3]]
@@ -79,7 +79,7 @@ def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(
 
 def test_a_face_that_comes_back_has_its_number_and_its_evidence(stages, detector, happy):
     """Apparent gender adds up over thirty readings: whoever is followed again need not begin anew."""
-    parts = replace(stages([]), follower=FaceTracker(detector, TrackingSettings(return_s=60.0)))
+    parts = replace(stages([]), follower=FaceTracker(detector, TrackingSettings(lost_track_s=60.0)))
 
     def play(picture, from_s, seconds):
         for number in range(int(seconds * 10)):
@@ -131,7 +131,7 @@ def test_a_source_that_breaks_is_not_hidden(stages):
 
 
 def test_the_summary_reads_as_a_line(stages, happy):
-    line = str(run(stages([happy, EMPTY], stills=True), Event()))
+    line = str(run(stages([happy, EMPTY], yields_stills=True), Event()))
     assert line.startswith(
         "2 frames in 1.2 s (1.6 FPS), 0 dropped; a face in 1 of them; identities: 1; emotion: "
     )
@@ -144,17 +144,17 @@ class Waiter(MemorySink):
 
     def __init__(self):
         super().__init__()
-        self.why = []
+        self.reasons = []
 
-    def wait(self, why):
-        self.why.append(why)
+    def idle(self, reason):
+        self.reasons.append(reason)
 
 
 def test_sinks_are_told_why_there_is_nothing(stages, happy):
     waiter = Waiter()
     parts = stages([happy, None, happy, happy], waiter)
     run(parts, Event())
-    assert waiter.why == ["tick"]
+    assert waiter.reasons == ["tick"]
 
 
 def test_nobody_is_read_while_reading_is_switched_off(stages, happy):
@@ -162,7 +162,7 @@ def test_nobody_is_read_while_reading_is_switched_off(stages, happy):
     parts = stages([happy, happy], waiter)
     parts.reading.clear()
     assert run(parts, Event()).frames == 0
-    assert waiter.why == ["off", "off"]
+    assert waiter.reasons == ["off", "off"]
 
 
 class Watch:
@@ -193,7 +193,7 @@ def held_back(stages, watch, *pictures, frame_s=0.0, **limits):
     parts = stages(pictures, waiter, Slow())
     settings = GovernorSettings(**limits)
     budget = Governor(settings, ThermalSensors(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
-    return run(replace(parts, budget=budget), watch), waiter.why
+    return run(replace(parts, budget=budget), watch), waiter.reasons
 
 
 def test_it_waits_until_nothing_is_owed_and_tells_the_sinks_every_tick(stages):

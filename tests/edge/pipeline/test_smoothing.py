@@ -102,9 +102,9 @@ class Counting:
     def __init__(self, reader):
         self._reader, self.asked = reader, []
 
-    def read(self, gray, boxes):
-        self.asked += boxes
-        return self._reader.read(gray, boxes)
+    def read_face(self, gray, box):
+        self.asked.append(box)
+        return self._reader.read_face(gray, box)
 
 
 def track(id_, box, at_s):
@@ -149,9 +149,9 @@ def test_who_may_come_back_is_remembered_for_as_long_as_that(reader, happy):
 @pytest.mark.parametrize(
     ("kind", "name", "value"),
     [
-        (SmoothingSettings, "settle_s", -1),
+        (SmoothingSettings, "time_constant_s", -1),
         (SmoothingSettings, "margin", 2),
-        (SmoothingSettings, "sure_gender", float("nan")),
+        (SmoothingSettings, "min_confidence_gender", float("nan")),
         (SmoothingSettings, "memory", 0),
         (SchedulerSettings, "reads", 0),
         (SchedulerSettings, "read_s", 99),

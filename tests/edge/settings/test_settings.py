@@ -36,17 +36,17 @@ def write(folder, text, name="config.toml"):
 
 
 def test_a_flag_goes_before_a_variable_before_the_file_before_the_default(tmp_path):
-    path = write(tmp_path, "[follow]\nsearch_s = 1\nidle_s = 2\nlook_s = 3.5\n")
+    path = write(tmp_path, "[follow]\nsearch_s = 1\nidle_s = 2\nverify_s = 3.5\n")
     environment = {"EMOTINY_FOLLOW_SEARCH_S": "11", "EMOTINY_FOLLOW_IDLE_S": "12"}
     given = arguments("--config", path, "--search", 21)
     follow = settings_of(given, environment).follow
-    assert (follow.search_s, follow.idle_s, follow.look_s) == (21, 12, 3.5)
-    assert follow.hold_s == Settings().follow.hold_s
+    assert (follow.search_s, follow.idle_s, follow.verify_s) == (21, 12, 3.5)
+    assert follow.coast_s == Settings().follow.coast_s
     _, origins = collect(given, environment)
     assert origins == {
         "follow.search_s": "--search",
         "follow.idle_s": "EMOTINY_FOLLOW_IDLE_S",
-        "follow.look_s": str(path),
+        "follow.verify_s": str(path),
     }
 
 
@@ -131,9 +131,9 @@ def test_every_setting_is_an_option():
         ("[folow]\nsearch_s = 1", "no setting 'folow'"),
         ("zzz = 1", "no setting 'zzz'; known are source, output"),
         ("[follow]\nsearch_s = '1'", "follow.search_s = '1': expected a number"),
-        ("[follow]\nlooks = 1.5", "follow.looks = 1.5: expected a whole number"),
-        ("[follow]\nlooks = true", "follow.looks = True: expected a whole number"),
-        ("[follow]\nlooks = [1]", "follow.looks = [1]: expected a whole number"),
+        ("[follow]\nverifications = 1.5", "follow.verifications = 1.5: expected a whole number"),
+        ("[follow]\nverifications = true", "follow.verifications = True: expected a whole number"),
+        ("[follow]\nverifications = [1]", "follow.verifications = [1]: expected a whole number"),
         ("[follow]\nsearch_s = -1", "search_s -1.0: must be 0 to 3600 seconds (settings are from"),
         ("[follow]\nsearch_s = nan", "search_s nan: must be 0 to 3600 seconds"),
         ("fast = 1", "fast = 1: expected true or false"),
@@ -144,7 +144,7 @@ def test_every_setting_is_an_option():
         ("[models]\nemotion = ''", "models.emotion = an empty text: expected a file's name"),
         ('source = "a\\u0000b"', "expected no NUL character"),
         ("source = demo", "no TOML: "),
-        (f"[follow]\nlooks = {'9' * 5000}", "no TOML: "),
+        (f"[follow]\nverifications = {'9' * 5000}", "no TOML: "),
     ],
 )
 def test_what_a_file_must_not_hold(tmp_path, text, said):
@@ -159,7 +159,11 @@ def test_what_a_file_must_not_hold(tmp_path, text, said):
     ("name", "text", "said"),
     [
         ("EMOTINY_SEARCH_S", "1", "no setting EMOTINY_SEARCH_S; did you mean 'EMOTINY_FOLLOW_SEARCH_S'?"),
-        ("EMOTINY_FOLLOW_LOOKS", "many", "EMOTINY_FOLLOW_LOOKS 'many': expected a whole number"),
+        (
+            "EMOTINY_FOLLOW_VERIFICATIONS",
+            "many",
+            "EMOTINY_FOLLOW_VERIFICATIONS 'many': expected a whole number",
+        ),
         ("EMOTINY_FAST", "maybe", "EMOTINY_FAST 'maybe': expected true or false"),
         ("EMOTINY_THREADS", "0", "no setting EMOTINY_THREADS"),
         (

@@ -228,7 +228,7 @@ def test_a_board_s_own_camera_without_picamera2(drivers):
         pytest.skip("this machine has picamera2")
     (line,) = lines(PI, drivers)
     assert line.startswith(
-        "wrong picamera2://0: the board's own camera needs picamera2; mend: `sudo apt install -y"
+        "wrong picamera2://0: the board's own camera needs picamera2; fix: `sudo apt install -y"
     )
 
 
@@ -298,7 +298,7 @@ def test_a_jetson_s_cameras_are_counted_by_their_nodes(drivers, monkeypatch, gst
         assert found[1].startswith(
             "wrong csi://1: vi-output, imx219 10-0010: this OpenCV is built without GSt"
         )
-        assert "mend: `sudo apt install -y python3-opencv opencv-data`" in found[1]
+        assert "fix: `sudo apt install -y python3-opencv opencv-data`" in found[1]
 
 
 def test_a_node_that_goes_while_it_is_asked(drivers, monkeypatch):
@@ -341,12 +341,12 @@ for found in find_cameras(Platform(), Path(sys.argv[1])):
         (
             VIDEO,
             0o660,
-            "permission denied: only the group video has it; mend: `sudo usermod -aG video $USER`",
+            "permission denied: only the group video has it; fix: `sudo usermod -aG video $USER`",
         ),
         (
             0,
             0o600,
-            "permission denied: its mode is -rw------- daemon:root, expected crw-rw---- root:video; mend: ",
+            "permission denied: its mode is -rw------- daemon:root, expected crw-rw---- root:video; fix: ",
         ),
         (
             VIDEO,
@@ -356,7 +356,7 @@ for found in find_cameras(Platform(), Path(sys.argv[1])):
         (
             65000,
             0o660,
-            "permission denied: only the group 65000 has it; mend: `sudo usermod -aG 65000 $USER`",
+            "permission denied: only the group 65000 has it; fix: `sudo usermod -aG 65000 $USER`",
         ),
     ],
 )
@@ -376,8 +376,8 @@ def test_a_node_of_others_says_how_to_get_it(tmp_path, without_rights, group, mo
     ("has", "is_of", "said"),
     [
         ([7], [7], "this user is of it (-rw-rw----"),
-        ([], [7], "since the last login; mend: log in again, or `newgrp 65007`"),
-        ([], [], "mend: `sudo usermod -aG 65007 $USER`, then log in again"),
+        ([], [7], "since the last login; fix: log in again, or `newgrp 65007`"),
+        ([], [], "fix: `sudo usermod -aG 65007 $USER`, then log in again"),
     ],
     ids=["a container", "just added", "not of it"],
 )

@@ -318,7 +318,7 @@ def test_a_picamera2_that_was_built_for_another_numpy(
     error = refusal("picamera2://0")
     assert isinstance(error, MissingDependencyError)
     assert str(error).startswith(
-        "picamera2://0: picamera2 cannot be imported (numpy.dtype size changed); mend: `"
+        "picamera2://0: picamera2 cannot be imported (numpy.dtype size changed); fix: `"
     )
 
 

@@ -56,7 +56,7 @@ def frames_of(camera, most=2000):
     seen = []
     try:
         for frame in islice(camera, most):
-            seen.append((frame, camera.gone))
+            seen.append((frame, camera.is_down))
     except IndexError:  # no further opening
         pass
     return seen
@@ -154,7 +154,7 @@ def test_waiting_costs_next_to_nothing(monkeypatch):
     for _ in camera:
         if time.monotonic() - begun_s > 2:
             break
-    assert camera.gone
+    assert camera.is_down
     assert (time.process_time() - begun_cpu_s) / (time.monotonic() - begun_s) < 0.05
 
 
@@ -164,12 +164,12 @@ def test_what_is_not_installed_is_not_waited_for():
         next(iter(camera))
 
 
-@pytest.mark.parametrize("stills", [True, False])
-def test_pictures_that_have_nothing_to_do_with_one_another_stay_so(stills):
-    camera = ReconnectingCamera("folder", lambda: ReplayCamera([GRAY] * 2, stills=stills))
-    assert not camera.stills
+@pytest.mark.parametrize("yields_stills", [True, False])
+def test_pictures_that_have_nothing_to_do_with_one_another_stay_so(yields_stills):
+    camera = ReconnectingCamera("folder", lambda: ReplayCamera([GRAY] * 2, yields_stills=yields_stills))
+    assert not camera.yields_stills
     next(iter(camera))
-    assert camera.stills == stills
+    assert camera.yields_stills == yields_stills
 
 
 def test_it_closes_while_it_waits():

@@ -40,7 +40,7 @@ def followed(detector, pictures, settings=None, fps=FPS):
     follower = FaceTracker(detector, settings)
     found = []
     for number, picture in enumerate(pictures):
-        tracks = follower.follow(picture, number / fps)
+        tracks = follower.update(picture, number / fps)
         found.append({track.id: track.box for track in tracks})
     return found
 
@@ -78,14 +78,14 @@ def test_a_face_that_comes_back_in_time_and_near_has_its_number(detector, away, 
 
 
 def test_who_went_is_away_until_the_number_is_given_up(detector):
-    follower = FaceTracker(detector, TrackingSettings(return_s=4.0))
+    follower = FaceTracker(detector, TrackingSettings(lost_track_s=4.0))
     away = []
     for number in range(90):
-        follower.follow(scene(*([("happy", 200, 120, 200)] if number < 8 else []), seed=number), number / FPS)
-        away.append(follower.away)
+        follower.update(scene(*([("happy", 200, 120, 200)] if number < 8 else []), seed=number), number / FPS)
+        away.append(follower.lost_ids)
     assert [went for before, went in pairwise([None, *away]) if went != before] == [[], [1], []]
-    # From the end of hold_s to that of return_s after it was seen last, in the eighth picture.
-    assert away.count([1]) == pytest.approx((4.0 - TrackingSettings().hold_s) * FPS, abs=2)
+    # From the end of coast_s to that of lost_track_s after it was seen last, in the eighth picture.
+    assert away.count([1]) == pytest.approx((4.0 - TrackingSettings().coast_s) * FPS, abs=2)
 
 
 def test_who_comes_somewhere_else_is_somebody_else(detector):
@@ -115,7 +115,7 @@ def test_a_face_that_is_hidden_is_held_for_a_moment(detector):
     shown = [scene(("happy", 200, 120, 200), seed=n) for n in range(8)]
     found = followed(detector, shown + [scene(seed=n) for n in range(30)])
     held = sum(1 in faces for faces in found[8:])
-    assert held == pytest.approx(TrackingSettings().hold_s * FPS, abs=1)
+    assert held == pytest.approx(TrackingSettings().coast_s * FPS, abs=1)
     assert found[-1] == {}
 
 
@@ -123,14 +123,14 @@ class Doubtful:
     """The real detector, which is never sure of what it finds."""
 
     def __init__(self, detector):
-        self.name, self.parts = detector.name, detector.parts
+        self.name, self.scale_bands = detector.name, detector.scale_bands
         self._detector = detector
 
-    def detect(self, gray, known=(), part=None):
-        return [replace(found, support=1.0) for found in self._detector.detect(gray, known, part)]
+    def detect(self, gray, exclude=(), scale_band=None):
+        return [replace(found, support=1.0) for found in self._detector.detect(gray, exclude, scale_band)]
 
-    def look(self, gray, box):
-        found = self._detector.look(gray, box)
+    def verify(self, gray, box):
+        found = self._detector.verify(gray, box)
         return found and replace(found, support=1.0)
 
 
@@ -151,32 +151,32 @@ class Counting:
     """The real detector, and how often it was asked."""
 
     def __init__(self, detector):
-        self.name, self.parts = detector.name, detector.parts
-        self._detector, self.searches, self.looks = detector, [], 0
+        self.name, self.scale_bands = detector.name, detector.scale_bands
+        self._detector, self.searches, self.verifications = detector, [], 0
 
-    def detect(self, gray, known=(), part=None):
-        self.searches.append(part)
-        return self._detector.detect(gray, known, part)
+    def detect(self, gray, exclude=(), scale_band=None):
+        self.searches.append(scale_band)
+        return self._detector.detect(gray, exclude, scale_band)
 
-    def look(self, gray, box):
-        self.looks += 1
-        return self._detector.look(gray, box)
+    def verify(self, gray, box):
+        self.verifications += 1
+        return self._detector.verify(gray, box)
 
 
 def test_followed_faces_cost_few_looks_and_searches_in_parts(detector):
     counting = Counting(detector)
     followed(counting, [scene(("happy", 200, 120, 200), seed=n) for n in range(66)], fps=30)
     assert counting.searches == [None, *(0, 1, 2) * 3]  # at 0 s and every 0.65 s
-    assert counting.looks <= 2 + 2 / 0.5 + 1
+    assert counting.verifications <= 2 + 2 / 0.5 + 1
 
 
 def test_an_empty_room_is_searched_now_and_then_and_at_once_when_something_moves(detector):
     counting = Counting(detector)
     follower = FaceTracker(counting)
     for number in range(45):
-        follower.follow(scene(seed=number), number / FPS)
+        follower.update(scene(seed=number), number / FPS)
     assert len(counting.searches) == 3
-    follower.follow(scene(("happy", 200, 120, 200)), 3.0 - 0.3)
+    follower.update(scene(("happy", 200, 120, 200)), 3.0 - 0.3)
     assert len(counting.searches) == 4
 
 
@@ -186,14 +186,15 @@ def test_looks_in_a_frame_are_bounded_however_many_faces_there_are(detector):
     counting = Counting(detector)
     follower = FaceTracker(counting)
     for number, picture in enumerate(pictures):
-        before = counting.looks
-        faces = follower.follow(picture, number / FPS)
-        assert counting.looks - before <= TrackingSettings().looks
+        before = counting.verifications
+        faces = follower.update(picture, number / FPS)
+        assert counting.verifications - before <= TrackingSettings().verifications
     assert len(faces) == len(places)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("hold_s", -1), ("search_s", float("nan")), ("alike", 1.5), ("looks", 0)]
+    ("name", "value"),
+    [("coast_s", -1), ("search_s", float("nan")), ("min_correlation", 1.5), ("verifications", 0)],
 )
 def test_impossible_settings(name, value):
     with pytest.raises(ConfigError, match=name):
@@ -204,14 +205,14 @@ def test_impossible_settings(name, value):
 def test_pictures_too_small_for_any_face(detector, shape):
     follower = FaceTracker(detector)
     for number in range(3):
-        assert follower.follow(np.full(shape, 90, np.uint8), number / FPS) == []
+        assert follower.update(np.full(shape, 90, np.uint8), number / FPS) == []
 
 
 def test_a_size_that_changes_in_mid_stream(detector):
     follower = FaceTracker(detector)
     pictures = [scene(("happy", 200, 120, 200), seed=n) for n in range(6)]
     for number, picture in enumerate([*pictures, *(cv2.resize(each, (320, 240)) for each in pictures)]):
-        tracks = follower.follow(picture, number / FPS)
+        tracks = follower.update(picture, number / FPS)
         for track in tracks:
             assert track.box.clipped(picture.shape) == track.box
     assert [track.id for track in tracks] == [2]

@@ -93,15 +93,15 @@ def test_a_camera_is_there_while_reading_is_switched_off(broker, listener, sink_
     sink = sink_on(broker.port)
     listener.topic("emotiny/kitchen/status", "online")
     for _ in range(3):
-        sink.wait("off")
+        sink.idle("off")
     listener.topic("emotiny/kitchen/camera", "online")
     sink.switched(on=False)
     listener.topic("emotiny/kitchen/enabled/state", "OFF")
     assert sum(m.topic == "emotiny/kitchen/camera" for m in listener.heard) == 1
-    sink.wait("gone")
+    sink.idle("gone")
     listener.topic("emotiny/kitchen/camera", "offline")
     listener.forget()
-    sink.wait("off")
+    sink.idle("off")
     listener.topic("emotiny/kitchen/camera", "online")
 
 

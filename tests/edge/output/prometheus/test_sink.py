@@ -151,13 +151,13 @@ def test_faces_come_and_go(sink, frame_and_report):
 @pytest.mark.parametrize(("why", "camera", "reading"), [("gone", 0, 1), ("off", 1, 0)])
 def test_nobody_is_seen_while_nothing_is_read(sink, frame_and_report, why, camera, reading):
     sink.send(*frame_and_report(0, ONE))
-    sink.wait(why)
+    sink.idle(why)
     found = scrape(sink.port)
     assert (found["emotiny_camera_up",], found["emotiny_reading_enabled",]) == (camera, reading)
     assert found["emotiny_faces",] == sum(by_label(found).values()) == 0
     assert found["emotiny_frames_per_second", "processed"] == 0
     assert found["emotiny_frames_processed_total",] == 1
-    sink.wait("tick")
+    sink.idle("tick")
     assert scrape(sink.port)["emotiny_camera_up",] == camera
     sink.send(*frame_and_report(1, ONE))
     found = scrape(sink.port)
@@ -165,11 +165,11 @@ def test_nobody_is_seen_while_nothing_is_read(sink, frame_and_report, why, camer
 
 
 def test_a_camera_that_is_gone_while_reading_is_off(sink):
-    sink.wait("off")
-    sink.wait("gone")
+    sink.idle("off")
+    sink.idle("gone")
     found = scrape(sink.port)
     assert (found["emotiny_camera_up",], found["emotiny_reading_enabled",]) == (0, 0)
-    sink.wait("off")
+    sink.idle("off")
     assert scrape(sink.port)["emotiny_camera_up",] == 1
 
 
@@ -372,7 +372,7 @@ class Run:
 
     def write(self, port, address="127.0.0.1", source="demo"):
         metrics = f"[metrics]\nport = {port}\naddress = '{address}'\n"
-        self.path.write_text(f"source = '{source}'\npatient = true\n{metrics}")
+        self.path.write_text(f"source = '{source}'\nreconnect = true\n{metrics}")
 
     def reload(self, port, address="127.0.0.1", source="demo"):
         self.write(port, address, source)
