@@ -20,7 +20,8 @@ from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.preprocess import crop_face
 from edge.labels import EMOTIONS, GENDERS, Task
-from edge.output.sink import ConsoleSink, JsonLinesSink
+from edge.output.console import ConsoleSink
+from edge.output.jsonl import JsonLinesSink
 from edge.pipeline.fps import FpsMeter
 from edge.pipeline.governor import Governor
 from edge.pipeline.loop import Stages, process

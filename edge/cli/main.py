@@ -61,7 +61,8 @@ def _command(argv: Sequence[str] | None, control: StopSignals[Settings]) -> int:
         raise MissingDependencyError(
             f"OpenCV: {said}; fix: {remedies.opencv(error, detect_platform())}"
         ) from error
-    from edge.output.sink import SCHEMA_PATH, write_now
+    from edge.output.jsonl import SCHEMA_PATH
+    from edge.output.sink import write_now
     from edge.settings.settings import parser, settings_of
 
     arguments = parser().parse_args(argv)
@@ -190,7 +191,8 @@ def _open(settings: Settings, stack: ExitStack, more_sinks: Sequence[Sink], read
         more_sinks: outlive the run.
         reading: set while faces are to be read; outlives the run, too.
     """
-    from edge.output.sink import ConsoleSink, JsonLinesSink
+    from edge.output.console import ConsoleSink
+    from edge.output.jsonl import JsonLinesSink
     from edge.output.video import open_annotation
     from edge.pipeline.fps import FpsMeter
     from edge.pipeline.governor import Governor

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from edge.output.sink import IdleReason
+from edge.output.sink import IdleReason, Sink
 from edge.types import Frame, Report
 
 _STATUS_S = 5.0
@@ -17,7 +17,7 @@ _SHARE = 0.25
 _PATIENCE_US = 60_000_000
 
 
-class SystemdSink:
+class SystemdSink(Sink):
     """READY with the first picture, WATCHDOG with further ones, STATUS for `systemctl status`.
 
     A loop that hangs sends nothing, and systemd restarts it. While the camera is gone and tried again the

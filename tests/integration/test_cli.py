@@ -18,7 +18,7 @@ import pytest
 import edge
 from edge.cli.main import _tried, main
 from edge.errors import CameraError, ConfigError, MissingDependencyError
-from edge.output.sink import SCHEMA_PATH
+from edge.output.jsonl import SCHEMA_PATH
 from edge.settings.settings import Settings, parser, settings_of
 from edge.system import remedies
 from edge.system.signals import StopSignals

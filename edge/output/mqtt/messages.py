@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.labels import EMOTIONS, GENDERS
+from edge.output.jsonl import report_to_dict
 from edge.output.mqtt.settings import HOME_ASSISTANT, MqttSettings
-from edge.output.sink import report_to_dict
 from edge.types import UNCERTAIN, Face, Report
 from edge.version import __version__
 

@@ -13,7 +13,7 @@ from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.messages import Reporter
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.mqtt.throttle import LogThrottle
-from edge.output.sink import IdleReason, refuse_closed
+from edge.output.sink import IdleReason, Sink, raise_if_closed
 from edge.types import Frame, Report
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _MOST_COMMAND_BYTES = 16
 _SELDOM_S = 10.0
 
 
-class MqttSink:
+class MqttSink(Sink):
     """Sends reports to a broker, and takes its commands; whoever sends never waits."""
 
     def __init__(
@@ -72,7 +72,7 @@ class MqttSink:
         Raises:
             OutputError: the sink is closed, or broke.
         """
-        refuse_closed(self, self._closed)
+        raise_if_closed(self, self._closed)
         if not self._connection.alive:
             raise OutputError("MQTT: its thread died; the traceback above says why")
         extra = {"unsent": self._connection.unsent, "lost": self._connection.dropped}

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from edge.labels import EMOTIONS, GENDERS
 from edge.output.prometheus.server import MetricsServer
 from edge.output.prometheus.settings import MetricsSettings
-from edge.output.sink import IdleReason, refuse_closed
+from edge.output.sink import IdleReason, Sink, raise_if_closed
 from edge.system.thermal import REASONS, ThermalSensors
 from edge.types import UNCERTAIN, BoardState, Frame, Report
 from edge.version import __version__
@@ -43,7 +43,7 @@ class Snapshot:
     reading: bool = True
 
 
-class MetricsSink:
+class MetricsSink(Sink):
     """Answers Prometheus with the run's figures. No person has a metric of their own.
 
     Attributes:
@@ -80,7 +80,7 @@ class MetricsSink:
 
     def send(self, frame: Frame, report: Report) -> None:
         """Keeps the report; the frame is not looked at."""
-        refuse_closed(self, self._closed)
+        raise_if_closed(self, self._closed)
         self._seen = Snapshot(report, self._clock(), self._seen.processed + 1, camera=True, reading=True)
 
     def idle(self, reason: IdleReason) -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from edge.errors import OutputError
 from edge.labels import EMOTIONS, GENDERS
+from edge.output.console import ConsoleSink
+from edge.output.jsonl import SCHEMA_PATH, JsonLinesSink, report_to_dict
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
-from edge.output.sink import SCHEMA_PATH, ConsoleSink, JsonLinesSink, MemorySink, report_to_dict
+from edge.output.sink import MemorySink
 from edge.output.video import PictureSink, VideoSink
 from edge.types import BoardState, Box, Scores
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError, OutputError
-from edge.output.video import draw_faces, open_annotation
+from edge.output.drawing import draw_faces
+from edge.output.video import open_annotation
 from edge.types import Box
 
 BOX = Box(100, 100, 60, 60)
