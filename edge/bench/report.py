@@ -20,8 +20,8 @@ from edge.diagnostics.check import probe_source
 from edge.errors import EdgeError
 from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
-from edge.system.journal import say
 from edge.system.platform import Platform, detect_platform
+from edge.system.stdio import print_message
 from edge.system.thermal import ThermalSensors
 from edge.types import BoardState
 from edge.version import __version__
@@ -66,10 +66,10 @@ def board_report() -> Iterator[str]:
         EdgeError: a network, a runtime or the cascade cannot be used.
     """
     system = detect_platform()
-    say("what is connected")
+    print_message("what is connected")
     known = facts(system) | {"camera": _camera(), "service": machine.service_state() or "no systemd here"}
     if known["service"] == "active":
-        say("the service runs, and takes its share: `sudo systemctl stop emotiny`", logging.WARNING)
+        print_message("the service runs, and takes its share: `sudo systemctl stop emotiny`", logging.WARNING)
     yield from lines(system, known, measure_board())
 
 
@@ -81,13 +81,13 @@ def measure_board() -> Measured:
     own = Settings()
     threads = cv2.getNumThreads()
     try:
-        say("the loops on one thread")
+        print_message("the loops on one thread")
         ms = _ms(clip, Settings(threads=1, detect_threads=1), tuple(LOOPS))
-        say("the loop as it runs")
+        print_message("the loop as it runs")
         as_run_ms = _ms(clip, own, ("c",))["c"]
     finally:
         cv2.setNumThreads(threads)
-    say("its start and its memory")
+    print_message("its start and its memory")
     # Of two, the faster: the first one reads from a card what the second finds in memory.
     start_s = min(fresh_run("demo", 1)[1] for _ in range(2))
     peak_mb = fresh_run("demo", 100)[0].peak_mb
@@ -150,7 +150,7 @@ def _camera() -> str:
     try:
         answer = probe_source(Settings(), Event())
     except EdgeError as error:
-        say(str(error), logging.WARNING)  # which may hold a path
+        print_message(str(error), logging.WARNING)  # which may hold a path
         return "none answers"
     width, height = answer.size_wh
     return f"{width}x{height}, {answer.fps:.1f} pictures a second"

@@ -25,9 +25,9 @@ from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
 from edge.errors import ConfigError, MissingDependencyError, OutputError
 from edge.inference.interpreter import chosen_runtime
-from edge.output.sink import write_now
 from edge.settings.settings import Settings, parser
 from edge.sources.camera import CaptureSettings
+from edge.system.stdio import write_text
 
 _Item = TypeVar("_Item")
 
@@ -41,7 +41,7 @@ def bench(options: argparse.Namespace) -> None:
     _refuse(options)
     if options.report:
         for line in board_report():
-            write_now(sys.stdout, line + "\n")
+            write_text(sys.stdout, line + "\n")
         return
     earlier = read_earlier(options.against) if options.against else None
     cv2.setNumThreads(options.threads)
@@ -58,9 +58,9 @@ def bench(options: argparse.Namespace) -> None:
     if options.long:
         results = replace(results, long=soak(clips[0], settings, options.long, _progress))
     for line in lines(results):
-        write_now(sys.stdout, line + "\n")
+        write_text(sys.stdout, line + "\n")
     for line in compare_results(results, earlier) if earlier else ():
-        write_now(sys.stdout, line + "\n")
+        write_text(sys.stdout, line + "\n")
     if options.json:
         _write(options.json, to_json(results))
     if options.plot:
@@ -137,7 +137,7 @@ def _progress(items: Sequence[_Item], name: str) -> Iterator[_Item]:
     """A line on standard error that counts; none where nobody looks."""
     for number, item in enumerate(items):
         if sys.stderr.isatty() and number % max(1, len(items) // 200) == 0:
-            write_now(sys.stderr, f"\r{name}: {number}/{len(items)}\x1b[K")
+            write_text(sys.stderr, f"\r{name}: {number}/{len(items)}\x1b[K")
         yield item
     if sys.stderr.isatty():
-        write_now(sys.stderr, "\r\x1b[K")
+        write_text(sys.stderr, "\r\x1b[K")

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError, OutputError
 from edge.system import remedies
-from edge.system.journal import say, start_logging
+from edge.system.journal import start_logging
 from edge.system.platform import detect_platform
 from edge.system.signals import StopSignals
+from edge.system.stdio import print_message
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT  # as a shell says it of a program that the signal ended
     except EdgeError as error:
-        say(f"error: {' '.join(str(error).split())}", logging.ERROR)
+        print_message(f"error: {' '.join(str(error).split())}", logging.ERROR)
         return error.exit_code
 
 
@@ -62,14 +63,14 @@ def _command(argv: Sequence[str] | None, control: StopSignals[Settings]) -> int:
             f"OpenCV: {said}; fix: {remedies.opencv(error, detect_platform())}"
         ) from error
     from edge.output.jsonl import SCHEMA_PATH
-    from edge.output.sink import write_now
     from edge.settings.settings import parser, settings_of
+    from edge.system.stdio import write_text
 
     arguments = parser().parse_args(argv)
     if arguments.command not in ("run", "check"):
         control.restore()
     if arguments.command == "schema":
-        write_now(sys.stdout, SCHEMA_PATH.read_text())
+        write_text(sys.stdout, SCHEMA_PATH.read_text())
         return 0
     if arguments.command == "bench":
         from edge.cli.bench import bench
@@ -122,7 +123,7 @@ def _run(settings: Settings | None, control: StopSignals[Settings], renew: Calla
             with ExitStack() as stack:
                 stages = _open(settings, stack, [notify] if notify is not None else [], reading)
                 summary = run(stages, control, settings.max_frames)
-            say(str(summary))
+            print_message(str(summary))
             settings = control.new_settings
 
 
@@ -251,17 +252,17 @@ def _open_mqtt(settings: MqttSettings, reading: Event) -> Sink:
 
 def _forget(settings: MqttSettings) -> None:
     """Has the broker forget the device, and says what it no longer keeps."""
-    from edge.output.sink import write_now
+    from edge.system.stdio import write_text
 
     if not settings.host:
-        write_now(sys.stdout, "no broker is set (mqtt.host); there is nothing to forget\n")
+        write_text(sys.stdout, "no broker is set (mqtt.host); there is nothing to forget\n")
         return
     try:
         from edge.output.mqtt.forget import forget
     except ImportError as error:
         raise _no_paho(error) from error
     for line in forget(settings, _BROKER_S):
-        write_now(sys.stdout, f"{line}\n")
+        write_text(sys.stdout, f"{line}\n")
 
 
 def _metrics_sink() -> type[MetricsSink]:
@@ -274,9 +275,9 @@ def _metrics_sink() -> type[MetricsSink]:
 
 def _show_config(arguments: argparse.Namespace) -> None:
     """Prints the settings that hold, as a file would give them, or writes such a file."""
-    from edge.output.sink import write_now
     from edge.settings.loader import file_text
     from edge.settings.settings import Settings, build, collect, values_of
+    from edge.system.stdio import write_text
 
     if arguments.write is not None:
         # What each machine decides for itself is left open: the file may be copied to the next one.
@@ -295,7 +296,7 @@ def _show_config(arguments: argparse.Namespace) -> None:
         return
     values, origins = collect(arguments, os.environ)
     settings = build(values, origins)
-    write_now(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
+    write_text(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
 
 
 def _show_cameras() -> None:
@@ -304,8 +305,8 @@ def _show_cameras() -> None:
     Raises:
         CameraError: there is none, or none that can be used.
     """
-    from edge.output.sink import write_now
     from edge.sources.discovery import find_cameras, no_camera_error
+    from edge.system.stdio import write_text
 
     system = detect_platform()
     usable = 0
@@ -313,11 +314,11 @@ def _show_cameras() -> None:
     for found in find_cameras(system):
         usable += found.error is None
         if found.error is None:
-            write_now(sys.stdout, f"--source {found.source}  {found.text}\n")
+            write_text(sys.stdout, f"--source {found.source}  {found.text}\n")
         else:
             unusable.append(f"{found.source}: {found.text}")
     for line in unusable:
-        write_now(sys.stdout, f"cannot be used: {line}\n")
+        write_text(sys.stdout, f"cannot be used: {line}\n")
     if not usable:
         raise CameraError("no camera can be used; see above") if unusable else no_camera_error(system)
 
@@ -325,10 +326,10 @@ def _show_cameras() -> None:
 def _check(settings: Settings, control: StopSignals[Settings]) -> int:
     """Says what was found, one line each; gives the exit code of the first thing that is wrong."""
     from edge.diagnostics.check import run_checks
-    from edge.output.sink import write_now
+    from edge.system.stdio import write_text
 
     code = 0
     for finding in run_checks(settings, control):
-        write_now(sys.stdout, f"{'wrong' if finding.error else 'ok':5}  {finding.name}: {finding.text}\n")
+        write_text(sys.stdout, f"{'wrong' if finding.error else 'ok':5}  {finding.name}: {finding.text}\n")
         code = code or (finding.error.exit_code if finding.error else 0)
     return code

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from edge.output.sink import Sink, raise_if_closed, write_now
+from edge.output.sink import Sink, raise_if_closed
+from edge.system.stdio import write_text
 from edge.types import Face, Frame, Report
 
 _REDRAW_S = 0.2
@@ -60,13 +61,13 @@ class ConsoleSink(Sink):
         head += "".join(f", {why}" for why in report.board.throttled)
         faces = [_describe(face) for face in report.faces] or ["no face"]
         if not self._redraws:
-            write_now(self._stream, "  |  ".join([head, *faces]) + "\n")
+            write_text(self._stream, "  |  ".join([head, *faces]) + "\n")
             return
         # A line that wraps would leave parts behind when the cursor goes back up.
         columns = shutil.get_terminal_size().columns - 1
         lines = [line[:columns] for line in (head, *(f"  {face}" for face in faces))]
         up = f"\x1b[{self._shown_lines}F" if self._shown_lines else ""
-        write_now(self._stream, f"{up}\x1b[J" + "\n".join(lines) + "\n")
+        write_text(self._stream, f"{up}\x1b[J" + "\n".join(lines) + "\n")
         self._shown_lines = len(lines)
 
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from edge.output.sink import Sink, raise_if_closed, write_now
+from edge.output.sink import Sink, raise_if_closed
+from edge.system.stdio import write_text
 from edge.types import Face, Frame, Reading, Report, Scores
 
 # JSON Schema of one line.
@@ -30,7 +31,7 @@ class JsonLinesSink(Sink):
         faces = ", ".join(
             [f'{{"id": {id_}, "box": {_box(face)}, {said[1:]}' for id_, (face, said) in self._said.items()]
         )
-        write_now(self._stream, f'{_text(_head_fields(report))[:-1]}, "faces": [{faces}]}}\n')
+        write_text(self._stream, f'{_text(_head_fields(report))[:-1]}, "faces": [{faces}]}}\n')
 
     def _readings(self, face: Face) -> str:
         before, said = self._said.get(face.id, (None, ""))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
-from typing import Literal, TextIO
+from typing import Literal
 
 from edge.errors import OutputError
 from edge.types import Frame, Report
@@ -68,23 +67,3 @@ def raise_if_closed(sink: Sink, closed: bool) -> None:
     """
     if closed:
         raise OutputError(f"{type(sink).__name__}: closed; a closed sink takes no report")
-
-
-def write_now(stream: TextIO, text: str) -> None:
-    """Writes and flushes.
-
-    Raises:
-        BrokenPipeError: nobody reads the stream any more.
-        OutputError: it cannot be written to.
-    """
-    try:
-        stream.write(text)
-        stream.flush()
-    except OSError as error:
-        # What the stream still holds goes nowhere, or Python's own flush at exit would fail again.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise OutputError(f"cannot write to {stream.name}: {error.strerror}") from error

@@ -10,7 +10,7 @@ from typing import Any
 from edge.errors import ConfigError
 from edge.settings.option import PREFIX, Option
 from edge.settings.options import OPTIONS, RESERVED_VARIABLES, SECTIONS
-from edge.sources.opencv import redact
+from edge.sources.uri import redact
 
 # {key: value}, {key: where it is from}
 RawSettings = tuple[dict[str, Any], dict[str, str]]

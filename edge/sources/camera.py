@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol
@@ -15,6 +15,8 @@ from edge.types import Frame, Gray
 
 # How long an iteration may take before it yields None, so that the loop can look at its stop flag.
 TICK_S = 0.2
+# Width and height in pixels that a camera is asked for where the settings name none.
+DEFAULT_WH = (640, 480)
 
 
 class Camera(Protocol):
@@ -51,6 +53,10 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Releases the source; may be called again; a closed source cannot be iterated."""
+
+
+# Opens a camera when it is called.
+Opener = Callable[[], Camera]
 
 
 @dataclass(frozen=True)

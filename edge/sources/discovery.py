@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.sources.opencv import no_gstreamer
+from edge.sources.gstreamer import no_gstreamer
 from edge.sources.picamera import list_cameras
 from edge.sources.v4l2_devices import DEV, Format, V4L2Device, formats, paths, query, stable_link
 from edge.system import remedies

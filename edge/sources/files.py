@@ -11,8 +11,9 @@ import numpy as np
 
 from edge.errors import CameraError
 from edge.sources.camera import CaptureSettings
-from edge.sources.opencv import gray_of, redact, silence_opencv_logs
+from edge.sources.opencv import gray_of, silence_opencv_logs
 from edge.sources.paced import PacedCamera, Pictures
+from edge.sources.uri import redact
 
 logger = logging.getLogger(__name__)
 

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.camera import CaptureSettings
+from edge.sources.camera import DEFAULT_WH, CaptureSettings
 from edge.sources.live import LiveCamera
-from edge.sources.opencv import DEFAULT_WH
 from edge.system import permissions, remedies
 from edge.system.platform import detect_platform
 from edge.types import Gray

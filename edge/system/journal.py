@@ -23,21 +23,6 @@ def start_logging(level: str) -> None:
     logging.getLogger().setLevel(level.upper())
 
 
-def say(text: str, level: int = logging.INFO) -> None:
-    """A line of the command itself, on standard error.
-
-    Where that cannot be written, as on a full disk, nobody is told: the exit code still says what happened.
-    """
-    mark = _mark(level) if is_journal(os.environ) else ""
-    try:
-        print(f"{mark}emotiny: {text}", file=sys.stderr, flush=True)  # noqa: T201
-    except OSError:
-        # What is still held goes nowhere, or Python's own flush at exit would fail and change the exit code.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, _STDERR)
-        os.close(nowhere)
-
-
 def is_journal(environment: Mapping[str, str]) -> bool:
     """Whether standard error is what systemd connected to its journal, and not something put in its place."""
     try:
@@ -47,15 +32,15 @@ def is_journal(environment: Mapping[str, str]) -> bool:
     return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
+def priority_prefix(level: int) -> str:
+    """The priority of a level, as syslog(3) numbers them: 2 critical, 3 error, 4 warning, 6 info, 7 debug."""
+    steps = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+    return f"<{next((priority for least, priority in steps if level >= least), 7)}>"
+
+
 class _JournalFormatter(logging.Formatter):
     """Puts the priority before every line: to the journal, each line of a traceback is an entry."""
 
     def format(self, record: logging.LogRecord) -> str:
-        mark = _mark(record.levelno)
+        mark = priority_prefix(record.levelno)
         return "\n".join(mark + line for line in super().format(record).splitlines())
-
-
-def _mark(level: int) -> str:
-    """The priority of a level, as syslog(3) numbers them: 2 critical, 3 error, 4 warning, 6 info, 7 debug."""
-    steps = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-    return f"<{next((priority for least, priority in steps if level >= least), 7)}>"

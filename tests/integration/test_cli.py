@@ -122,8 +122,8 @@ def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
 @pytest.mark.parametrize(
     ("words", "where"),
     [
-        (["schema"], "edge.output.sink.write_now"),
-        (["config"], "edge.output.sink.write_now"),
+        (["schema"], "edge.system.stdio.write_text"),
+        (["config"], "edge.system.stdio.write_text"),
         (["cameras"], "edge.sources.discovery.find_cameras"),
     ],
 )

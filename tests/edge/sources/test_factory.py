@@ -19,7 +19,8 @@ import edge.sources.factory
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
 from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
-from edge.sources.opencv import CaptureGrabber, redact
+from edge.sources.opencv import CaptureGrabber
+from edge.sources.uri import redact
 from edge.sources.v4l2 import luma_of
 from edge.sources.v4l2_devices import V4L2Device
 from edge.system.platform import Platform

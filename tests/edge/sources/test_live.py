@@ -15,8 +15,8 @@ import pytest
 
 import edge.sources.live
 from edge.errors import CameraError, EdgeError, MissingDependencyError
+from edge.sources.auto import AutoCamera
 from edge.sources.camera import TICK_S, Camera, CaptureSettings
-from edge.sources.factory import AutoCamera
 from edge.sources.live import LiveCamera, hangs_s
 from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
 from edge.types import Frame, Gray
