@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from train.models.complexity import nodes
+from train.models.graph import is_linear, iter_nodes
 
 _PLAIN = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 # The converter folds BatchNorm into the second half of these by itself.
@@ -32,12 +32,12 @@ def folded(body: keras.Model) -> keras.Model:
     """
     takers = _takers(body)
     inside, spread = dict[str, str](), set[str]()
-    for node in nodes(body):
+    for node in iter_nodes(body):
         if isinstance(node.operation, layers.BatchNormalization):
             maker = node.input_tensors[0]._keras_history.operation
             if isinstance(maker, _DOUBLE):
                 continue
-            if isinstance(maker, _PLAIN) and _is_linear(maker) and takers[maker.name] == 1:
+            if isinstance(maker, _PLAIN) and is_linear(maker) and takers[maker.name] == 1:
                 inside[node.operation.name] = maker.name
             else:
                 spread.add(node.operation.name)
@@ -69,15 +69,11 @@ def folded(body: keras.Model) -> keras.Model:
 def _takers(body: keras.Model) -> dict[str, int]:
     """{layer: how many take what it makes, over all of its applications}."""
     found: dict[str, int] = {}
-    for node in nodes(body):
+    for node in iter_nodes(body):
         for tensor in node.input_tensors:
             name = tensor._keras_history.operation.name
             found[name] = found.get(name, 0) + 1
     return found
-
-
-def _is_linear(layer: Any) -> bool:
-    return bool(layer.activation is keras.activations.linear)
 
 
 def _affine(norm: Any) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from keras import layers, ops
 
 from quantize.conversion.activation_ranges import mse_range
 from quantize.conversion.tensor_graph import walk_through
-from train.models.complexity import nodes
+from train.models.graph import iter_nodes
 
 # What these give out is on their input's grid already.
 _MOVING = (
@@ -78,11 +78,11 @@ class FakeQuantModel(keras.Model):  # type: ignore[misc]
 def _with_roundings(body: keras.Model, pixels: Array) -> keras.Model:
     """The same layers, with a rounding behind each that makes values which integers store."""
     stored, last = walk_through(body).stored(), body.outputs[0]
-    made = [node.outputs[0] for node in nodes(body) if not isinstance(node.operation, _MOVING)]
+    made = [node.outputs[0] for node in iter_nodes(body) if not isinstance(node.operation, _MOVING)]
     ranges = _ranges(body, [tensor for tensor in made if id(tensor) in stored], last, pixels)
     entry = keras.Input(body.input_shape[1:])
     found = {id(body.inputs[0]): entry}
-    for node in nodes(body):
+    for node in iter_nodes(body):
         places, names = node.arguments.fill_in(found)
         values = node.operation(*places, **names)
         key = id(node.outputs[0])

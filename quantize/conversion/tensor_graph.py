@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from train.models.complexity import nodes
+from train.models.graph import is_linear, iter_nodes
 
 # Multiplication with a positive number may come before these as well as after them.
 _PASSING = (
@@ -30,7 +30,7 @@ def walk_through(body: keras.Model) -> ScaleGroups:
     walk = ScaleGroups()
     for tensor in (*body.inputs, *body.outputs):
         walk.fix(tensor)
-    for node in nodes(body):
+    for node in iter_nodes(body):
         walk.pass_through(node)
     return walk
 
@@ -81,7 +81,7 @@ class ScaleGroups:
         (self.activated if _is_relu(layer) or isinstance(layer, layers.Identity) else self.taken).update(
             reads
         )
-        if _is_linear(layer):
+        if _is_scalable(layer):
             first = self.linear.setdefault(layer.name, (reads[0], writes))
             self._unite(first[0], reads[0])  # weights are applied several times, but there is one set of them
             self._unite(first[1], writes)
@@ -100,13 +100,14 @@ class ScaleGroups:
         self.parents[self.find(one)] = self.find(other)
 
 
-def _is_linear(layer: Any) -> bool:
+def _is_scalable(layer: Any) -> bool:
+    """Whether each output channel of a layer can be multiplied by a number by way of its weights."""
     if isinstance(layer, (layers.SeparableConv2D, layers.Conv2DTranspose)):
         return False
     if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
         return False
     plain = getattr(layer, "depth_multiplier", 1) == 1 and getattr(layer, "groups", 1) == 1
-    return plain and layer.activation is keras.activations.linear
+    return plain and is_linear(layer)
 
 
 def _is_relu(layer: Any) -> bool:

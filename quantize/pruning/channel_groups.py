@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from edge.errors import ConfigError
-from train.models.complexity import nodes
+from train.models.graph import iter_nodes
 
 _PASSING = (
     layers.ReLU,
@@ -87,7 +87,7 @@ def channel_groups(body: keras.Model) -> tuple[ChannelGroup, ...]:
     walk = _Walk()
     for tensor in body.inputs:
         walk.fix(walk.start(tensor))
-    for node in nodes(body):
+    for node in iter_nodes(body):
         walk.pass_through(node)
     for tensor in body.outputs:
         walk.fix(walk.of(tensor))

@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 from edge.errors import ConfigError
+from train.models.graph import is_linear, iter_nodes
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def folded_parameters(model: keras.Model) -> int:
     for part in _models(model):
         norms = _folded_norms(part)
         gone = {id(norm) for norm in norms.values()}
-        for node in nodes(part):
+        for node in iter_nodes(part):
             layer, norm, kernels = node.operation, norms.get(id(node)), _kernels(node.operation)
             if not kernels:
                 if id(node) not in gone:
@@ -156,8 +157,8 @@ def _unfolded(layer: Any) -> int:
 
 def _folded_norms(model: keras.Model) -> dict[int, Any]:
     """By the id of a convolution's or dense layer's application: the BatchNorm's that is folded into it."""
-    makers = {id(tensor): node for node in nodes(model) for tensor in node.outputs}
-    uses = Counter(id(tensor) for node in nodes(model) for tensor in node.input_tensors)
+    makers = {id(tensor): node for node in iter_nodes(model) for tensor in node.outputs}
+    uses = Counter(id(tensor) for node in iter_nodes(model) for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in model.outputs)
 
     def source(tensor: Any) -> Any:
@@ -168,21 +169,17 @@ def _folded_norms(model: keras.Model) -> dict[int, Any]:
         return source(maker.input_tensors[0]) if isinstance(maker.operation, layers.Dropout) else maker
 
     norms = {}
-    for node in nodes(model):
+    for node in iter_nodes(model):
         if isinstance(node.operation, layers.BatchNormalization):
             maker = source(node.input_tensors[0])
-            if maker is not None and _kernels(maker.operation) and _is_linear(maker.operation):
+            if maker is not None and _kernels(maker.operation) and is_linear(maker.operation):
                 norms[id(maker)] = node
     return norms
 
 
-def _is_linear(layer: Any) -> bool:
-    return bool(layer.activation is keras.activations.linear)
-
-
 def _applications(model: keras.Model, path: str = "") -> Iterator[tuple[str, Any]]:
     """Names and applications of all layers, those of models within the model in the place of these."""
-    for node in nodes(model):
+    for node in iter_nodes(model):
         name = f"{path}{node.operation.name}"
         if isinstance(node.operation, keras.Model):
             yield from _applications(node.operation, f"{name}/")
@@ -193,17 +190,6 @@ def _applications(model: keras.Model, path: str = "") -> Iterator[tuple[str, Any
 def _models(model: keras.Model) -> Iterator[keras.Model]:
     """The model and all within it."""
     yield model
-    for node in nodes(model):
+    for node in iter_nodes(model):
         if isinstance(node.operation, keras.Model):
             yield from _models(node.operation)
-
-
-def nodes(model: keras.Model) -> list[Any]:
-    """Every application of a layer, model or operation, in order; Keras shows them under no public name."""
-    graph = getattr(model, "_functional", None) if isinstance(model, keras.Sequential) else model
-    if not isinstance(graph, keras.Function):
-        raise ConfigError(
-            f"{model.name}: expected a functional model, or a sequential one of known input shape"
-        )
-    depths = sorted(graph._nodes_by_depth, reverse=True)
-    return [node for depth in depths for node in graph._nodes_by_depth[depth] if not node.is_input]
