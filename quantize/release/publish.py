@@ -16,7 +16,7 @@ from quantize.release.model_card import model_card
 from quantize.release.quantized_run import QuantizedRun, convert, name_of, with_qat
 from quantize.verification.fidelity import Comparison, check_faithful, is_faithful
 from train.data import Dataset, Split
-from train.evaluation.metrics import save_confusion_png
+from train.reports.confusion import save_confusion_png
 from train.runs.inputs import read_settings
 
 logger = logging.getLogger(__name__)

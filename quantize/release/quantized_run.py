@@ -28,7 +28,7 @@ from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import Comparison, check_file, compare_with_float, scores_of
 from train.augment import View, plain_images
 from train.data import Dataset, Split
-from train.evaluation.calibration import fit_temperature
+from train.evaluation.temperature_scaling import fit_temperature
 from train.models.weights_hash import weights_digest
 from train.runs.inputs import load_checkpoint, read_settings, view_of
 

@@ -15,9 +15,9 @@ from edge.inference.contract import Contract
 from edge.types import Gray
 from quantize.tflite.inspect import FileContents
 from train.data import Dataset
-from train.evaluation.calibration import expected_calibration_error, softmax
 from train.evaluation.groups import groups_of
 from train.evaluation.metrics import Evaluation, evaluate
+from train.evaluation.temperature_scaling import expected_calibration_error, softmax
 from train.models.spec import BUDGET
 
 # What integers may change of a network, beyond which they are another network.

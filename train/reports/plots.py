@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from edge.errors import DataError, OutputError
 from edge.types import Gray
-from train.evaluation.calibration import Calibration
 from train.evaluation.metrics import Evaluation
+from train.evaluation.temperature_scaling import TemperatureScaling
 from train.runs.results import read_log
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def save_recall_png(evaluation: Evaluation, path: Path, title: str) -> None:
     save_figure(figure, path)
 
 
-def save_reliability_png(calibration: Calibration, path: Path, title: str) -> None:
+def save_reliability_png(calibration: TemperatureScaling, path: Path, title: str) -> None:
     """Draws accuracy against confidence, as the network gives it and after its temperature.
 
     Raises:

@@ -17,8 +17,14 @@ import numpy.typing as npt
 from edge.errors import DataError, OutputError
 from edge.types import Gray
 from train.data import Dataset
-from train.evaluation.calibration import Calibration, calibrate, fit_temperature, softmax
-from train.evaluation.metrics import Evaluation, evaluate, save_confusion_png
+from train.evaluation.metrics import Evaluation, evaluate
+from train.evaluation.temperature_scaling import (
+    TemperatureScaling,
+    evaluate_temperature,
+    fit_temperature,
+    softmax,
+)
+from train.reports.confusion import save_confusion_png
 from train.reports.html import Section, write_html
 from train.reports.plots import save_curves_png, save_mistakes_png, save_recall_png, save_reliability_png
 from train.runs.results import read_object
@@ -84,7 +90,7 @@ class Report:
     """
 
     evaluation: Evaluation
-    calibration: Calibration
+    calibration: TemperatureScaling
 
 
 def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers, and what the run was
@@ -126,7 +132,7 @@ def report_run(  # noqa: PLR0913, PLR0917 - a split's rows, pictures and answers
         temperature, source = fit_temperature(logits, rows.labels), "fitted on this split"
     else:
         temperature, source = _read_temperature((folder.parent if foreign else folder) / "val.json")
-    calibration = calibrate(logits, rows.labels, temperature, source)
+    calibration = evaluate_temperature(logits, rows.labels, temperature, source)
     figures = evaluation.to_dict()
     # JSON has no nan: a label without pictures has no recall.
     figures["recall"] = {k: None if math.isnan(v) else v for k, v in figures["recall"].items()}

@@ -21,9 +21,9 @@ from edge.files import atomic_write
 from train.augment import plain_images
 from train.data import Dataset
 from train.distributed.strategy import Cluster
-from train.evaluation.calibration import negative_log_likelihood
 from train.evaluation.groups import balanced_weights
 from train.evaluation.predictions import evaluate_logits, predict
+from train.evaluation.temperature_scaling import negative_log_likelihood
 from train.models.complexity import folded_parameters, multiply_accumulates
 from train.models.sepnet import OFFSET, SCALE, build
 from train.models.spec import NetSpec

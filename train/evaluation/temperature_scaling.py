@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge.errors import ConfigError, DataError
 
 BINS = 15
-COLDEST, HOTTEST = 0.25, 8.0
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 8.0
 
 # Of log temperature: far below what four written digits show.
 _TOLERANCE = 1e-7
@@ -42,7 +42,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class TemperatureScaling:
     """Confidences of one split before and after the logits are divided by a temperature.
 
     Attributes:
@@ -77,9 +77,9 @@ class Calibration:
         }
 
 
-def calibrate(
+def evaluate_temperature(
     logits: npt.NDArray[Any], labels: npt.NDArray[np.int64], temperature: float, temperature_from: str | None
-) -> Calibration:
+) -> TemperatureScaling:
     """Measures confidences at temperature 1 and at another.
 
     Args:
@@ -94,7 +94,7 @@ def calibrate(
     """
     hits = logits.argmax(axis=1) == labels
     before, after = (softmax(logits, value).max(axis=1) for value in (1.0, temperature))
-    return Calibration(
+    return TemperatureScaling(
         temperature,
         temperature_from,
         expected_calibration_error(before, hits),
@@ -156,7 +156,7 @@ def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> 
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(logits, labels, math.exp(log_temperature))
 
-    low, high = math.log(COLDEST), math.log(HOTTEST)
+    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     loss_left, loss_right = loss(left), loss(right)
     while high - low > _TOLERANCE:
@@ -169,7 +169,7 @@ def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> 
             right = low + _GOLDEN * (high - low)
             loss_right = loss(right)
     # The search never asks for the ends themselves, where the best lies for a network that is always right.
-    found = min((math.log(COLDEST), (low + high) / 2, math.log(HOTTEST)), key=loss)
+    found = min((math.log(MIN_TEMPERATURE), (low + high) / 2, math.log(MAX_TEMPERATURE)), key=loss)
     return math.exp(found) if loss(found) < loss(0.0) - 1e-12 else 1.0
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError, DataError
-from train.evaluation.calibration import (
-    calibrate,
+from train.evaluation.temperature_scaling import (
+    evaluate_temperature,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -62,7 +62,7 @@ def test_temperature_finds_what_makes_confidences_true():
     share = (logits.argmax(axis=1) == labels).mean()
     assert softmax(logits, temperature).max(axis=1).mean() == pytest.approx(share, abs=1e-3)
     assert fit_temperature(3 * logits, labels) == pytest.approx(3 * temperature, rel=1e-4)
-    measured = calibrate(logits, labels, temperature, "here")
+    measured = evaluate_temperature(logits, labels, temperature, "here")
     assert measured.ece_after < 0.01
     assert measured.ece > 0.15
     assert measured.nll_after < measured.nll
