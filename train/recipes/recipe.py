@@ -50,7 +50,7 @@ class Recipe:
             Nesterov momentum 0.9, or "muon": see `train.training.optimizers`.
         learning_rate: its peak; with "muon" that of the 1x1 kernels.
         schedule: "cosine" rises over the first epoch and falls along a cosine to nearly nothing; "plateau"
-            falls to a tenth where the validation loss no longer falls (`training.plateau`); or "constant".
+            falls to a tenth where the validation loss no longer falls (`plateau_rate`); or "constant".
         weight_decay: of AdamW; with "muon" that of the 1x1 kernels, the others have none.
         averaging: weight of the past in a running mean of the weights, which is what is evaluated and kept;
             0 for none.

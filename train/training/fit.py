@@ -29,8 +29,7 @@ from train.models.sepnet import OFFSET, SCALE, build
 from train.models.spec import NetSpec
 from train.recipes.recipe import Recipe
 from train.training.epochs import Checkpoints, iter_epochs
-from train.training.optimizers import PointwiseMuon
-from train.training.plateau import plateau_rate
+from train.training.optimizers import make_optimizer, plateau_rate
 from train.training.run_folder import (
     append_log,
     check_same,
@@ -201,7 +200,7 @@ def _fresh(recipe: Recipe, training: Dataset) -> keras.Model:
         pixels = plain_images(training, recipe.view)
         scale, offset = 1 / float(pixels.std()), -float(pixels.mean() / pixels.std())
     model = build(recipe.spec, scale, offset, recipe.precision)
-    optimizer = _optimizer(recipe, _steps(recipe, training))
+    optimizer = make_optimizer(recipe, _steps(recipe, training))
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -209,31 +208,6 @@ def _fresh(recipe: Recipe, training: Dataset) -> keras.Model:
     )
     optimizer.build(model.trainable_variables)
     return model
-
-
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0,
-            decay_steps=steps * max(1, recipe.epochs - 1),
-            alpha=0.001,
-            warmup_target=recipe.learning_rate,
-            warmup_steps=steps,
-        )
-    averaging: dict[str, Any] = (
-        {"use_ema": True, "ema_momentum": recipe.averaging} if recipe.averaging else {}
-    )
-    if recipe.optimizer == "momentum":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **averaging)
-    if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(rate, **averaging)
-    if recipe.optimizer == "muon":
-        return PointwiseMuon(rate, weight_decay=recipe.weight_decay, adam_weight_decay=None, **averaging)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
-    # Scale, shift and bias are no place for decay: they are few and decide the range of a layer.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 @contextmanager

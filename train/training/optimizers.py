@@ -1,22 +1,64 @@
-"""Muon for convolutions: what a 1x1 kernel does is a matrix, and is trained as one."""
+"""Optimizers and learning-rate schedules that a recipe can name."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
-# AdamW's part of the learning rate, for everything that is no matrix.
+from train.recipes.recipe import Recipe
+
+# The share of the learning rate that variables other than 1x1 kernels are trained with, by AdamW.
 _ADAMW_SHARE = 0.25
+# For Keras' ReduceLROnPlateau: the factor of Arriaga et al. 2017 (arXiv:1710.07557), and Keras' own defaults.
+_FACTOR = 0.1
+_PATIENCE = 12
+_MIN_DELTA = 1e-4
 
 
+def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Makes a recipe's optimizer with its learning-rate schedule.
+
+    The "plateau" schedule is not part of the optimizer: `plateau_rate` computes the rate of each epoch.
+
+    Args:
+        recipe: names the optimizer and holds its settings.
+        steps: number of batches in an epoch.
+    """
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            decay_steps=steps * max(1, recipe.epochs - 1),
+            alpha=0.001,
+            warmup_target=recipe.learning_rate,
+            warmup_steps=steps,
+        )
+    averaging: dict[str, Any] = (
+        {"use_ema": True, "ema_momentum": recipe.averaging} if recipe.averaging else {}
+    )
+    if recipe.optimizer == "momentum":
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **averaging)
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **averaging)
+    if recipe.optimizer == "muon":
+        return PointwiseMuon(rate, weight_decay=recipe.weight_decay, adam_weight_decay=None, **averaging)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging)
+    # Scales, shifts and biases are few and decide the range of a layer: they are not decayed.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+# Checkpoints name the class "emotiny>PointwiseMuon": another name would make them unreadable.
 @keras.saving.register_keras_serializable("emotiny")
 class PointwiseMuon(keras.optimizers.Muon):  # type: ignore[misc]
-    """Keras' Muon (Jordan et al. 2024; scaled as in Liu et al. 2025, arXiv:2502.16982), with 1x1 kernels.
+    """Muon (Jordan et al. 2024; scaled as in Liu et al. 2025, arXiv:2502.16982) for 1x1 convolutions.
 
-    A step moves a matrix by the orthogonal one nearest to its momentum, so that all directions that it maps
-    learn at one pace; AdamW moves few of them. Keras' own class does so with dense layers only. Everything
-    that is no 1x1 kernel is AdamW's, at a quarter of the learning rate.
+    A step moves a matrix by the orthogonal matrix nearest to its momentum, so that all directions of the
+    matrix learn at the same pace; AdamW moves only a few of them. Keras' own class does this for dense layers
+    only. Variables other than 1x1 kernels are trained by AdamW, with a quarter of the learning rate.
     """
 
     def __init__(self, learning_rate: Any = 0.016, **settings: Any) -> None:
@@ -26,5 +68,28 @@ class PointwiseMuon(keras.optimizers.Muon):  # type: ignore[misc]
         return len(variable.shape) != 4 or tuple(variable.shape[:2]) != (1, 1)
 
     def lr_adjust(self, x: Any) -> Any:
-        """A step whose size does not depend on the matrix's. Keras would take it from the first two axes."""
+        """Scales a step so that its size does not depend on the matrix's size.
+
+        Keras' own method takes the matrix's size from the first two axes, which are 1 here.
+        """
         return x * (max(x.shape[-2:]) ** 0.5 * self.rms_rate)
+
+
+def plateau_rate(first: float, losses: Iterable[float]) -> float:
+    """Returns the next epoch's learning rate, as Keras' ReduceLROnPlateau would set it.
+
+    The rate falls to a tenth after every 12 epochs in which the loss did not fall by more than 0.0001. It
+    depends on the losses alone, so that a resumed run continues with the rate that it would have had.
+
+    Args:
+        first: learning rate of the first epoch.
+        losses: validation losses of all finished epochs, in order.
+    """
+    rate, best, waited = first, math.inf, 0
+    for loss in losses:
+        waited += 1
+        if loss < best - _MIN_DELTA:
+            best, waited = loss, 0
+        elif waited == _PATIENCE:
+            rate, waited = rate * _FACTOR, 0
+    return rate
