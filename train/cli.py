@@ -122,7 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     framing.add_argument("--count", type=int, default=4000, help="pictures of each set (%(default)s)")
     faces = command("demo-faces", _demo_faces, "compute the demo's faces from averages over FER-2013")
     faces.add_argument("--out", type=Path, default=Path("edge/sources/demo_faces"), metavar="FOLDER")
+    _add_bench_plot(commands.add_parser("bench-plot", help="draw what `emotiny bench --scenes` measured"))
     return parser
+
+
+def _add_bench_plot(plot: argparse.ArgumentParser) -> None:
+    plot.add_argument("results", type=Path, metavar="RESULTS.json", help="what `bench --json` wrote")
+    plot.add_argument("out", type=Path, metavar="OUT.png", help="the picture to write")
+    plot.set_defaults(run=_bench_plot, threads=None)
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -321,6 +328,16 @@ def _framing(options: argparse.Namespace) -> None:
             f"to the right {_triple(seen.offset_x)}, down {_triple(seen.offset_y)}; "
             f"the frame is {seen.margin:.2f} of the box"
         )
+
+
+def _bench_plot(options: argparse.Namespace) -> None:
+    from edge.bench.results import read_scenes
+    from train.reports.bench_plot import save_scenes_png
+
+    if options.out.suffix != ".png":
+        raise ConfigError(f"{options.out}: expected a file name ending in .png")
+    save_scenes_png(read_scenes(options.results), options.out)
+    logger.info("%s", options.out)
 
 
 def _triple(values: tuple[float, float, float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from edge.errors import ConfigError
 
 # Ratios of one run to another closer to 1 than this are what the same machine gives twice.
 _NOISE = 0.15
+_VERSION = 1  # of the file that --json writes
 
 
 @dataclass(frozen=True)
@@ -40,31 +41,73 @@ class Results:
 
 def to_json(results: Results) -> str:
     """The results, as `--against` reads them."""
-    return json.dumps({"version": 1, **asdict(results)}, indent=1) + "\n"
+    return json.dumps({"version": _VERSION, **asdict(results)}, indent=1) + "\n"
 
 
 def read_earlier(path: Path) -> dict[str, Any]:
-    """An earlier run's results.
+    """Reads results of an earlier run, to compare with.
 
     Raises:
-        ConfigError: the file cannot be read or holds something else.
+        ConfigError: The file cannot be read, or holds something else.
+    """
+    return _read(path, _check_comparable)
+
+
+def read_scenes(path: Path) -> list[Scene]:
+    """Reads the composed scenes of an earlier run.
+
+    Raises:
+        ConfigError: The file cannot be read, holds something else, or was written without --scenes.
+    """
+    scenes: list[Scene] = []
+    _read(path, lambda earlier: scenes.extend(map(_scene_of, earlier["scenes"])))
+    if not scenes:
+        raise ConfigError(f"{path}: no scenes; expected what `bench --scenes --json` wrote")
+    return scenes
+
+
+def _read(path: Path, check: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """Reads a file of `--json`.
+
+    Args:
+        path: The file.
+        check: Receives the content, and raises one of the errors of a missing or mistyped value.
+
+    Raises:
+        ConfigError: The file cannot be read, is of another version, or `check` raised an error.
     """
     try:
-        earlier = json.loads(path.read_text())
-        version = earlier["version"]
-        if version == 1:
-            for outcomes in earlier["clips"].values():
-                for name in MEANINGS:
-                    float(outcomes[name]["cost"]["ms"]), float(outcomes[name]["score"]["recall"])
-            for footprint in earlier["footprints"].values():
-                float(footprint["peak_mb"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["version"]
+        if version == _VERSION:
+            check(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: no results of `bench --json`") from error
-    if version != 1:
-        raise ConfigError(f"{path}: of version {version}; expected 1")
-    return dict(earlier)
+    if version != _VERSION:
+        raise ConfigError(f"{path}: results of version {version}; expected {_VERSION}")
+    return dict(content)
+
+
+def _check_comparable(earlier: Mapping[str, Any]) -> None:
+    for outcomes in earlier["clips"].values():
+        for name in MEANINGS:
+            float(outcomes[name]["cost"]["ms"]), float(outcomes[name]["score"]["recall"])
+    for footprint in earlier["footprints"].values():
+        float(footprint["peak_mb"])
+
+
+def _scene_of(fields: Mapping[str, Any]) -> Scene:
+    width, height = fields["size_wh"]
+    return Scene(
+        faces=int(fields["faces"]),
+        size_wh=(int(width), int(height)),
+        threads=int(fields["threads"]),
+        ms={name: float(fields["ms"][name]) for name in MEANINGS},
+        p95_ms=float(fields["p95_ms"]),
+        followed=float(fields["followed"]),
+    )
 
 
 def lines(results: Results) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import platform
 import sys
@@ -23,7 +22,7 @@ from edge.bench.report import board_report
 from edge.bench.results import Results, compare_results, lines, read_earlier, to_json
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
-from edge.errors import ConfigError, MissingDependencyError, OutputError
+from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.settings.settings import Settings, parser
 from edge.sources.camera import CaptureSettings
@@ -63,10 +62,6 @@ def bench(options: argparse.Namespace) -> None:
         write_text(sys.stdout, line + "\n")
     if options.json:
         _write(options.json, to_json(results))
-    if options.plot:
-        from edge.bench.plots import save_scenes_png
-
-        save_scenes_png(results.scenes, options.plot)
 
 
 def _refuse(options: argparse.Namespace) -> None:
@@ -76,13 +71,7 @@ def _refuse(options: argparse.Namespace) -> None:
             raise ConfigError(f"--{name} {getattr(options, name)}: must be at least 1")
     if options.report and vars(options) != vars(parser().parse_args(["bench", "--report"])):
         raise ConfigError("--report measures what it measures on every board: give nothing beside it")
-    if options.plot and not options.scenes:
-        raise ConfigError("--plot draws what --scenes measures: give both")
-    if options.plot and importlib.util.find_spec("matplotlib") is None:
-        raise MissingDependencyError("no matplotlib: pip install matplotlib, or leave out --plot")
-    if options.plot and options.plot.suffix != ".png":
-        raise ConfigError(f"--plot {options.plot}: expected a file name ending in .png")
-    for path in filter(None, (options.json, options.plot)):
+    for path in filter(None, (options.json,)):
         if not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
         if not _in_place(path) and not os.access(path.parent, os.W_OK):

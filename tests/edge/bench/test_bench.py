@@ -12,7 +12,7 @@ from edge.bench.accuracy import Observation, exhaustive_detections, score, true_
 from edge.bench.clip import compose, demo_faces, read_clip
 from edge.bench.loops import LOOPS, EmotinyLoop
 from edge.bench.measure import measure, play
-from edge.bench.scenes import Scene, measure_scenes
+from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
 from edge.bench.timing import StageTimer
 from edge.detection.haar import find_cascade
@@ -162,12 +162,10 @@ def test_results_go_into_json_and_are_compared_with_it(tmp_path, capsys):
     [
         (("none.mp4",), CameraError, "none.mp4"),
         (("--runs", 0), ConfigError, "--runs 0: must be at least 1"),
-        (("--plot", "x.png"), ConfigError, "give both"),
         (("--against", "{}/none.json"), ConfigError, "none.json: cannot be read: No such file"),
         (("--against", find_cascade()), ConfigError, "no results of `bench --json`"),
         (("--json", "{}/none/x.json"), OutputError, "there is no folder"),
         (("{}",), ConfigError, "expected a video"),
-        (("--scenes", "--plot", "x.xyz"), ConfigError, "x.xyz: expected a file name ending in .png"),
         (("a/hall.mp4", "b/hall.avi"), ConfigError, "two clips are called hall; rename"),
         (("demo", "demo"), ConfigError, "two clips are called demo; rename"),
     ],
@@ -191,17 +189,17 @@ def test_damaged_earlier_results_are_refused_before_anything_is_measured(tmp_pat
 
     path = tmp_path / "earlier.json"
     path.write_text(text)
-    said = "of version 2; expected 1" if "2" in text else "no results of"
+    said = "results of version 2; expected 1" if "2" in text else "no results of"
     with pytest.raises(ConfigError, match=rf"earlier\.json: {said}"):
         bench(options("--against", path))
 
 
 def test_a_folder_that_may_not_be_written_to_is_said_before_anything_is_measured(tmp_path, without_rights):
     tmp_path.chmod(0o500)
-    for words in (("--json", tmp_path / "x.json"), ("--scenes", "--plot", tmp_path / "x.png")):
-        done = without_rights("-m", "edge", "bench", *map(str, words))
-        assert done.returncode == 4
-        assert f"cannot write {words[-1]}: the folder {tmp_path} cannot be written to" in done.stderr
+    path = tmp_path / "x.json"
+    done = without_rights("-m", "edge", "bench", "--json", str(path))
+    assert done.returncode == 4
+    assert f"cannot write {path}: the folder {tmp_path} cannot be written to" in done.stderr
 
 
 def test_results_that_cannot_be_written_leave_those_that_were_there(tmp_path, monkeypatch):
@@ -231,16 +229,6 @@ def test_results_may_go_where_there_is_no_file(tmp_path):
     assert (tmp_path / "target").read_text() == "results"
     _write(Path(os.devnull), "results")
     assert Path(os.devnull).is_char_device()
-
-
-def test_a_plot_that_cannot_be_written_is_one_line(tmp_path):
-    plots = pytest.importorskip("edge.bench.plots")
-    pytest.importorskip("matplotlib")
-    scene = Scene(1, (320, 240), 1, {"a": 3.0, "b": 2.0, "c": 1.0}, 1.0, 1.0)
-    plots.save_scenes_png([scene], tmp_path / "x.png")
-    assert [each.name for each in tmp_path.iterdir()] == ["x.png"]
-    with pytest.raises(OutputError, match=r"none/x\.png: No such file"):
-        plots.save_scenes_png([scene], tmp_path / "none" / "x.png")
 
 
 def test_its_options_are_the_command_s():

@@ -1,0 +1,51 @@
+"""`python -m train bench-plot`: the picture of what `bench --scenes --json` wrote."""
+
+import cv2
+import pytest
+
+from edge.bench.results import Results, to_json
+from edge.bench.scenes import Scene
+from edge.errors import ConfigError, OutputError
+from train.cli import main
+from train.reports.bench_plot import save_scenes_png
+
+SCENES = [
+    Scene(faces, size_wh, threads, {"a": 30.0 * faces, "b": 20.0 * faces, "c": 1.0 + faces}, 2.0, faces)
+    for threads in (1, 2)
+    for size_wh in ((320, 240), (640, 480))
+    for faces in (1, 4)
+]
+
+
+def test_the_command_draws_the_scenes_of_a_results_file(tmp_path):
+    results, out = tmp_path / "bench.json", tmp_path / "scenes.png"
+    results.write_text(to_json(Results({}, scenes=SCENES)))
+    assert main(["bench-plot", str(results), str(out)]) == 0
+    picture = cv2.imread(str(out))
+    assert picture is not None
+    assert picture.shape[1] > picture.shape[0] > 300
+
+
+def test_only_scenes_with_the_fewest_threads_are_drawn(tmp_path):
+    save_scenes_png(SCENES, tmp_path / "all.png")
+    save_scenes_png([scene for scene in SCENES if scene.threads == 1], tmp_path / "one.png")
+    assert (cv2.imread(str(tmp_path / "all.png")) == cv2.imread(str(tmp_path / "one.png"))).all()
+
+
+@pytest.mark.parametrize("content", [to_json(Results({})), '{"version": 1, "scenes": [{"faces": 1}]}', "{}"])
+def test_a_file_without_scenes_is_refused(tmp_path, capsys, content):
+    path = tmp_path / "bench.json"
+    path.write_text(content)
+    assert main(["bench-plot", str(path), str(tmp_path / "x.png")]) == ConfigError.exit_code
+    assert "bench.json: no " in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["bench.json"]
+
+
+def test_only_png_is_written(tmp_path, capsys):
+    assert main(["bench-plot", "bench.json", "x.xyz"]) == ConfigError.exit_code
+    assert "x.xyz: expected a file name ending in .png" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_written_is_an_error(tmp_path):
+    with pytest.raises(OutputError, match=r"none/x\.png: No such file"):
+        save_scenes_png(SCENES, tmp_path / "none" / "x.png")
