@@ -97,7 +97,8 @@ def play_loop(name: str, arguments: list[str], frames: int = 30) -> None:
     import cv2
 
     from edge.bench.loops import LOOPS
-    from edge.settings.settings import parser, settings_of
+    from edge.cli.parser import parser
+    from edge.settings.loader import settings_of
     from edge.sources.factory import open_source
 
     settings = settings_of(parser().parse_args(arguments))

@@ -22,9 +22,10 @@ from edge.bench.report import board_report
 from edge.bench.results import Results, compare_results, lines, read_earlier, to_json
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
+from edge.cli.parser import parser
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
-from edge.settings.settings import Settings, parser
+from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
 from edge.system.stdio import write_text
 

@@ -62,8 +62,9 @@ def _command(argv: Sequence[str] | None, control: StopSignals[Settings]) -> int:
         raise MissingDependencyError(
             f"OpenCV: {said}; fix: {remedies.opencv(error, detect_platform())}"
         ) from error
+    from edge.cli.parser import parser
     from edge.output.jsonl import SCHEMA_PATH
-    from edge.settings.settings import parser, settings_of
+    from edge.settings.loader import settings_of
     from edge.system.stdio import write_text
 
     arguments = parser().parse_args(argv)
@@ -275,14 +276,15 @@ def _metrics_sink() -> type[MetricsSink]:
 
 def _show_config(arguments: argparse.Namespace) -> None:
     """Prints the settings that hold, as a file would give them, or writes such a file."""
-    from edge.settings.loader import file_text
-    from edge.settings.settings import Settings, build, collect, values_of
+    from edge.settings.loader import collect
+    from edge.settings.settings import Settings, build, values_of
+    from edge.settings.template import render_toml
     from edge.system.stdio import write_text
 
     if arguments.write is not None:
         # What each machine decides for itself is left open: the file may be copied to the next one.
         values = values_of(Settings()) | dict.fromkeys(("mqtt.device", "detector.threads"))
-        text = "\n".join([*file_text(values), ""])
+        text = "\n".join([*render_toml(values), ""])
         try:
             file = arguments.write.open("x", encoding="utf-8")
             try:
@@ -296,7 +298,7 @@ def _show_config(arguments: argparse.Namespace) -> None:
         return
     values, origins = collect(arguments, os.environ)
     settings = build(values, origins)
-    write_text(sys.stdout, "\n".join([*file_text(values_of(settings), origins), ""]))
+    write_text(sys.stdout, "\n".join([*render_toml(values_of(settings), origins), ""]))
 
 
 def _show_cameras() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,13 +12,62 @@ from typing import Any
 from edge.errors import ConfigError
 from edge.settings.option import PREFIX, Option
 from edge.settings.options import OPTIONS, RESERVED_VARIABLES, SECTIONS
-from edge.sources.uri import redact
+from edge.settings.settings import Settings, build
 
 # {key: value}, {key: where it is from}
 RawSettings = tuple[dict[str, Any], dict[str, str]]
 
 # A file of this size is no configuration; nobody should wait until one is parsed.
 _MOST_BYTES = 1 << 20
+# Two ways to give one thing.
+_PASSWORDS = {"mqtt.password", "mqtt.password_file"}
+
+
+def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> RawSettings:
+    """All that is given, and where each is from: a flag before a variable before a file before a credential.
+
+    Whichever gives a password or password_file does so in the place of both of a weaker one.
+
+    Args:
+        arguments: parsed, of `run`, `check`, `config` or `forget`.
+        environment: {variable: value}.
+
+    Raises:
+        ConfigError: something is given that is no setting, or no value of one.
+    """
+    path = find_file(arguments.config, environment)
+    flags = {option.key: vars(arguments).get(option.key) for option in OPTIONS}
+    given = {key: value for key, value in flags.items() if value is not None}
+    origins = {option.key: option.flag for option in OPTIONS if option.key in given}
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    layers = (
+        read_credentials(environment, path),
+        read_file(path) if path else ({}, {}),
+        read_environment(environment),
+        (given, origins),
+    )
+    for layer in layers:
+        if _PASSWORDS & layer[0].keys():
+            for key in _PASSWORDS & values.keys():
+                del values[key], places[key]
+        values |= layer[0]
+        places |= layer[1]
+    return values, places
+
+
+def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that a parsed `run`, `check` or `forget` asks for.
+
+    Args:
+        arguments: parsed.
+        environment: {variable: value}; None for that of this process.
+
+    Raises:
+        ConfigError: a value cannot be; the message says where it is from.
+    """
+    values, origins = collect(arguments, os.environ if environment is None else environment)
+    return build(values, origins)
 
 
 def usual_places(environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -134,32 +185,6 @@ def read_credentials(environment: Mapping[str, str], beside: Path | None) -> Raw
     return values, origins
 
 
-def file_text(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Lines of a file that gives these values.
-
-    Args:
-        values: {key: value}; what is None stands as a comment, and what is secret as stars.
-        origins: {key: where the value is from}, told behind it; what is from nowhere is a default. None
-            tells each setting's meaning instead, and comments all of them.
-    """
-    for section, meaning in SECTIONS.items():
-        if section:
-            yield ""
-            yield f"[{section}]  # {meaning}"
-        for option in (each for each in OPTIONS if each.section == section):
-            value = "********" if option.secret and values[option.key] else values[option.key]
-            if option.key == "source":
-                value = redact(value)  # a camera's address may hold its password
-            line = f"{option.name} = {_toml(value)}" if value is not None else f"{option.name} ="
-            if origins is None:
-                yield f"# {option.text}" + (f": {', '.join(option.choices)}" if option.choices else "")
-                yield f"#{line}"
-            else:
-                yield (f"{line}  # " if value is not None else f"#{line} ") + origins.get(
-                    option.key, "default"
-                )
-
-
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
         if isinstance(value, dict) and name in SECTIONS:
@@ -185,14 +210,3 @@ def _meant(name: str, known: Mapping[str, Option]) -> str:
     near += [lasts[each] for each in difflib.get_close_matches(last, lasts, n=1, cutoff=0.7)]
     near += difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return f'"{value[0]}x{value[1]}"'
-    if isinstance(value, int | float):
-        return repr(value)
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,14 +95,6 @@ def size(text: str) -> tuple[int, int]:
         return int(width), int(height)
     except ValueError:
         raise ValueError(f"{text!r}: expected WIDTHxHEIGHT, such as 640x480") from None
-
-
-def size_argument(text: str) -> tuple[int, int]:
-    """`size` for argparse."""
-    try:
-        return size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _plain(text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from edge.bench.options import add_options as add_bench_options
 from edge.detection.haar import DetectorSettings
 from edge.errors import ConfigError
 from edge.output.mqtt.settings import MqttSettings
@@ -17,17 +15,12 @@ from edge.output.prometheus.settings import MetricsSettings
 from edge.pipeline.governor import GovernorSettings
 from edge.pipeline.scheduler import SchedulerSettings
 from edge.pipeline.smoothing import SmoothingSettings
-from edge.settings.loader import RawSettings, find_file, read_credentials, read_environment, read_file
-from edge.settings.option import Option, size_argument
-from edge.settings.options import OPTIONS, SECTIONS
+from edge.settings.option import Option
+from edge.settings.options import OPTIONS
 from edge.sources.camera import CaptureSettings
 from edge.tracking.tracker import TrackingSettings
-from edge.version import __version__
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-_DESCRIPTION = "Faces, emotions and apparent gender from a camera, on the device alone."
-# Two ways to give one thing.
-_PASSWORDS = {"mqtt.password", "mqtt.password_file"}
 
 
 def _detect_threads() -> int:
@@ -93,95 +86,6 @@ class Settings:
                 raise ConfigError(f"{option} {threads}: must be 1 to 64")
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line for a wrong option, as for every other error, instead of the usage and a line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (see --help)")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line. Parsing raises ConfigError for what it does not know."""
-    top = _Parser(prog="emotiny", description=_DESCRIPTION, allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"emotiny {__version__}")
-    commands = top.add_subparsers(
-        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
-    )
-    for name, text in (
-        ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
-        ("check", "look at all that a run needs, and name the fix for what is wrong"),
-        ("config", "print the settings that hold, and where each is from"),
-        ("forget", "have the broker and Home Assistant forget this device; stop it first"),
-    ):
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        _add_options(command)
-        if name == "config":
-            command.add_argument(
-                "--write", type=Path, metavar="FILE", help="write a new file of all settings, as comments"
-            )
-    text = "list the cameras that are connected, and the --source of each"
-    cameras = commands.add_parser("cameras", help=text, description=text, allow_abbrev=False)
-    cameras.add_argument(
-        "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help="debug says what was left out, and why (info)",
-    )
-    text = "measure this loop against the ways others write it, on the same frames"
-    bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
-    add_bench_options(bench, size_argument)
-    text = "print the JSON Schema of a line of --output jsonl"
-    commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
-    return top
-
-
-def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> RawSettings:
-    """All that is given, and where each is from: a flag before a variable before a file before a credential.
-
-    Whichever gives a password or password_file does so in the place of both of a weaker one.
-
-    Args:
-        arguments: parsed, of `run`, `check`, `config` or `forget`.
-        environment: {variable: value}.
-
-    Raises:
-        ConfigError: something is given that is no setting, or no value of one.
-    """
-    path = find_file(arguments.config, environment)
-    flags = {option.key: vars(arguments).get(option.key) for option in OPTIONS}
-    given = {key: value for key, value in flags.items() if value is not None}
-    origins = {option.key: option.flag for option in OPTIONS if option.key in given}
-    values: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    layers = (
-        read_credentials(environment, path),
-        read_file(path) if path else ({}, {}),
-        read_environment(environment),
-        (given, origins),
-    )
-    for layer in layers:
-        if _PASSWORDS & layer[0].keys():
-            for key in _PASSWORDS & values.keys():
-                del values[key], places[key]
-        values |= layer[0]
-        places |= layer[1]
-    return values, places
-
-
-def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that a parsed `run`, `check` or `forget` asks for.
-
-    Args:
-        arguments: parsed.
-        environment: {variable: value}; None for that of this process.
-
-    Raises:
-        ConfigError: a value cannot be; the message says where it is from.
-    """
-    values, origins = collect(arguments, os.environ if environment is None else environment)
-    return build(values, origins)
-
-
 def build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     """Settings of values by key, the rest being defaults.
 
@@ -216,34 +120,3 @@ def _value(settings: Settings, option: Option) -> Any:
     for name in option.attribute.split("."):
         value = getattr(value, name)
     return value
-
-
-def _add_options(command: argparse.ArgumentParser) -> None:
-    defaults = values_of(Settings())
-    command.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="TOML file of settings (~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
-    )
-    for section, meaning in SECTIONS.items():
-        group = command.add_argument_group(meaning) if section else command
-        for option in (each for each in OPTIONS if each.section == section and each.flag):
-            default = defaults[option.key]
-            told = "" if default is None or option.kind == "switch" or "(" in option.text else f" ({default})"
-            more: dict[str, Any] = {"dest": option.key, "default": None, "help": option.text + told}
-            if option.kind == "switch":
-                group.add_argument(option.flag, action=argparse.BooleanOptionalAction, **more)
-                continue
-            more |= {"choices": [option.parse(each) for each in option.choices]} if option.choices else {}
-            more |= {} if option.choices else {"metavar": option.metavar}
-            group.add_argument(option.flag, type=_KINDS[option.kind], **more)
-
-
-_KINDS: dict[str, Any] = {
-    "text": str,
-    "number": float,
-    "integer": int,
-    "file": Path,
-    "size": size_argument,
-}

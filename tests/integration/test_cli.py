@@ -17,9 +17,11 @@ import pytest
 
 import edge
 from edge.cli.main import _tried, main
+from edge.cli.parser import parser
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.output.jsonl import SCHEMA_PATH
-from edge.settings.settings import Settings, parser, settings_of
+from edge.settings.loader import settings_of
+from edge.settings.settings import Settings
 from edge.system import remedies
 from edge.system.signals import StopSignals
 

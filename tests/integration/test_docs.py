@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from edge.bench.report import COLUMNS
+from edge.cli.parser import parser
 from edge.output.mqtt.messages import discovery
 from edge.output.mqtt.settings import MqttSettings
 from edge.settings.options import OPTIONS
-from edge.settings.settings import parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -15,9 +15,10 @@ from edge.bench.measure import measure, play
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
 from edge.bench.timing import StageTimer
+from edge.cli.parser import parser
 from edge.detection.haar import find_cascade
 from edge.errors import CameraError, ConfigError, OutputError
-from edge.settings.settings import Settings, parser
+from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
 from edge.types import UNCERTAIN, Box
 

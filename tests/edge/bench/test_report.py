@@ -17,9 +17,10 @@ from edge.bench import report as board_report
 from edge.bench.footprint import fresh_run
 from edge.bench.report import COLUMNS, Measured, lines
 from edge.cli.bench import bench
+from edge.cli.parser import parser
 from edge.diagnostics.check import SourceInfo
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
-from edge.settings.settings import parser, settings_of
+from edge.settings.loader import settings_of
 from edge.sources.discovery import DiscoveredCamera
 from edge.system.platform import Platform
 from edge.types import BoardState

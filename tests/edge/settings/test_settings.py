@@ -12,10 +12,11 @@ from hypothesis import settings as fuzzing
 from hypothesis import strategies as st
 
 from edge.cli.main import main
+from edge.cli.parser import parser
 from edge.errors import ConfigError
-from edge.settings.loader import find_file, read_environment, read_file, usual_places
+from edge.settings.loader import collect, find_file, read_environment, read_file, settings_of, usual_places
 from edge.settings.options import OPTIONS, SECTIONS
-from edge.settings.settings import Settings, build, collect, parser, settings_of, values_of
+from edge.settings.settings import Settings, build, values_of
 
 
 @pytest.fixture(autouse=True)

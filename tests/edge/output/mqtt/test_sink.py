@@ -219,7 +219,8 @@ def test_a_certificate_that_is_none(tmp_path):
 
 def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys, monkeypatch):
     from edge.cli.main import main
-    from edge.settings.settings import parser, settings_of
+    from edge.cli.parser import parser
+    from edge.settings.loader import settings_of
 
     (tmp_path / "mqtt_password").write_text("only for us\n")
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path), "HOME": str(tmp_path)}
@@ -238,7 +239,8 @@ def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys,
 
 def secret_of(*words, **variables):
     """The password that a run with these flags and variables has."""
-    from edge.settings.settings import parser, settings_of
+    from edge.cli.parser import parser
+    from edge.settings.loader import settings_of
 
     arguments = parser().parse_args(["run", *map(str, words)])
     return settings_of(arguments, {"HOME": "/nowhere", **variables}).mqtt.secret()

@@ -1,0 +1,116 @@
+"""The grammar of the command line, without the work of any command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edge.errors import ConfigError
+from edge.settings.option import size
+from edge.settings.options import OPTIONS, SECTIONS
+from edge.settings.settings import Settings, values_of
+from edge.version import __version__
+
+_DESCRIPTION = "Faces, emotions and apparent gender from a camera, on the device alone."
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a wrong option, as for every other error, instead of the usage and a line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see --help)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. Parsing raises ConfigError for what it does not know."""
+    top = _Parser(prog="emotiny", description=_DESCRIPTION, allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"emotiny {__version__}")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
+    )
+    for name, text in (
+        ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
+        ("check", "look at all that a run needs, and name the fix for what is wrong"),
+        ("config", "print the settings that hold, and where each is from"),
+        ("forget", "have the broker and Home Assistant forget this device; stop it first"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_options(command)
+        if name == "config":
+            command.add_argument(
+                "--write", type=Path, metavar="FILE", help="write a new file of all settings, as comments"
+            )
+    text = "list the cameras that are connected, and the --source of each"
+    cameras = commands.add_parser("cameras", help=text, description=text, allow_abbrev=False)
+    cameras.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="debug says what was left out, and why (info)",
+    )
+    text = "measure this loop against the ways others write it, on the same frames"
+    bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
+    _add_bench_options(bench)
+    text = "print the JSON Schema of a line of --output jsonl"
+    commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
+    return top
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    defaults = values_of(Settings())
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file of settings (~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
+    )
+    for section, meaning in SECTIONS.items():
+        group = command.add_argument_group(meaning) if section else command
+        for option in (each for each in OPTIONS if each.section == section and each.flag):
+            default = defaults[option.key]
+            told = "" if default is None or option.kind == "switch" or "(" in option.text else f" ({default})"
+            more: dict[str, Any] = {"dest": option.key, "default": None, "help": option.text + told}
+            if option.kind == "switch":
+                group.add_argument(option.flag, action=argparse.BooleanOptionalAction, **more)
+                continue
+            more |= {"choices": [option.parse(each) for each in option.choices]} if option.choices else {}
+            more |= {} if option.choices else {"metavar": option.metavar}
+            group.add_argument(option.flag, type=_KINDS[option.kind], **more)
+
+
+def _add_bench_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("clips", nargs="*", metavar="CLIP", help="videos, or demo (demo)")
+    add("--size", dest="size_wh", type=_size, metavar="WxH", help="picture size (what the clip has)")
+    add("--frames", type=int, default=150, metavar="N", help="of each clip at most (%(default)s)")
+    add("--runs", type=int, default=3, metavar="N", help="of each loop, in turn (%(default)s)")
+    add("--threads", type=int, default=1, metavar="N", help="of OpenCV and of each network (%(default)s)")
+    add(
+        "--scenes",
+        action="store_true",
+        help="1 to 16 faces, 320x240 to 1920x1080, one and two threads; "
+        "`python -m train bench-plot FILE OUT.png` draws what --json FILE holds of them",
+    )
+    add("--footprint", action="store_true", help="memory and start of fresh processes")
+    add("--long", type=int, default=0, metavar="N", help="N frames on, does the loop grow?")
+    add("--json", type=Path, metavar="FILE", help="write all figures into it")
+    add("--against", type=Path, metavar="FILE", help="compare with what --json wrote earlier")
+    add("--report", action="store_true", help="a table about this board, to paste into an issue; alone")
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`size` for argparse, which asks for an error of its own."""
+    try:
+        return size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+_KINDS: dict[str, Any] = {
+    "text": str,
+    "number": float,
+    "integer": int,
+    "file": Path,
+    "size": _size,
+}
