@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import imgaug.augmenters as iaa
@@ -10,7 +9,7 @@ import numpy as np
 
 from edge.inference.preprocess import Framing, cut_square, even_contrast
 from edge.types import Box, Gray
-from train.data import Dataset
+from train.data import Boxes, Dataset
 
 _BATCH = 256
 
@@ -71,49 +70,49 @@ def augment(images: Gray, settings: Augmentation, seed: int) -> Gray:
 
 
 def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -> Gray:
-    """One epoch's pictures: cropped anew where the set has boxes, then augmented.
+    """Makes the images of one epoch: cropped anew where the dataset has boxes, then augmented.
 
-    The boxes themselves are jittered as the cascade's are (`python -m train framing` measures its spread)
-    and cut by the device's own function, so that what is trained is what is seen.
+    Boxes are jittered as the cascade's are (`python -m train framing` measures their spread) and cropped by
+    the device's own function, so that a network is trained on what it will be given.
 
     Args:
         data: N rows.
-        view: how a network looks at a face.
-        settings: how far pictures and boxes are changed.
-        seed: the same seed gives the same result.
+        view: size and framing of the network's input.
+        settings: how far images and boxes are changed.
+        seed: equal seeds give equal images.
 
     Returns:
-        (N, size, size) uint8, their contrast even, as the device evens every crop.
+        (N, size, size) uint8, with the contrast evened as the device does with every crop.
     """
     if data.boxes is None:
         changed = augment(data.images, settings, seed)
     else:
-        random = np.random.default_rng(seed)
-        jittered = [_jitter(box, settings, random) for box in data.boxes]
-        # The boxes have moved and grown already; the warp only turns.
-        changed = augment(_cut(data.images, jittered, view), replace(settings, shift=0.0, scale=0.0), seed)
+        boxes = _jitter(data.boxes, settings, np.random.default_rng(seed))
+        # The jitter has shifted and scaled already; the warp only rotates.
+        changed = augment(_crop(data.images, boxes, view), replace(settings, shift=0.0, scale=0.0), seed)
     return np.stack([even_contrast(image) for image in changed])
 
 
 def plain_images(data: Dataset, view: View) -> Gray:
-    """Every picture as the device would crop it, unchanged: (N, size, size) uint8."""
-    if data.boxes is None:
-        return np.stack([even_contrast(image) for image in data.images])
-    return np.stack([even_contrast(image) for image in _cut(data.images, data.boxes, view)])
+    """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
+    images = data.images if data.boxes is None else _crop(data.images, data.boxes, view)
+    return np.stack([even_contrast(image) for image in images])
 
 
-def _cut(images: Gray, boxes: Sequence[Box], view: View) -> Gray:
-    pairs = zip(images, boxes, strict=True)
-    return np.stack([cut_square(image, box, view.size, view.framing) for image, box in pairs])
+def _crop(images: Gray, boxes: Boxes, view: View) -> Gray:
+    pairs = zip(images, boxes.tolist(), strict=True)
+    return np.stack([cut_square(image, Box(*box), view.size, view.framing) for image, box in pairs])
 
 
-def _jitter(box: Box, settings: Augmentation, random: np.random.Generator) -> Box:
-    scale = 1 + random.uniform(-settings.scale, settings.scale)
-    shift_x, shift_y = random.uniform(-settings.shift, settings.shift, 2)
-    width, height = round(box.width * scale), round(box.height * scale)
-    x = round(box.x + (box.width - width) / 2 + shift_x * box.width)
-    y = round(box.y + (box.height - height) / 2 + shift_y * box.height)
-    return Box(x, y, width, height)
+def _jitter(boxes: Boxes, settings: Augmentation, random: np.random.Generator) -> Boxes:
+    limits = np.array([settings.scale, settings.shift, settings.shift])
+    scale, shift_x, shift_y = random.uniform(-limits, limits, (len(boxes), 3)).T
+    x, y, width, height = boxes.T
+    new_width, new_height = np.rint(width * (1 + scale)), np.rint(height * (1 + scale))
+    new_x = np.rint(x + (width - new_width) / 2 + shift_x * width)
+    new_y = np.rint(y + (height - new_height) / 2 + shift_y * height)
+    jittered = np.stack([new_x, new_y, new_width, new_height], axis=1)
+    return np.asarray(jittered, dtype=np.int32)
 
 
 def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:

@@ -313,7 +313,7 @@ def _expand(options: argparse.Namespace) -> None:
 def _framing(options: argparse.Namespace) -> None:
     from edge.labels import TASKS
     from train.data import load
-    from train.data.face_boxes import detect_boxes, enlarge, measure
+    from train.data.face_boxes import detect_boxes, enlarge, measure_framing
 
     if options.count < 1:
         raise ConfigError(f"--count {options.count}: expected at least 1")
@@ -321,7 +321,7 @@ def _framing(options: argparse.Namespace) -> None:
         training = load(task, options.data).part("train")
         sample = training.take(np.arange(0, len(training), -(-len(training) // options.count)))
         images = enlarge(sample.images)
-        seen = measure(detect_boxes(images), images.shape[1])
+        seen = measure_framing(detect_boxes(images), images.shape[1])
         print(
             f"{training.name}: a face in {seen.found:.1%} of {seen.count} training pictures; the box in "
             f"shares of the frame, 10 % / median / 90 %: width {_triple(seen.width)}, "

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from train.data.ckplus import load_ckplus
-from train.data.dataset import BadRow, Dataset, Split
+from train.data.dataset import BadRow, Boxes, Dataset, Split
 from train.data.fer2013 import load_fer2013
 from train.data.formats import identify, locate_set
 from train.data.imdb_wiki import load_imdb_wiki
@@ -14,6 +14,7 @@ from train.data.utkface import load_utkface
 
 __all__ = [
     "BadRow",
+    "Boxes",
     "Dataset",
     "Split",
     "find_data",

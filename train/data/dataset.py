@@ -6,18 +6,20 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError
-from edge.types import Box, Gray
+from edge.types import Gray
 
 logger = logging.getLogger(__name__)
 
 Split = Literal["train", "val", "test"]
+# (N, 4) int32: x, y, width and height of the cascade's box in each image, in the image's pixels.
+Boxes: TypeAlias = npt.NDArray[np.int32]
 
 # A set with more bad rows than this is not the set it claims to be.
 BAD_SHARE = 0.01
@@ -43,8 +45,8 @@ class Dataset:
         label_names: the labels, in the order of the networks' outputs.
         ids: N names that find a picture again in any form of the set.
         splits: (N,) "train", "val" or "test".
-        boxes: where the cascade's box lies in each picture (it may reach over the edge); None where the
-            picture already is what the device's crop would be.
+        boxes: (N, 4) int32, the cascade's box in each image: x, y, width and height in pixels. It may reach
+            beyond the image's edge. None where the images already are what the device's crop would be.
         attributes: further annotations by name, each (N,) int64.
         expected: (N, C) float32, each row summing to 1: the labels' probabilities by further annotators,
             zero outside the training split; None where there are none.
@@ -58,7 +60,7 @@ class Dataset:
     label_names: tuple[str, ...]
     ids: tuple[str, ...]
     splits: npt.NDArray[np.str_]
-    boxes: tuple[Box, ...] | None = None
+    boxes: Boxes | None = None
     attributes: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     expected: npt.NDArray[np.float32] | None = None
     bad_rows: tuple[BadRow, ...] = ()
@@ -86,7 +88,7 @@ class Dataset:
             labels=self.labels[rows],
             ids=tuple(self.ids[row] for row in rows),
             splits=self.splits[rows],
-            boxes=None if self.boxes is None else tuple(self.boxes[row] for row in rows),
+            boxes=None if self.boxes is None else self.boxes[rows],
             attributes={name: values[rows] for name, values in self.attributes.items()},
             expected=None if self.expected is None else self.expected[rows],
         )

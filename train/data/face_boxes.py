@@ -1,4 +1,4 @@
-"""Where the cascade's box lies in a dataset's pictures: the crop's margin and the jitter come from it."""
+"""Finds the cascade's box in a dataset's images; a recipe's framing and jitter are derived from them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from tqdm import tqdm
 from edge.detection.haar import DetectorSettings, HaarDetector
 from edge.errors import DataError
 from edge.files import atomic_write
-from edge.types import Box, Gray
-from train.data import Dataset
+from edge.types import Gray
+from train.data.dataset import Boxes, Dataset
 
-# The cascade misses faces that fill the picture unless there is something around them.
+# The cascade misses a face that fills the image; a border of this share of the side makes room around it.
 _BORDER = 0.3
-_EACH = 100
+# The cascade's window has few sizes to try in an image smaller than this.
+_MIN_SIDE_PX = 96
+_SAMPLE_STEP = 100
 
 
 @dataclass(frozen=True)
 class FramingMeasure:
-    """The cascade's boxes relative to the frame, in shares of its side: 10 %, 50 % and 90 % quantiles.
+    """How the cascade's boxes lie in a dataset's images.
+
+    Lengths are shares of the image's side, each as its 10 %, 50 % and 90 % quantile.
 
     Attributes:
-        found: share of the pictures in which the cascade finds a face.
-        count: pictures looked at.
-        width: the box's width.
-        offset_x: of its centre from the frame's, to the right.
-        offset_y: downwards.
+        found: share of the images in which the cascade finds a face, 0 to 1.
+        count: number of images searched.
+        width: width of the box.
+        offset_x: how far the box's centre lies right of the image's centre.
+        offset_y: how far the box's centre lies below the image's centre.
     """
 
     found: float
@@ -42,99 +46,105 @@ class FramingMeasure:
 
     @property
     def margin(self) -> float:
-        """Side of the frame over width of the box, in the median: the crop that shows what the set shows."""
+        """Side of the image / median width of the box: the crop margin that shows what the dataset shows."""
         return 1 / self.width[1]
 
 
 def enlarge(images: Gray) -> Gray:
-    """Pictures of (N, S, S) at least 96 pixels wide: below that the cascade's window has few sizes to try."""
+    """Returns (N, S, S) images enlarged to 96x96 if they are smaller, so that the cascade can search them."""
     side = images.shape[1]
-    if side >= 96:
+    if side >= _MIN_SIDE_PX:
         return images
-    return np.stack([np.asarray(cv2.resize(image, (96, 96)), dtype=np.uint8) for image in images])
+    size = (_MIN_SIDE_PX, _MIN_SIDE_PX)
+    return np.stack([np.asarray(cv2.resize(image, size), dtype=np.uint8) for image in images])
 
 
-def detect_boxes(images: Gray, *, quiet: bool = False) -> list[Box | None]:
-    """The most central box that the device's detector finds in each picture, or None.
+def detect_boxes(images: Gray, *, quiet: bool = False) -> Boxes:
+    """Finds the most central face in each image with the device's detector.
 
     Args:
         images: (N, S, S) uint8.
-        quiet: shows no progress.
+        quiet: show no progress bar.
 
     Returns:
-        N boxes in the pictures' own pixels; they may reach over the edge.
+        (N, 4) int32: x, y, width and height in pixels of the image. A box may reach beyond the image's edge;
+        a row of zeros means that no face was found.
     """
     side = images.shape[1]
     border = round(side * _BORDER)
     detector = HaarDetector(DetectorSettings(min_face=0.3))
-    boxes: list[Box | None] = []
-    for image in tqdm(images, desc="looking for faces", unit="face", mininterval=2.0, disable=quiet):
-        wide = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE)
-        found = [detection.box for detection in detector.detect(np.asarray(wide, dtype=np.uint8))]
-        boxes.append(
-            min(
-                (box._replace(x=box.x - border, y=box.y - border) for box in found),
-                key=lambda box: abs(box.x + (box.width - side) / 2) + abs(box.y + (box.height - side) / 2),
-                default=None,
-            )
+    boxes = np.zeros((len(images), 4), dtype=np.int32)
+    progress = tqdm(images, desc="looking for faces", unit="face", mininterval=2.0, disable=quiet)
+    for row, image in enumerate(progress):
+        bordered = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE)
+        detections = detector.detect(np.asarray(bordered, dtype=np.uint8))
+        boxes[row] = min(
+            (each.box._replace(x=each.box.x - border, y=each.box.y - border) for each in detections),
+            key=lambda box: abs(box.x + (box.width - side) / 2) + abs(box.y + (box.height - side) / 2),
+            default=(0, 0, 0, 0),
         )
     return boxes
 
 
-def measure(boxes: list[Box | None], side: int) -> FramingMeasure:
-    """Quantiles of boxes found in pictures of that side.
+def measure_framing(boxes: Boxes, side: int) -> FramingMeasure:
+    """Measures how boxes lie in the images that they were found in.
+
+    Args:
+        boxes: (N, 4) int32 as `detect_boxes` returns them.
+        side: side of the images in pixels.
 
     Raises:
-        DataError: there is no box at all.
+        DataError: no face was found in any image.
     """
-    found = [box for box in boxes if box is not None]
-    if not found:
+    x, y, width, height = boxes[_is_found(boxes)].T
+    if not len(x):
         raise DataError(
             f"the cascade found a face in none of {len(boxes)} pictures; expected some upright ones from the "
             "front"
         )
 
-    def quantiles(values: npt.ArrayLike) -> tuple[float, float, float]:
-        low, median, high = np.quantile(np.asarray(values) / side, (0.1, 0.5, 0.9))
+    def quantiles(values: npt.NDArray[np.float64] | Boxes) -> tuple[float, float, float]:
+        low, median, high = np.quantile(values / side, (0.1, 0.5, 0.9))
         return round(float(low), 3), round(float(median), 3), round(float(high), 3)
 
     return FramingMeasure(
-        found=len(found) / len(boxes),
+        found=len(x) / len(boxes),
         count=len(boxes),
-        width=quantiles([box.width for box in found]),
-        offset_x=quantiles([box.x + (box.width - side) / 2 for box in found]),
-        offset_y=quantiles([box.y + (box.height - side) / 2 for box in found]),
+        width=quantiles(width),
+        offset_x=quantiles(x + (width - side) / 2),
+        offset_y=quantiles(y + (height - side) / 2),
     )
 
 
 def with_boxes(data: Dataset, cache: Path) -> Dataset:
-    """The dataset with the cascade's box for every picture; the median box where it finds none.
+    """Returns the dataset with the cascade's box for every image; the median box where it finds no face.
 
     Args:
-        data: pictures looser than the device's crop.
-        cache: folder for what was found; minutes of searching are done once for equal pictures.
+        data: images that show more than the device's crop does.
+        cache: folder where boxes are stored: a search takes minutes, and equal images are searched once.
 
     Raises:
-        DataError: it finds none in any picture.
+        DataError: the cascade finds no face in any image.
     """
-    side = data.images.shape[1]
-    # Another detector finds other boxes, in these few as in all.
-    few = detect_boxes(data.images[::_EACH], quiet=True)
-    digest = hashlib.sha256(np.ascontiguousarray(data.images).tobytes() + repr(few).encode())
+    # The file's name depends on the images and, by way of a sample of its boxes, on the detector.
+    sample = detect_boxes(data.images[::_SAMPLE_STEP], quiet=True)
+    digest = hashlib.sha256(np.ascontiguousarray(data.images).tobytes() + sample.tobytes())
     file = cache / f"boxes-{digest.hexdigest()[:16]}.npy"
     if file.exists():
-        table = np.load(file)
-    else:
-        boxes = detect_boxes(data.images)
-        seen = measure(boxes, side)
-        width = round(seen.width[1] * side)
-        usual = Box(
-            round(seen.offset_x[1] * side + (side - width) / 2),
-            round(seen.offset_y[1] * side + (side - width) / 2),
-            width,
-            width,
-        )
-        table = np.array([(b.x, b.y, b.width, b.height) for b in (box or usual for box in boxes)])
-        cache.mkdir(parents=True, exist_ok=True)
-        atomic_write(file, lambda path: np.save(path, table))
-    return replace(data, boxes=tuple(Box(*map(int, row)) for row in table))
+        return replace(data, boxes=np.load(file))
+    boxes = detect_boxes(data.images)
+    side = data.images.shape[1]
+    boxes[~_is_found(boxes)] = _median_box(measure_framing(boxes, side), side)
+    cache.mkdir(parents=True, exist_ok=True)
+    atomic_write(file, lambda path: np.save(path, boxes))
+    return replace(data, boxes=boxes)
+
+
+def _is_found(boxes: Boxes) -> npt.NDArray[np.bool_]:
+    return boxes[:, 2] > 0
+
+
+def _median_box(framing: FramingMeasure, side: int) -> tuple[int, int, int, int]:
+    width = round(framing.width[1] * side)
+    x, y = (round(offset[1] * side + (side - width) / 2) for offset in (framing.offset_x, framing.offset_y))
+    return x, y, width, width

@@ -105,7 +105,7 @@ def split_by_subject(
     if said:
         logger.info("%s: left out %d, as is usual with this set: %s", where, reasons.total(), said)
     ids, subjects, labels, boxes, attributes = zip(*good, strict=True)
-    found = tuple(box for box in boxes if box is not None)
+    found = [box for box in boxes if box is not None]
     return Dataset(
         name=name,
         images=np.frombuffer(pixels, dtype=np.uint8).reshape(-1, side, side),
@@ -113,7 +113,7 @@ def split_by_subject(
         label_names=label_names,
         ids=ids,
         splits=np.array([split_of(subject, tenths) for subject in subjects]),
-        boxes=found if len(found) == len(good) else None,
+        boxes=np.array(found, dtype=np.int32) if len(found) == len(good) else None,
         attributes={
             "subject": np.array(subjects, dtype=np.int64),
             **{key: np.array([row[key] for row in attributes], dtype=np.int64) for key in attributes[0]},

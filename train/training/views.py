@@ -42,7 +42,7 @@ def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
     """
     key = {
         "data": training.fingerprint(),
-        "boxes": None if training.boxes is None else [list(box) for box in training.boxes],
+        "boxes": None if training.boxes is None else hashlib.sha256(training.boxes.tobytes()).hexdigest(),
         **{name: recipe.to_dict()[name] for name in ("framing", "augmentation", "views")},
         "size": recipe.spec.size,
     }

@@ -112,6 +112,13 @@ def test_what_stands_beside_the_pictures_decides_as_well(toy, toy_recipe):
     assert _beside(toy_recipe, rows) == {}
 
 
+def test_digests_of_boxes_are_those_of_earlier_runs(toy, toy_recipe, tmp_path):
+    boxes = np.array([[row % 3, -2, 14, 15] for row in range(len(toy))], dtype=np.int32)
+    fit(replace(toy_recipe, epochs=1), replace(toy, boxes=boxes), tmp_path / "run")
+    # As computed when boxes were kept as tuples and hashed as 64-bit numbers.
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["beside"] == {"boxes": "cce2574722414429"}
+
+
 def test_goes_on_from_another_runs_weights(toy, toy_recipe, tmp_path):
     first = fit(replace(toy_recipe, epochs=2), toy, tmp_path / "first")
     later = replace(toy_recipe, epochs=1, learning_rate=1e-9, seed=5)
