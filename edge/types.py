@@ -76,6 +76,22 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class TrackedFace:
+    """A face that the tracker follows, as it is in one frame.
+
+    Attributes:
+        id: identity from 1; the same face keeps it from frame to frame.
+        box: clipped to the frame.
+        seen_s: time in seconds at which the face was last detected or recognised; earlier than the frame's
+            while the face is hidden and its box is only held.
+    """
+
+    id: int
+    box: Box
+    seen_s: float
+
+
+@dataclass(frozen=True)
 class Scores:
     """A network's answer for one face: one score from 0 to 1 per label, summing to 1."""
 

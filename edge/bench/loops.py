@@ -14,22 +14,17 @@ import numpy.typing as npt
 
 from edge.bench.accuracy import Observation
 from edge.bench.timing import StageTimer
-from edge.detection.haar import HaarDetector, find_cascade
-from edge.inference.classifier import Classifier, FaceReader
+from edge.detection.haar import find_cascade
+from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.preprocess import crop_face
-from edge.labels import EMOTIONS, GENDERS, Task
+from edge.labels import EMOTIONS, GENDERS, TASKS, Task
 from edge.output.console import ConsoleSink
 from edge.output.jsonl import JsonLinesSink
-from edge.pipeline.fps import FpsMeter
-from edge.pipeline.governor import Governor
-from edge.pipeline.loop import Stages, process
-from edge.pipeline.scheduler import ReadingScheduler
+from edge.pipeline.loop import Pipeline
 from edge.settings.settings import Settings
 from edge.sources.replay import ReplayCamera
-from edge.system.thermal import ThermalSensors
-from edge.tracking.tracker import FaceTracker
 from edge.types import Box, Frame, Gray
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
@@ -108,29 +103,23 @@ class EmotinyLoop:
 
     def __init__(self, settings: Settings) -> None:
         """Opens what `run` opens, but for the camera."""
-        watch = self.stopwatch = StageTimer()
-        nowhere = _Nowhere()
+        self.stopwatch = timer = StageTimer()
         self._now_s = 0.0
-        detector = watch.watch(
-            HaarDetector(settings.detector, settings.cascade), detect="detect", verify="verify"
+        nowhere = _Nowhere()
+        sink = JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)
+        self._pipeline = pipeline = Pipeline.from_settings(
+            settings, sinks=[sink], camera=ReplayCamera([]), clock=lambda: self._now_s
         )
-        reader = FaceReader(
-            watch.watch(_network(settings.emotion_model, "emotion", settings.threads), classify="emotion"),
-            watch.watch(_network(settings.gender_model, "gender", settings.threads), classify="gender"),
-        )
-        self._stages = Stages(
-            ReplayCamera([]),
-            watch.watch(FaceTracker(detector, settings.follow), update="tracker"),
-            watch.watch(ReadingScheduler(reader, settings.read, settings.labels), read="scheduler"),
-            FpsMeter(lambda: self._now_s),
-            Governor(settings.budget, ThermalSensors()),
-            [JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)],
-        )
+        timer.instrument(pipeline.tracker.detector, detect="detect", verify="verify")
+        timer.instrument(pipeline.tracker, update="tracker")
+        for task in TASKS:
+            timer.instrument(getattr(pipeline.scheduler.reader, task), classify=task)
+        timer.instrument(pipeline.scheduler, read="scheduler")
 
     def step(self, frame: Frame) -> list[Observation]:
         """Follows, reads and reports, as if frames came at their times."""
         self._now_s = frame.captured_at
-        report = process(frame, self._stages)
+        report = self._pipeline.process(frame)
         return [
             Observation(face.detection.box, face.id, face.emotion.label, face.gender.label)
             for face in report.faces

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
-
-_Subject = TypeVar("_Subject")
+from typing import Any
 
 
 class StageTimer:
@@ -43,16 +41,7 @@ class StageTimer:
 
         return call
 
-    def watch(self, subject: _Subject, **stages: str) -> _Subject:
-        """Something that behaves as the subject does, while its methods count for stages: {method: stage}."""
-        return cast(_Subject, _Watched(subject, self, stages))
-
-
-class _Watched:
-    def __init__(self, subject: object, stopwatch: StageTimer, stages: Mapping[str, str]) -> None:
-        self._subject = subject
+    def instrument(self, subject: object, **stages: str) -> None:
+        """Makes methods of one object count for stages: {method: stage}."""
         for method, stage in stages.items():
-            self.__dict__[method] = stopwatch.timed(stage, getattr(subject, method))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._subject, name)
+            setattr(subject, method, self.timed(stage, getattr(subject, method)))

@@ -32,6 +32,12 @@ from edge.system.stdio import write_text
 _Item = TypeVar("_Item")
 
 
+def run(arguments: argparse.Namespace, _: object) -> int:
+    """Measures what is asked for; see `bench`."""
+    bench(arguments)
+    return 0
+
+
 def bench(options: argparse.Namespace) -> None:
     """Measures what is asked for and says it on standard output; progress goes to standard error.
 

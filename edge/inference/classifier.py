@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
-from edge.inference.contract import Contract, read_model
+from edge.inference.contract import MODELS_FOLDER, Contract, find_model, read_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.preprocess import crop_face
 from edge.labels import Task
@@ -113,6 +113,35 @@ class FaceReader:
         self.emotion = emotion
         self.gender = gender
         self._one_crop = _views(emotion.contract) == _views(gender.contract)
+
+    @classmethod
+    def open(cls, emotion: Path | None = None, gender: Path | None = None, threads: int = 1) -> FaceReader:
+        """Opens a network for each task.
+
+        Args:
+            emotion: .tflite file or contract of the network for emotions; None for the shipped one.
+            gender: the same for apparent gender.
+            threads: processor threads of each network.
+
+        Raises:
+            ModelError: a file is missing, damaged or not what its contract describes.
+            MissingDependencyError: no TFLite runtime is installed.
+        """
+
+        def network(path: Path | None, task: Task) -> Classifier:
+            return Classifier(path or find_model(MODELS_FOLDER, task), task, threads)
+
+        return cls(network(emotion, "emotion"), network(gender, "gender"))
+
+    @classmethod
+    def shipped(cls) -> FaceReader:
+        """Opens the networks that come with the package.
+
+        Raises:
+            ModelError: a file is missing or damaged.
+            MissingDependencyError: no TFLite runtime is installed.
+        """
+        return cls.open()
 
     def read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
         """Classifies one face.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edge.errors import OutputError
 from edge.types import Frame, Report
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Why there is no report: no frame has come yet; the camera is gone and is being reopened; reading is switched
 # off; the governor pauses the loop.
@@ -37,9 +40,14 @@ class Sink(ABC):
             reason: Why there is none.
         """
 
-    @abstractmethod
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a sink that opened nothing has nothing to finish
         """Finishes the output; further calls do nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class MemorySink(Sink):

@@ -1,159 +1,206 @@
-"""The loop: the only place that knows the order in which a frame is worked on."""
+"""The pipeline: the only place that knows the order in which a frame is worked on."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edge.output.sink import IdleReason, Sink
+from edge.pipeline import assembly
 from edge.pipeline.brightness import BrightnessMonitor
 from edge.pipeline.fps import FpsMeter
-from edge.pipeline.governor import Governor
+from edge.pipeline.governor import Governor, GovernorSettings
 from edge.pipeline.scheduler import ReadingScheduler
+from edge.pipeline.summary import Summary, Tally
 from edge.sources.camera import TICK_S, Camera
+from edge.system.thermal import ThermalSensors
 from edge.tracking.tracker import FaceTracker
 from edge.types import Detection, Face, Frame, Report
 
+if TYPE_CHECKING:
+    from edge.settings.settings import Settings
+
 
 class Stop(Protocol):
-    """Says when a run is to end; an `Event`, or what stands in for one."""
+    """Whatever ends a run: an `Event`, or an object that stands in for one."""
 
     def is_set(self) -> bool:
-        """Whether it is to end."""
+        """Whether the run must end."""
 
     def wait(self, timeout: float) -> bool:
-        """The same, after so many seconds at most."""
+        """Waits until the run must end, at most `timeout` seconds; returns `is_set()`."""
 
 
-def _always() -> Event:
+class Pipeline:
+    """Frames in, reports out: a camera, a tracker, a reader of faces and any number of sinks.
+
+    Iterating yields a `Report` for each processed frame, after every sink has received it, and ends with the
+    source. Frames that arrive while the loop is busy are dropped by live cameras and counted.
+
+    Used as a context manager, it closes what `from_settings` opened. What the caller passes in, the caller
+    closes.
+
+    Attributes:
+        camera: Source of frames.
+        tracker: Finds faces and follows them.
+        scheduler: Has the networks read them.
+        sinks: Receive every report, in this order.
+        governor: Limits how much the loop works.
+        meter: Measures frames per second.
+        brightness: Measures how light the frames are.
+        enabled: Set while faces are to be read; while it is clear, frames are skipped.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts are its whole state, and all but three have defaults
+        self,
+        camera: Camera,
+        tracker: FaceTracker,
+        scheduler: ReadingScheduler,
+        *,
+        sinks: Sequence[Sink] = (),
+        governor: Governor | None = None,
+        meter: FpsMeter | None = None,
+        enabled: Event | None = None,
+    ) -> None:
+        self.camera = camera
+        self.tracker = tracker
+        self.scheduler = scheduler
+        self.sinks = sinks
+        self.governor = governor or Governor(GovernorSettings(), ThermalSensors())
+        self.meter = meter or FpsMeter()
+        self.brightness = BrightnessMonitor()
+        self.enabled = enabled or _set_event()
+        self._opened = ExitStack()
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        sinks: Sequence[Sink] = (),
+        camera: Camera | None = None,
+        enabled: Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Pipeline:
+        """Opens everything that settings name, the source last, and puts it together.
+
+        Args:
+            settings: Settings of the run. `output`, `max_frames`, `log_level` and `detect_threads` are not
+                used here: they concern a whole process.
+            sinks: Receive the reports before those that the settings name; the caller closes them.
+            camera: Used instead of `settings.source`; the caller closes it.
+            enabled: Shared with whatever switches reading off and on; None for an event that is set.
+            clock: Time in seconds that frames per second are measured by, never falling.
+
+        Raises:
+            CameraError: the source does not exist or cannot be read.
+            ConfigError: a setting cannot be used.
+            MissingDependencyError: a package that the settings ask for is not installed.
+            ModelError: a network is missing, damaged or not what its contract describes.
+        """
+        enabled = enabled or _set_event()
+        with ExitStack() as stack:  # closes what was opened if a later part cannot be
+            reader = assembly.open_reader(settings)
+            tracker = FaceTracker(assembly.open_detector(settings), settings.follow)
+            opened_sinks = assembly.open_sinks(settings, enabled, stack)
+            if camera is None:
+                camera = assembly.open_camera(settings)
+                stack.callback(camera.close)
+            pipeline = cls(
+                camera,
+                tracker,
+                ReadingScheduler(reader, settings.read, settings.labels),
+                sinks=(*sinks, *opened_sinks),
+                governor=Governor(settings.budget, ThermalSensors()),
+                meter=FpsMeter(clock),
+                enabled=enabled,
+            )
+            pipeline._opened = stack.pop_all()
+        return pipeline
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes what `from_settings` opened, in reverse order; may be called again."""
+        self._opened.close()
+
+    def __iter__(self) -> Iterator[Report]:
+        return self.reports(Event())
+
+    def run(self, stop: Stop, max_frames: int | None = None) -> Summary:
+        """Processes frames until the source ends, `stop` is set or enough frames were processed.
+
+        Args:
+            stop: Looked at before every frame, and at least every `TICK_S` seconds while there is none.
+            max_frames: Largest number of frames; None for no limit.
+
+        Raises:
+            CameraError: the source broke.
+            OutputError: a sink cannot write any more.
+            BrokenPipeError: nobody reads what a sink writes.
+        """
+        tally = Tally()
+        started_s = self.meter.clock()
+        for report in self.reports(stop, max_frames):
+            tally.add(report)
+        return tally.summary(self.meter.clock() - started_s, self.camera.dropped)
+
+    def reports(self, stop: Stop, max_frames: int | None = None) -> Iterator[Report]:
+        """Yields the report of each processed frame; arguments, end and errors are those of `run`."""
+        frames = 0
+        for frame in self.camera:
+            if stop.is_set():
+                return
+            if frame is None or not self.enabled.is_set():
+                self._idle("gone" if self.camera.is_down else "tick" if frame is None else "off")
+                continue
+            yield self.process(frame)
+            frames += 1
+            if frames == max_frames or self._rest(stop):
+                return
+
+    def process(self, frame: Frame) -> Report:
+        """Works on one frame, from its pixels to the sinks, and returns what the sinks received."""
+        faces = self._read_faces(frame)
+        rates = self.meter.tick(self.camera.captured, self.camera.dropped)
+        brightness = self.brightness.update(frame.gray, frame.captured_at)
+        report = Report(frame.index, frame.captured_at, rates, faces, self.governor.state, brightness)
+        for sink in self.sinks:
+            sink.send(frame, report)
+        return report
+
+    def _read_faces(self, frame: Frame) -> tuple[Face, ...]:
+        gray, at_s, stills = frame.gray, frame.captured_at, self.camera.yields_stills
+        tracked = self.tracker.detect_still(gray, at_s) if stills else self.tracker.update(gray, at_s)
+        readings = self.scheduler.read(gray, tracked, at_s, self.tracker.lost_ids, all_at_once=stills)
+        return tuple(
+            Face(face.id, Detection(face.box), *readings[face.id]) for face in tracked if face.id in readings
+        )
+
+    def _rest(self, stop: Stop) -> bool:
+        """Waits as long as the governor asks for, with a tick for the sinks; returns whether to stop."""
+        left_s = self.governor.delay_s()
+        while left_s > 0:
+            if stop.wait(min(left_s, TICK_S)):
+                return True
+            left_s -= TICK_S
+            if left_s > 0:
+                self._idle("rest")
+        return False
+
+    def _idle(self, reason: IdleReason) -> None:
+        for sink in self.sinks:
+            sink.idle(reason)
+
+
+def _set_event() -> Event:
     event = Event()
     event.set()
     return event
-
-
-@dataclass(frozen=True)
-class Stages:
-    """What a frame goes through, in this order; opened and closed by whoever made them."""
-
-    camera: Camera
-    follower: FaceTracker
-    readings: ReadingScheduler
-    meter: FpsMeter
-    budget: Governor
-    sinks: Sequence[Sink]
-    light: BrightnessMonitor = field(default_factory=BrightnessMonitor)
-    # Set while faces are to be read; whoever is told from outside may clear it.
-    reading: Event = field(default_factory=_always)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run came to.
-
-    Attributes:
-        frames: processed.
-        seconds: from the first look at the source to the end.
-        dropped: pictures that were replaced by newer ones before they were read.
-        frames_with_face: of the processed ones.
-        people: identities given; a face that was lost for long counts again.
-        emotions: how often each label was the first.
-        genders: likewise.
-    """
-
-    frames: int
-    seconds: float
-    dropped: int
-    frames_with_face: int
-    people: int
-    emotions: Mapping[str, int]
-    genders: Mapping[str, int]
-
-    def __str__(self) -> str:
-        fps = self.frames / self.seconds if self.seconds else 0.0
-        return (
-            f"{self.frames} frames in {self.seconds:.1f} s ({fps:.1f} FPS), {self.dropped} dropped; "
-            f"a face in {self.frames_with_face} of them; identities: {self.people}; "
-            f"emotion: {_counts(self.emotions)}; apparent gender: {_counts(self.genders)}"
-        )
-
-
-def run(stages: Stages, stop: Stop, max_frames: int | None = None) -> Summary:
-    """Reads frames until the source ends, enough were processed or `stop` is set.
-
-    Args:
-        stages: what a frame goes through.
-        stop: looked at before every frame, and at least every `camera.TICK_S` while there is none or the
-            budget has the loop wait.
-        max_frames: how many to process; None for no limit.
-
-    Raises:
-        CameraError: the source broke.
-        OutputError: a sink cannot write any more.
-        BrokenPipeError: nobody reads what a sink writes.
-    """
-    camera, meter = stages.camera, stages.meter
-    emotions: Counter[str] = Counter()
-    genders: Counter[str] = Counter()
-    frames = frames_with_face = people = 0
-    started_s = meter.clock()
-    for frame in camera:
-        if stop.is_set():
-            break
-        if frame is None or not stages.reading.is_set():
-            why: IdleReason = "gone" if camera.is_down else "tick" if frame is None else "off"
-            for sink in stages.sinks:
-                sink.idle(why)
-            continue
-        faces = process(frame, stages).faces
-        frames += 1
-        frames_with_face += bool(faces)
-        people = max(people, *(face.id for face in faces), 0)
-        emotions.update(face.emotion.label for face in faces)
-        genders.update(face.gender.label for face in faces)
-        if frames == max_frames:
-            break
-        if _rest(stages, stop):
-            break
-    seconds = meter.clock() - started_s
-    return Summary(frames, seconds, camera.dropped, frames_with_face, people, emotions, genders)
-
-
-def _rest(stages: Stages, stop: Stop) -> bool:
-    """Waits as long as the budget wants, and tells the sinks every tick; gives whether the run is to end."""
-    left_s = stages.budget.delay_s()
-    while left_s > 0:
-        if stop.wait(min(left_s, TICK_S)):
-            return True
-        left_s -= TICK_S
-        if left_s > 0:
-            for sink in stages.sinks:
-                sink.idle("rest")
-    return False
-
-
-def process(frame: Frame, stages: Stages) -> Report:
-    """What is done with one frame, from its pixels to the sinks; gives what they were sent."""
-    faces = _see(frame, stages)
-    rates = stages.meter.tick(stages.camera.captured, stages.camera.dropped)
-    light = stages.light.update(frame.gray, frame.captured_at)
-    report = Report(frame.index, frame.captured_at, rates, faces, stages.budget.state, light)
-    for sink in stages.sinks:
-        sink.send(frame, report)
-    return report
-
-
-def _see(frame: Frame, stages: Stages) -> tuple[Face, ...]:
-    gray, at_s, yields_stills = frame.gray, frame.captured_at, stages.camera.yields_stills
-    tracks = stages.follower.detect_still(gray, at_s) if yields_stills else stages.follower.update(gray, at_s)
-    read = stages.readings.read(gray, tracks, at_s, stages.follower.lost_ids, all_at_once=yields_stills)
-    return tuple(
-        Face(track.id, Detection(track.box), *read[track.id]) for track in tracks if track.id in read
-    )
-
-
-def _counts(labels: Mapping[str, int]) -> str:
-    ordered = sorted(labels.items(), key=lambda item: -item[1])
-    return ", ".join(f"{label} {count}" for label, count in ordered) or "none"

@@ -1,15 +1,15 @@
-"""Which faces the networks read in a frame: a face at a time, some times a second, new ones first."""
+"""Which faces the networks read in a frame: a few at a time, some times a second, new faces first."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edge.errors import ConfigError
 from edge.pipeline.smoothing import EmotionSmoother, GenderSmoother, SmoothingSettings
-from edge.tracking.tracker import Track
-from edge.types import Box, Gray, Reading, Scores
+from edge.types import Box, Gray, Reading, Scores, TrackedFace
 
 
 class Reader(Protocol):
@@ -36,62 +36,66 @@ class SchedulerSettings:
             raise ConfigError(f"{self}: read_s must be 0 to 60 seconds, reads at least 1")
 
 
-class _Person:
+class _FaceState:
     """What is known about one face."""
 
-    def __init__(self, settings: SmoothingSettings) -> None:
-        self.emotion, self.gender = EmotionSmoother(settings), GenderSmoother(settings)
-        self.read_s = -float("inf")
-        self.last: tuple[Reading, Reading] | None = None
+    def __init__(self, smoothing: SmoothingSettings) -> None:
+        self.emotion, self.gender = EmotionSmoother(smoothing), GenderSmoother(smoothing)
+        self.read_s = -math.inf
+        self.readings: tuple[Reading, Reading] | None = None
 
 
 class ReadingScheduler:
-    """Knows what was read of every face that is followed."""
+    """Decides which faces the networks read in a frame, and keeps what was read of every tracked face.
+
+    Attributes:
+        reader: Reads a face.
+    """
 
     def __init__(
         self,
         reader: Reader,
         settings: SchedulerSettings | None = None,
-        steady: SmoothingSettings | None = None,
+        smoothing: SmoothingSettings | None = None,
     ) -> None:
-        self._reader = reader
+        self.reader = reader
         self._settings = settings or SchedulerSettings()
-        self._steady = steady or SmoothingSettings()
-        self._people: dict[int, _Person] = {}
+        self._smoothing = smoothing or SmoothingSettings()
+        self._states: dict[int, _FaceState] = {}
 
     def read(
         self,
         gray: Gray,
-        tracks: Sequence[Track],
+        faces: Sequence[TrackedFace],
         at_s: float,
-        away: Collection[int] = (),
+        lost_ids: Collection[int] = (),
         *,
         all_at_once: bool = False,
     ) -> dict[int, tuple[Reading, Reading]]:
-        """What can be said about the faces of a frame.
+        """Reads the faces of a frame that are due, and returns what is known about all of them.
 
         Args:
             gray: (H, W) uint8.
-            tracks: its faces.
-            at_s: when it was captured, in seconds, never falling.
-            away: of faces that went and may come back under their number, which are remembered.
-            all_at_once: read them all now: of pictures that have nothing to do with the next.
+            faces: The faces of the frame.
+            at_s: Capture time of the frame in seconds, never falling.
+            lost_ids: Identities of faces that went and may come back; their evidence is kept.
+            all_at_once: Whether to read every face now, as for still images.
 
         Returns:
-            {id: emotion and apparent gender}; a face that was never read yet is missing.
+            {id: (emotion, apparent gender)}; a face that was never read yet is missing.
         """
-        shown = {track.id: self._people.get(track.id) or _Person(self._steady) for track in tracks}
-        self._people = {id_: self._people[id_] for id_ in away if id_ in self._people} | shown
-        # A face that is only held is not where its box says.
+        shown = {face.id: self._states.get(face.id) or _FaceState(self._smoothing) for face in faces}
+        self._states = {id_: self._states[id_] for id_ in lost_ids if id_ in self._states} | shown
         due = [
-            track
-            for track in tracks
-            if track.seen_s == at_s and at_s - self._people[track.id].read_s >= self._settings.read_s
+            face
+            for face in faces
+            # A hidden face is not where its box is.
+            if face.seen_s == at_s and at_s - shown[face.id].read_s >= self._settings.read_s
         ]
-        due.sort(key=lambda track: self._people[track.id].read_s)
-        for track in due if all_at_once else due[: self._settings.reads]:
-            person = self._people[track.id]
-            emotion, gender = self._reader.read_face(gray, track.box)
-            person.last = person.emotion.add(emotion, at_s), person.gender.add(gender, at_s)
-            person.read_s = at_s
-        return {id_: person.last for id_, person in shown.items() if person.last is not None}
+        due.sort(key=lambda face: shown[face.id].read_s)
+        for face in due if all_at_once else due[: self._settings.reads]:
+            state = shown[face.id]
+            emotion, gender = self.reader.read_face(gray, face.box)
+            state.readings = state.emotion.add(emotion, at_s), state.gender.add(gender, at_s)
+            state.read_s = at_s
+        return {id_: state.readings for id_, state in shown.items() if state.readings is not None}

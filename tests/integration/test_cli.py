@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import edge
-from edge.cli.main import _tried, main
+from edge.cli.main import main
 from edge.cli.parser import parser
+from edge.cli.run import reload_settings
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.output.jsonl import SCHEMA_PATH
 from edge.settings.loader import settings_of
@@ -124,9 +125,9 @@ def test_a_signal_ends_forget_while_it_waits_for_a_broker(number, code):
 @pytest.mark.parametrize(
     ("words", "where"),
     [
-        (["schema"], "edge.system.stdio.write_text"),
-        (["config"], "edge.system.stdio.write_text"),
-        (["cameras"], "edge.sources.discovery.find_cameras"),
+        (["schema"], "edge.cli.schema.write_text"),
+        (["config"], "edge.cli.config.write_text"),
+        (["cameras"], "edge.cli.cameras.find_cameras"),
     ],
 )
 def test_signals_do_what_they_always_do_to_what_never_asks_for_them(words, where, monkeypatch):
@@ -198,7 +199,7 @@ def tried(options, tmp_path):
         arguments = parser().parse_args(["run", "--config", str(path), *options, *map(str, flags)])
         now = settings_of(arguments, {})
         path.write_text(text)
-        return _tried(lambda: settings_of(arguments, {}), now)
+        return reload_settings(lambda: settings_of(arguments, {}), now)
 
     return try_
 
@@ -282,7 +283,7 @@ def test_a_reload_changes_threads_and_what_is_logged(options, tmp_path, monkeypa
     path.write_text("[detector]\nthreads = 1\n")
     found = []
 
-    def run(stages, control, most):
+    def run(pipeline, control, most):
         found.append((cv2.getNumThreads(), logging.getLogger().level))
         if len(found) == 1:
             path.write_text('log_level = "error"\n[detector]\nthreads = 2\n')
@@ -290,7 +291,7 @@ def test_a_reload_changes_threads_and_what_is_logged(options, tmp_path, monkeypa
             assert control.is_set()
         return "a summary"
 
-    monkeypatch.setattr("edge.pipeline.loop.run", run)
+    monkeypatch.setattr("edge.pipeline.loop.Pipeline.run", run)
     threads = cv2.getNumThreads()
     try:
         assert main(["run", "--config", str(path), "--source", "demo", *options]) == 0

@@ -6,16 +6,18 @@ import pytest
 
 from edge.detection.haar import HaarDetector
 from edge.errors import CameraError
+from edge.labels import EMOTIONS, GENDERS
 from edge.output.sink import MemorySink
 from edge.pipeline.fps import FpsMeter
 from edge.pipeline.governor import Governor, GovernorSettings
-from edge.pipeline.loop import Stages, process, run
+from edge.pipeline.loop import Pipeline
 from edge.pipeline.scheduler import ReadingScheduler
+from edge.settings.settings import Settings
 from edge.sources.camera import TICK_S
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
 from edge.tracking.tracker import FaceTracker, TrackingSettings
-from edge.types import Frame
+from edge.types import Frame, Scores
 
 EMPTY = np.full((480, 640), 128, np.uint8)
 
@@ -36,26 +38,32 @@ def detector():
 
 
 @pytest.fixture
-def stages(detector, reader):
-    def make(pictures, *more_sinks, times=None, yields_stills=False):
-        sinks = (MemorySink(), *more_sinks)
-        camera = ReplayCamera(pictures, times, yields_stills=yields_stills)
-        return Stages(
-            camera,
-            FaceTracker(detector),
-            ReadingScheduler(reader),
-            FpsMeter(Clock()),
-            Governor(GovernorSettings(), ThermalSensors()),
-            sinks,
+def pipeline_of(detector, reader):
+    def make(
+        pictures,
+        *more_sinks,
+        times=None,
+        yields_stills=False,
+        tracking=None,
+        governor=None,
+        face_reader=None,
+    ):
+        return Pipeline(
+            ReplayCamera(pictures, times, yields_stills=yields_stills),
+            FaceTracker(detector, tracking),
+            ReadingScheduler(face_reader or reader),
+            sinks=(MemorySink(), *more_sinks),
+            governor=governor,
+            meter=FpsMeter(Clock()),
         )
 
     return make
 
 
-def test_every_picture_becomes_a_report(stages, happy, face_box):
-    parts = stages([happy, None, happy, EMPTY, happy])
-    summary = run(parts, Event())
-    reports = parts.sinks[0].reports
+def test_every_picture_becomes_a_report(pipeline_of, happy, face_box):
+    pipeline = pipeline_of([happy, None, happy, EMPTY, happy])
+    summary = pipeline.run(Event())
+    reports = pipeline.sinks[0].reports
     assert [report.frame for report in reports] == [0, 1, 2, 3]
     assert [report.captured_at for report in reports] == [0, 1 / 15, 2 / 15, 3 / 15]
     # Held through the third.
@@ -66,10 +74,10 @@ def test_every_picture_becomes_a_report(stages, happy, face_box):
     assert sum(summary.emotions.values()) == sum(summary.genders.values()) == 4
 
 
-def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(stages, happy, face_box):
-    parts = stages([happy, happy, EMPTY, happy], times=[0, 1, 2, 3], yields_stills=True)
-    run(parts, Event())
-    reports = parts.sinks[0].reports
+def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(pipeline_of, happy, face_box):
+    pipeline = pipeline_of([happy, happy, EMPTY, happy], times=[0, 1, 2, 3], yields_stills=True)
+    pipeline.run(Event())
+    reports = pipeline.sinks[0].reports
     assert [[face.id for face in report.faces] for report in reports] == [[1], [2], [], [3]]
     (first,), (second,), _, _ = (report.faces for report in reports)
     assert first.detection.box.iou(face_box) > 0.5
@@ -77,29 +85,42 @@ def test_in_pictures_that_have_nothing_to_do_with_one_another_every_face_is_new(
     assert first.emotion.scores == first.emotion.raw
 
 
-def test_a_face_that_comes_back_has_its_number_and_its_evidence(stages, detector, happy):
-    """Apparent gender adds up over thirty readings: whoever is followed again need not begin anew."""
-    parts = replace(stages([]), follower=FaceTracker(detector, TrackingSettings(lost_track_s=60.0)))
+class TurnCoat:
+    """A reader that is sure of one apparent gender at first, and of the other once it is told so."""
+
+    male = 0.95
+
+    def read_face(self, gray, box):
+        emotion = Scores(EMOTIONS, tuple(float(label == "happy") for label in EMOTIONS))
+        return emotion, Scores(GENDERS, (self.male, 1 - self.male))
+
+
+@pytest.mark.parametrize(("lost_track_s", "label"), [(60.0, "male"), (2.0, "female")])
+def test_a_face_that_comes_back_has_its_number_and_its_evidence(pipeline_of, happy, lost_track_s, label):
+    """Evidence of apparent gender adds up; a face that is followed again does not begin anew."""
+    face_reader = TurnCoat()
+    pipeline = pipeline_of([], tracking=TrackingSettings(lost_track_s=lost_track_s), face_reader=face_reader)
 
     def play(picture, from_s, seconds):
         for number in range(int(seconds * 10)):
-            report = process(Frame(number, from_s + number / 10, picture), parts)
-        return [face.id for face in report.faces]
+            report = pipeline.process(Frame(number, from_s + number / 10, picture))
+        return report.faces
 
-    assert play(happy, 0, 2) == [1]
-    known = parts.readings._people[1]
-    assert play(EMPTY, 2, 10) == []
-    assert play(happy, 12, 2) == [1]
-    assert parts.readings._people[1] is known
-
-
-def test_it_ends_after_as_many_frames_as_wanted(stages, happy):
-    parts = stages([happy, None, happy, happy])
-    assert run(parts, Event(), max_frames=2).frames == 2
-    assert len(parts.sinks[0].reports) == 2
+    (before,) = play(happy, 0, 4)
+    assert (before.id, before.gender.label) == (1, "male")
+    assert play(EMPTY, 4, 10) == ()
+    face_reader.male = 0.05
+    (after,) = play(happy, 14, 0.6)
+    assert (after.id == before.id, after.gender.label) == (label == "male", label)
 
 
-def test_it_ends_when_it_is_stopped(stages):
+def test_it_ends_after_as_many_frames_as_wanted(pipeline_of, happy):
+    pipeline = pipeline_of([happy, None, happy, happy])
+    assert pipeline.run(Event(), max_frames=2).frames == 2
+    assert len(pipeline.sinks[0].reports) == 2
+
+
+def test_it_ends_when_it_is_stopped(pipeline_of):
     stop = Event()
 
     class Stopper(MemorySink):
@@ -108,30 +129,30 @@ def test_it_ends_when_it_is_stopped(stages):
             if report.frame == 1:
                 stop.set()
 
-    parts = stages([EMPTY] * 9, Stopper())
-    assert run(parts, stop).frames == 2
-    assert [len(sink.reports) for sink in parts.sinks] == [2, 2]
+    pipeline = pipeline_of([EMPTY] * 9, Stopper())
+    assert pipeline.run(stop).frames == 2
+    assert [len(sink.reports) for sink in pipeline.sinks] == [2, 2]
 
 
-def test_it_ends_when_it_is_stopped_while_nothing_comes(stages):
+def test_it_ends_when_it_is_stopped_while_nothing_comes(pipeline_of):
     stop = Event()
     stop.set()
-    assert run(stages([None] * 9), stop).frames == 0
+    assert pipeline_of([None] * 9).run(stop).frames == 0
 
 
-def test_a_source_without_pictures_makes_an_empty_summary(stages):
-    assert "0 frames" in str(run(stages([]), Event()))
+def test_a_source_without_pictures_makes_an_empty_summary(pipeline_of):
+    assert "0 frames" in str(pipeline_of([]).run(Event()))
 
 
-def test_a_source_that_breaks_is_not_hidden(stages):
-    parts = stages([EMPTY])
-    parts.camera.close()
+def test_a_source_that_breaks_is_not_hidden(pipeline_of):
+    pipeline = pipeline_of([EMPTY])
+    pipeline.camera.close()
     with pytest.raises(CameraError):
-        run(parts, Event())
+        pipeline.run(Event())
 
 
-def test_the_summary_reads_as_a_line(stages, happy):
-    line = str(run(stages([happy, EMPTY], yields_stills=True), Event()))
+def test_the_summary_reads_as_a_line(pipeline_of, happy):
+    line = str(pipeline_of([happy, EMPTY], yields_stills=True).run(Event()))
     assert line.startswith(
         "2 frames in 1.2 s (1.6 FPS), 0 dropped; a face in 1 of them; identities: 1; emotion: "
     )
@@ -150,18 +171,18 @@ class Waiter(MemorySink):
         self.reasons.append(reason)
 
 
-def test_sinks_are_told_why_there_is_nothing(stages, happy):
+def test_sinks_are_told_why_there_is_nothing(pipeline_of, happy):
     waiter = Waiter()
-    parts = stages([happy, None, happy, happy], waiter)
-    run(parts, Event())
+    pipeline = pipeline_of([happy, None, happy, happy], waiter)
+    pipeline.run(Event())
     assert waiter.reasons == ["tick"]
 
 
-def test_nobody_is_read_while_reading_is_switched_off(stages, happy):
+def test_nobody_is_read_while_reading_is_switched_off(pipeline_of, happy):
     waiter = Waiter()
-    parts = stages([happy, happy], waiter)
-    parts.reading.clear()
-    assert run(parts, Event()).frames == 0
+    pipeline = pipeline_of([happy, happy], waiter)
+    pipeline.enabled.clear()
+    assert pipeline.run(Event()).frames == 0
     assert waiter.reasons == ["off", "off"]
 
 
@@ -182,7 +203,7 @@ class Watch:
         return self.is_set()
 
 
-def held_back(stages, watch, *pictures, frame_s=0.0, **limits):
+def held_back(pipeline_of, watch, *pictures, frame_s=0.0, **limits):
     """A run over pictures of which each takes so long; gives its summary and what sinks were told."""
     waiter = Waiter()
 
@@ -190,15 +211,18 @@ def held_back(stages, watch, *pictures, frame_s=0.0, **limits):
         def send(self, frame, report):
             watch.now_s += frame_s
 
-    parts = stages(pictures, waiter, Slow())
-    settings = GovernorSettings(**limits)
-    budget = Governor(settings, ThermalSensors(), lambda: watch.now_s, lambda: frame_s * len(waiter.reports))
-    return run(replace(parts, budget=budget), watch), waiter.reasons
+    governor = Governor(
+        GovernorSettings(**limits),
+        ThermalSensors(),
+        lambda: watch.now_s,
+        lambda: frame_s * len(waiter.reports),
+    )
+    return pipeline_of(pictures, waiter, Slow(), governor=governor).run(watch), waiter.reasons
 
 
-def test_it_waits_until_nothing_is_owed_and_tells_the_sinks_every_tick(stages):
+def test_it_waits_until_nothing_is_owed_and_tells_the_sinks_every_tick(pipeline_of):
     watch = Watch()
-    summary, why = held_back(stages, watch, *[EMPTY] * 5, frame_s=0.12, cpu_share=0.05)
+    summary, why = held_back(pipeline_of, watch, *[EMPTY] * 5, frame_s=0.12, cpu_share=0.05)
     assert summary.frames == 5
     assert watch.now_s == pytest.approx(5 * 0.12 / 0.05, rel=0.05)
     assert watch.longest_s <= TICK_S
@@ -206,18 +230,53 @@ def test_it_waits_until_nothing_is_owed_and_tells_the_sinks_every_tick(stages):
     assert len(why) == pytest.approx(watch.now_s / TICK_S, rel=0.15)
 
 
-def test_frames_further_apart_than_a_second(stages):
+def test_frames_further_apart_than_a_second(pipeline_of):
     watch = Watch()
-    held_back(stages, watch, *[EMPTY] * 4, max_fps=0.1)
+    held_back(pipeline_of, watch, *[EMPTY] * 4, max_fps=0.1)
     assert watch.now_s == pytest.approx(30, abs=0.1)  # after the first it need not wait
 
 
-def test_short_waits_are_told_to_nobody(stages):
-    assert held_back(stages, Watch(), *[EMPTY] * 4, max_fps=10)[1] == []
+def test_short_waits_are_told_to_nobody(pipeline_of):
+    assert held_back(pipeline_of, Watch(), *[EMPTY] * 4, max_fps=10)[1] == []
 
 
-def test_it_ends_at_once_when_it_is_stopped_while_it_holds_back(stages):
+def test_it_ends_at_once_when_it_is_stopped_while_it_holds_back(pipeline_of):
     watch = Watch(until_s=3.0)
-    summary, _ = held_back(stages, watch, *[EMPTY] * 4, max_fps=0.01)
+    summary, _ = held_back(pipeline_of, watch, *[EMPTY] * 4, max_fps=0.01)
     assert summary.frames == 2
     assert watch.now_s < 3.0 + TICK_S + 0.01
+
+
+def test_iterating_yields_what_the_sinks_received(pipeline_of, happy):
+    pipeline = pipeline_of([happy, None, EMPTY])
+    assert list(pipeline) == pipeline.sinks[0].reports
+    assert [report.frame for report in pipeline.sinks[0].reports] == [0, 1]
+
+
+SETTINGS = Settings(source="demo", fast=True)
+
+
+def test_a_pipeline_closes_what_its_settings_opened_and_nothing_else(tmp_path):
+    path = tmp_path / "faces.png"
+    given = MemorySink()
+    with Pipeline.from_settings(replace(SETTINGS, annotate=path), sinks=[given]) as pipeline:
+        pipeline.run(Event(), max_frames=2)
+    assert path.exists()  # is written when the sink is closed
+    pipeline.close()
+    with pytest.raises(CameraError, match="closed"):
+        next(iter(pipeline))
+    given.send(Frame(0, 0.0, EMPTY), given.reports[0])
+
+
+def test_what_was_opened_is_closed_where_a_later_part_cannot_be(tmp_path):
+    path = tmp_path / "faces.avi"
+    with pytest.raises(CameraError, match="no such file"):
+        Pipeline.from_settings(Settings(source=str(tmp_path / "none.mp4"), annotate=path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_camera_that_is_given_stays_open(happy):
+    camera = ReplayCamera([happy, happy])
+    with Pipeline.from_settings(SETTINGS, camera=camera) as pipeline:
+        assert pipeline.run(Event(), max_frames=1).frames == 1
+    assert next(iter(camera)) is not None

@@ -9,9 +9,7 @@ from edge.errors import ConfigError
 from edge.labels import EMOTIONS, GENDERS
 from edge.pipeline.scheduler import ReadingScheduler, SchedulerSettings
 from edge.pipeline.smoothing import EmotionSmoother, GenderSmoother, SmoothingSettings
-from edge.tracking.template import FaceTemplate
-from edge.tracking.tracker import Track
-from edge.types import UNCERTAIN, Box, Scores
+from edge.types import UNCERTAIN, Box, Scores, TrackedFace
 
 SETTINGS = SmoothingSettings()
 
@@ -108,7 +106,7 @@ class Counting:
 
 
 def track(id_, box, at_s):
-    return Track(id_, box, FaceTemplate(np.zeros((480, 640), np.uint8), box), 3, 0.0, at_s, at_s, at_s)
+    return TrackedFace(id_, box, at_s)
 
 
 def test_faces_are_read_in_turn_and_only_so_often(reader, happy):

@@ -1,0 +1,116 @@
+"""Opens the parts of a pipeline that settings name."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from threading import Event
+from typing import TYPE_CHECKING
+
+from edge.detection.haar import HaarDetector
+from edge.errors import MissingDependencyError
+from edge.inference.classifier import FaceReader
+from edge.output.sink import Sink
+from edge.sources.camera import Camera
+from edge.sources.factory import open_source
+from edge.sources.reconnect import ReconnectingCamera
+from edge.system import remedies
+
+if TYPE_CHECKING:
+    from edge.output.mqtt.settings import MqttSettings
+    from edge.output.prometheus.sink import MetricsSink
+    from edge.settings.settings import Settings
+
+
+def open_reader(settings: Settings) -> FaceReader:
+    """Opens both networks.
+
+    Raises:
+        ModelError: a file is missing, damaged or not what its contract describes.
+        MissingDependencyError: no TFLite runtime is installed.
+    """
+    return FaceReader.open(settings.emotion_model, settings.gender_model, settings.threads)
+
+
+def open_detector(settings: Settings) -> HaarDetector:
+    """Opens the face detector.
+
+    Raises:
+        ConfigError: the cascade file is missing or not a cascade.
+        MissingDependencyError: this OpenCV has no cascade classifier.
+    """
+    return HaarDetector(settings.detector, settings.cascade)
+
+
+def open_camera(settings: Settings) -> Camera:
+    """Opens the source; with `settings.reconnect` one that is opened again whenever it fails.
+
+    Raises:
+        CameraError: the source does not exist or cannot be read.
+        ConfigError: the text names no kind of source.
+        MissingDependencyError: a package that this kind of source needs is not installed.
+    """
+
+    def open_once() -> Camera:
+        return open_source(settings.source, settings.picture, fast=settings.fast, demo=not settings.reconnect)
+
+    if not settings.reconnect:
+        return open_once()
+    return ReconnectingCamera(settings.source, open_once, settings.picture.frozen_s)
+
+
+def open_sinks(settings: Settings, enabled: Event, stack: ExitStack) -> list[Sink]:
+    """Opens what reports are sent to besides standard output: a video or image file, Prometheus, a broker.
+
+    Args:
+        settings: Settings of the run.
+        enabled: Set while faces are to be read; the broker may clear it.
+        stack: Closes the sinks.
+
+    Raises:
+        ConfigError: a file cannot be written, a port is taken, or the broker's settings contradict each
+            other.
+        MissingDependencyError: a package that a sink needs is not installed.
+    """
+    sinks: list[Sink] = []
+    if settings.annotate is not None:
+        from edge.output.video import open_annotation
+
+        sinks.append(open_annotation(settings.annotate))
+        stack.callback(sinks[-1].close)
+    if settings.metrics.port:
+        sinks.append(metrics_sink()(settings.metrics))
+        stack.callback(sinks[-1].close)
+    if settings.mqtt.host:
+        sinks.append(_open_mqtt(settings.mqtt, enabled))
+        stack.callback(sinks[-1].close)
+    return sinks
+
+
+def metrics_sink() -> type[MetricsSink]:
+    """Imports the sink for Prometheus.
+
+    Raises:
+        MissingDependencyError: prometheus-client is not installed.
+    """
+    try:
+        from edge.output.prometheus.sink import MetricsSink
+    except ImportError as error:
+        raise MissingDependencyError(f"metrics.port: {error}; fix: {remedies.prometheus()}") from error
+    return MetricsSink
+
+
+def missing_paho(error: ImportError) -> MissingDependencyError:
+    """Returns the error for a device that has a broker's address and lacks paho-mqtt."""
+    return MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'")
+
+
+def _open_mqtt(settings: MqttSettings, enabled: Event) -> Sink:
+    try:
+        from edge.output.mqtt.sink import MqttSink
+    except ImportError as error:
+        raise missing_paho(error) from error
+
+    def switch(on: bool) -> None:
+        (enabled.set if on else enabled.clear)()
+
+    return MqttSink(settings, switch, reading=enabled.is_set())
