@@ -9,7 +9,7 @@ import pytest
 
 from edge.bench.report import COLUMNS
 from edge.cli.parser import parser
-from edge.output.mqtt.messages import discovery
+from edge.output.mqtt.home_assistant import discovery
 from edge.output.mqtt.settings import MqttSettings
 from edge.settings.options import OPTIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.errors import ConfigError, EdgeError, OutputError
-from edge.output.mqtt import faults, messages
+from edge.output.mqtt import faults, home_assistant, messages
 from edge.output.mqtt.requests import RequestClient
 from edge.output.mqtt.settings import MqttSettings
 
@@ -32,7 +32,7 @@ def forget(settings: MqttSettings, limit_s: float) -> Iterator[str]:
         with RequestClient(settings, "forget", limit_s) as talk:
             talk.connect()
             talk.subscribe(status)  # what is kept there comes before the next answer
-            for topic in (messages.discovery_topic(settings), *messages.kept_topics(settings)):
+            for topic in (home_assistant.discovery_topic(settings), *messages.retained_topics(settings)):
                 reason = talk.publish(topic, retain=True)
                 if reason.is_failure:
                     refused.append(faults.unpublished(reason, topic, settings))

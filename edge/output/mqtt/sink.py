@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 from edge.errors import OutputError
-from edge.output.mqtt import messages
+from edge.output.mqtt import home_assistant, messages
 from edge.output.mqtt.connection import Connection
-from edge.output.mqtt.messages import Reporter
+from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.mqtt.throttle import LogThrottle
 from edge.output.sink import IdleReason, Sink, raise_if_closed
@@ -98,7 +98,7 @@ class MqttSink(Sink):
     def _say_reading(self, *, on: bool) -> None:
         self._reading = on
         if not on:
-            self._connection.say(self._reporter.goodbye(self._clock()))
+            self._connection.say(self._reporter.everybody_left(self._clock()))
         self._connection.say([messages.enabled(self._settings, on=on)], repeat=False)
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class MqttSink(Sink):
         with self._lock:
             if self._camera != messages.OFFLINE:
                 self._camera = messages.OFFLINE
-                self._connection.say(self._reporter.goodbye(self._clock()))
+                self._connection.say(self._reporter.everybody_left(self._clock()))
             self._connection.say([messages.camera(self._settings, self._camera)], repeat=False)
 
     def _hear(self, topic: str, payload: bytes) -> None:
@@ -148,4 +148,4 @@ class MqttSink(Sink):
 
     def _announce(self) -> None:
         if self._settings.discovery:
-            self._connection.say([messages.discovery(self._settings)])
+            self._connection.say([home_assistant.discovery(self._settings)])

@@ -8,7 +8,8 @@ import pytest
 
 from edge.labels import EMOTIONS, GENDERS
 from edge.output.mqtt import messages
-from edge.output.mqtt.messages import Reporter, discovery
+from edge.output.mqtt.home_assistant import discovery
+from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
 from edge.types import UNCERTAIN, Box
 from tests.support.home_assistant import problems

@@ -1,0 +1,102 @@
+"""Announces a device to Home Assistant by MQTT discovery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.labels import EMOTIONS, GENDERS
+from edge.output.mqtt.messages import OFFLINE, ONLINE, Message, to_json
+from edge.output.mqtt.settings import HOME_ASSISTANT, MqttSettings
+from edge.types import UNCERTAIN
+from edge.version import __version__
+
+
+def discovery_topic(settings: MqttSettings) -> str:
+    """Returns the topic of the device's discovery message.
+
+    Without `settings.discovery` it is the topic under Home Assistant's default prefix, where earlier settings
+    may have announced the device.
+    """
+    return f"{settings.discovery or HOME_ASSISTANT}/device/{settings.client_id}/config"
+
+
+def discovery(settings: MqttSettings) -> Message:
+    """Returns the message that announces the device and its entities to Home Assistant (2024.11 or later)."""
+    state, stats = settings.topic("state"), settings.topic("stats")
+
+    def sensor(name: str, key: str, topic: str, **more: Any) -> dict[str, Any]:
+        return {
+            "p": "sensor",
+            "name": name,
+            "stat_t": topic,
+            "val_tpl": "{{ value_json." + key + " }}",
+            **more,
+        }
+
+    # A null value, for example when nobody is present or a board reports no temperature, is rendered as
+    # "None", which Home Assistant takes for "unknown", whatever the options are.
+    enum = {"device_class": "enum"}
+    diagnostic = {"entity_category": "diagnostic", "state_class": "measurement"}
+    components: dict[str, dict[str, Any]] = {
+        "emotion": sensor("Emotion", "emotion", state, options=[*EMOTIONS, UNCERTAIN], **enum),
+        "gender": sensor("Apparent gender", "gender", state, options=[*GENDERS, UNCERTAIN], **enum),
+        "faces": sensor("Faces", "faces", state, state_class="measurement"),
+        "presence": {
+            "p": "binary_sensor",
+            "name": "Presence",
+            "stat_t": state,
+            "val_tpl": "{{ value_json.presence }}",
+            "device_class": "occupancy",
+        },
+        "camera": {
+            "p": "binary_sensor",
+            "name": "Camera",
+            "stat_t": settings.topic("camera"),
+            "payload_on": ONLINE,
+            "payload_off": OFFLINE,
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            # Not the camera's topic: this entity must stay available when the camera is gone.
+            "availability": [{"topic": settings.topic("status")}],
+        },
+        "fps": sensor("Frames a second", "fps", stats, unit_of_measurement="FPS", **diagnostic),
+        "temperature": sensor(
+            "Temperature",
+            "temperature",
+            stats,
+            device_class="temperature",
+            unit_of_measurement="°C",
+            **diagnostic,
+        ),
+        "light": {
+            **sensor("Picture brightness", "light", stats, unit_of_measurement="%", **diagnostic),
+            "val_tpl": "{{ (100 * value_json.light) | round }}",
+        },
+        "enabled": {
+            "p": "switch",
+            "name": "Reading",
+            "stat_t": settings.topic("enabled/state"),
+            "cmd_t": settings.topic("enabled/set"),
+            # The broker keeps the command, so that reading stays off after a reboot.
+            "retain": True,
+            "availability": [{"topic": settings.topic("status")}],
+        },
+    }
+    for name, component in components.items():
+        component["unique_id"] = f"{settings.client_id}_{name}"
+        # Not once for the whole device: up to 2026.5 Home Assistant accepts that, but ignores it.
+        component["qos"] = 1
+    payload = {
+        "dev": {
+            "ids": [settings.client_id],
+            "name": settings.device,
+            "mdl": "emotiny",
+            "sw": __version__,
+        },
+        "o": {"name": "emotiny", "sw": __version__},
+        "cmps": components,
+        "availability": [{"topic": settings.topic("status")}, {"topic": settings.topic("camera")}],
+        "availability_mode": "all",
+    }
+    # Without `v`: Home Assistant refuses a device because of one unknown key.
+    return Message(discovery_topic(settings), to_json(payload), retain=True)
