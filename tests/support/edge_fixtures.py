@@ -119,7 +119,8 @@ def sink_on():
     def make(port, **more):
         settings = {"host": "127.0.0.1", "port": port, "device": "kitchen", "interval_s": 0.0, **more}
         switch = settings.pop("switch", lambda on: None)
-        made.append(MqttSink(MqttSettings(**settings), switch))
+        backoff = settings.pop("backoff", None)
+        made.append(MqttSink(MqttSettings(**settings), switch, backoff=backoff))
         return made[-1]
 
     yield make

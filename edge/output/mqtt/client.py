@@ -1,4 +1,4 @@
-"""A client of a broker, made from settings."""
+"""Makes paho clients from settings."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from edge.output.mqtt.settings import MqttSettings
 
 
 def make_client(settings: MqttSettings, purpose: str = "") -> paho.Client:
-    """Not connected yet.
+    """Returns a client that is not connected yet.
 
     Args:
-        settings: the connection's.
-        purpose: what else than the device's reports it is for: a second client of one name ends the first.
+        settings: Settings of the connection.
+        purpose: Suffix of the client's name; empty for the client that publishes the reports. A broker ends
+            the connection of a client when a second one of the same name connects.
 
     Raises:
-        ConfigError: a certificate or key is none.
+        ConfigError: a certificate, key or password file cannot be used.
     """
-    five = settings.version == "5"
+    is_v5 = settings.version == "5"
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id="_".join(filter(None, (settings.client_id, purpose))),
-        protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+        protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
         transport=settings.transport,
-        **({} if five else {"clean_session": True}),
+        **({} if is_v5 else {"clean_session": True}),
     )
     if settings.username:
-        client.username_pw_set(settings.username, settings.secret() or None)
+        client.username_pw_set(settings.username, settings.read_password() or None)
     if settings.tls:
         try:
             client.tls_set(

@@ -1,4 +1,4 @@
-"""Keeps a connection to a broker, for months: a thread that begins anew when it is lost, later each time."""
+"""Keeps a device connected to a broker for months."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 
 from edge.errors import ConfigError
 from edge.output.mqtt import messages
-from edge.output.mqtt.backoff import Trouble
+from edge.output.mqtt.backoff import Backoff
 from edge.output.mqtt.client import make_client
+from edge.output.mqtt.connection_log import ConnectionLog
 from edge.output.mqtt.faults import Fault
 from edge.output.mqtt.messages import Message
 from edge.output.mqtt.outbox import Outbox
-from edge.output.mqtt.session import Hear, Session
+from edge.output.mqtt.session import MessageHandler, Session
 from edge.output.mqtt.settings import MqttSettings
 
 logger = logging.getLogger(__name__)
@@ -24,100 +25,117 @@ _CLOSE_S = 2.0
 
 
 class Connection:
-    """Says to a broker what it is given, whenever there is one, and tells what it hears."""
+    """Publishes messages to a broker and receives others, in a thread of its own.
 
-    def __init__(self, settings: MqttSettings, topics: Sequence[str], hear: Hear) -> None:
-        """Begins to connect and returns at once; a broker that is away is tried again for ever.
+    When the connection is lost, the thread connects again, with growing delays and for ever.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: Sequence[str],
+        on_message: MessageHandler,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Starts to connect and returns at once.
 
         Args:
-            settings: the connection's; `host` is not empty.
-            topics: that are listened to.
-            hear: is told topic and payload of what came, in another thread.
+            settings: Settings of the connection; `host` must not be empty.
+            topics: Topics to subscribe to.
+            on_message: Called in the connection's thread with topic and payload of every message received.
+            backoff: Delays between attempts; None for the default ones.
 
         Raises:
-            ConfigError: a certificate, key or password cannot be read.
+            ConfigError: a certificate, key or password file cannot be used.
         """
         make_client(settings)
         self._settings = settings
         self._topics = topics
-        self._hear = hear
-        self._refused: set[str] = set()
+        self._on_message = on_message
+        self._backoff = backoff or Backoff()
+        self._log = ConnectionLog("{}:{}".format(*settings.address))
+        self._refused_topics: set[str] = set()
         self._outbox = Outbox(settings.queue)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="MQTT", daemon=True)
         self._thread.start()
 
     @property
     def dropped(self) -> int:
-        """Messages that nobody will hear."""
+        """Number of messages that were given up."""
         return self._outbox.dropped
 
     @property
     def unsent(self) -> int:
-        """Messages that wait."""
+        """Number of messages that wait to be sent."""
         return len(self._outbox)
 
     @property
-    def alive(self) -> bool:
-        """Whether there is somebody who sends them."""
+    def is_alive(self) -> bool:
+        """Whether the thread is running; it ends early only because of an error in this program."""
         return self._thread.is_alive()
 
-    def say(self, new: Iterable[Message], *, repeat: bool = True) -> None:
-        """Says something as soon as there is somebody to say it to; never waits.
+    def publish(self, new: Iterable[Message], *, repeat: bool = True) -> None:
+        """Queues messages and returns at once.
 
         Args:
-            new: what.
-            repeat: whether also what the broker keeps already.
+            new: Messages to publish.
+            repeat: Whether to publish also a retained message that equals the last one of its topic.
         """
-        self._outbox.put(message for message in new if repeat or not self._outbox.keeps(message))
+        self._outbox.put(message for message in new if repeat or not self._outbox.is_retained(message))
         if not self._closing.is_set():
-            os.eventfd_write(self._wake, 1)
+            os.eventfd_write(self._wake_fd, 1)
 
     def close(self) -> None:
-        """Says what is left where the broker is there, within two seconds; may be called again."""
+        """Sends what is queued if there is a connection, for two seconds at most, and ends the thread.
+
+        Further calls do nothing.
+        """
         if self._closing.is_set():
             return
         self._closing.set()
-        os.eventfd_write(self._wake, 1)
+        os.eventfd_write(self._wake_fd, 1)
         self._thread.join(_CLOSE_S + 1.0)
-        if self._thread.is_alive():  # its file stays open with it
+        if self._thread.is_alive():  # it still uses the file descriptor, which therefore stays open
             logger.warning("MQTT: an attempt to connect is still under way; it is abandoned")
         else:
-            os.close(self._wake)
+            os.close(self._wake_fd)
 
     def _run(self) -> None:
-        trouble = Trouble("{}:{}".format(*self._settings.address))
         while not self._closing.is_set():
-            fault = self._hold(trouble)
+            fault = self._run_session()
             if not self._closing.is_set():
-                self._closing.wait(trouble.ended(fault))
+                self._log.disconnected(fault)
+                # Two devices of one name would otherwise take over each other's connection all the time.
+                self._closing.wait(self._backoff.disconnected(longest=fault.taken_over))
 
-    def _hold(self, trouble: Trouble) -> Fault:
-        """One connection; gives why it ended."""
+    def _run_session(self) -> Fault:
+        """Connects once and exchanges messages until the connection ends; returns the reason."""
         try:
-            session = Session(self._settings, self._outbox, self._topics, self._unwanted)
-        except ConfigError as error:  # a file that is gone, or a certificate that is being renewed
+            session = Session(self._settings, self._outbox, self._topics, self._log_refused)
+        except ConfigError as error:  # for example a certificate that is being renewed
             return Fault(str(error))
         session.connect()
-        until_s = float("inf")
+        give_up_s = float("inf")
         while session.fault is None:
-            before = session.accepted
-            session.step(self._wake, self._hear)
-            if session.accepted and not before:
-                trouble.connected()
+            was_connected = session.is_connected
+            session.step(self._wake_fd, self._on_message)
+            if session.is_connected and not was_connected:
+                self._backoff.connected()
+                self._log.connected()
                 self._outbox.connected(messages.status(self._settings, messages.ONLINE))
-                os.eventfd_write(self._wake, 1)
-            trouble.holds()
+                os.eventfd_write(self._wake_fd, 1)
+            self._log.still_connected()
             if self._closing.is_set():
-                until_s = min(until_s, time.monotonic() + _CLOSE_S)
-                if not session.accepted or session.idle() or time.monotonic() > until_s:
+                give_up_s = min(give_up_s, time.monotonic() + _CLOSE_S)
+                if not session.is_connected or session.is_flushed() or time.monotonic() > give_up_s:
                     break
         session.close()
-        self._outbox.lost(session.underway.values())
+        self._outbox.disconnected(session.in_flight.values())
         return session.fault or Fault("closed")
 
-    def _unwanted(self, topic: str, text: str) -> None:
-        if topic not in self._refused:
-            self._refused.add(topic)
+    def _log_refused(self, topic: str, text: str) -> None:
+        if topic not in self._refused_topics:
+            self._refused_topics.add(topic)
             logger.warning("MQTT broker %s:%d: %s", *self._settings.address, text)

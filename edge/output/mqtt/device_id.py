@@ -1,4 +1,7 @@
-"""What a device is called where nobody said: no two may share a name, or the broker takes them for one."""
+"""Chooses the name of a device that nobody named.
+
+Two devices must not share a name: the broker takes them for one.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,22 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-# What cards are delivered with; every second board is called so.
-_COMMON = {"raspberrypi", "raspberry", "pi", "jetson", "tegra-ubuntu", "ubuntu", "debian", "localhost"}
+# Host names that SD card images come with, and that many machines therefore have.
+_COMMON_HOSTS = {"raspberrypi", "raspberry", "pi", "jetson", "tegra-ubuntu", "ubuntu", "debian", "localhost"}
 _MACHINE_ID = Path("/etc/machine-id")
-# Set by the unit of one of several services: its instance.
-_VARIABLE = "EMOTINY_INSTANCE"
+# Set by the systemd unit where several services run on one machine.
+_INSTANCE_VARIABLE = "EMOTINY_INSTANCE"
 
 
 def default_device(
     environment: Mapping[str, str] | None = None, host: str | None = None, machine_id: Path = _MACHINE_ID
 ) -> str:
-    """The machine's name, with four digits of its own where that is what many are called.
+    """Returns the machine's host name, followed by four digits of its own if the host name is a common one.
 
     Args:
-        environment: may hold EMOTINY_INSTANCE, for one of several services of a machine; None for that of
-            this process.
-        host: the machine's name; None for that of this one.
-        machine_id: file of a text that no other machine has (machine-id(5)).
+        environment: Environment; EMOTINY_INSTANCE in it is appended to the name. None for this process's.
+        host: Host name; None for this machine's.
+        machine_id: File whose content differs on every machine (machine-id(5)).
 
     Returns:
         1 to 64 letters, digits, _ and -.
@@ -33,9 +35,9 @@ def default_device(
     environment = os.environ if environment is None else environment
     host = os.uname().nodename.partition(".")[0] if host is None else host
     parts = [host[:40] or "emotiny"]
-    if parts[0].lower() in _COMMON:
-        with suppress(OSError):  # not every container has one
-            # The identifier itself is to stay on the machine, as machine-id(5) asks.
+    if parts[0].lower() in _COMMON_HOSTS:
+        with suppress(OSError):  # some containers have no machine-id
+            # Hashed, because the identifier itself must stay on the machine (machine-id(5)).
             parts.append(hashlib.sha256(b"emotiny" + machine_id.read_bytes()).hexdigest()[:4])
-    parts.append(environment.get(_VARIABLE, ""))
+    parts.append(environment.get(_INSTANCE_VARIABLE, ""))
     return re.sub(r"[^A-Za-z0-9_-]", "-", "-".join(filter(None, parts)))[:64]

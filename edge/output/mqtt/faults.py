@@ -1,4 +1,4 @@
-"""What went wrong with a connection, in words that name the setting to look at."""
+"""Explains what is wrong with a connection, and names the setting to look at."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.output.mqtt.settings import MqttSettings
 
-# Numbers of OpenSSL, X509_V_ERR_*.
+# OpenSSL's numbers X509_V_ERR_*.
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
-_TAKEN_OVER = "Session taken over"
 _HINTS = {
     "Not authorized": "are mqtt.username and its password right, and may this device connect?",
     "Bad user name or password": "are mqtt.username and its password right?",
@@ -21,38 +20,38 @@ _HINTS = {
     "Client identifier not valid": "does another mqtt.device help?",
     "Banned": "may this device connect?",
 }
-_LOGIN = ("Not authorized", "Bad user name or password")
+_LOGIN_REFUSED = ("Not authorized", "Bad user name or password")
 NOT_MQTT = "what it sends is not MQTT; is mqtt.port the broker's, and does mqtt.transport fit?"
-SILENT = "takes the connection and says nothing; is it an MQTT broker?"
+NO_ANSWER = "accepts the connection but does not answer; is it an MQTT broker?"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why there is no connection.
+    """The reason why there is no connection.
 
     Attributes:
-        text: for people; one line.
-        refused: whether the broker is there and does not want this device.
-        rival: whether another client of this name took its place.
-        again: what to look at where it happens again and again; a question, or empty.
+        text: One line for the user.
+        refused: Whether the broker was reached but refuses this device.
+        taken_over: Whether another client of the same name took over the connection.
+        repeated_hint: A question that helps if the fault occurs again and again; may be empty.
     """
 
     text: str
     refused: bool = False
-    rival: bool = False
-    again: str = ""
+    taken_over: bool = False
+    repeated_hint: str = ""
 
 
-def unreachable(error: Exception, settings: MqttSettings) -> Fault:
-    """Of an error that was raised while connecting.
+def connect_failure(error: Exception, settings: MqttSettings) -> Fault:
+    """Explains an exception that was raised while connecting.
 
     Args:
-        error: of the system, of TLS, of paho, or of the settings.
-        settings: the connection's.
+        error: Exception of the operating system, of TLS or of paho.
+        settings: Settings of the connection.
     """
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
-        text = _untrusted(error)
+        text = _untrusted_certificate(error)
     elif isinstance(error, ssl.SSLError) or (settings.tls and isinstance(error, ConnectionResetError)):
         reason = (getattr(error, "reason", None) or reason).replace("_", " ").lower()
         text = f"no encrypted connection ({reason}); do mqtt.tls and mqtt.port fit the broker?"
@@ -62,98 +61,103 @@ def unreachable(error: Exception, settings: MqttSettings) -> Fault:
         text = f"no websockets ({reason}); do mqtt.transport and mqtt.port fit the broker?"
     elif isinstance(error, OSError):
         text = f"cannot be reached ({reason}); is it running, and does a firewall let it be reached?"
-    else:  # what speaks something else makes paho's readers stumble in as many ways as they have lines
+    else:  # a server that speaks another protocol makes paho's parsers raise almost anything
         text = NOT_MQTT
     return Fault(text)
 
 
 def refusal(reason: ReasonCode, settings: MqttSettings) -> Fault:
-    """Of a connection that the broker did not accept.
+    """Explains why the broker refused the connection.
 
     Args:
-        reason: as the broker told it.
-        settings: the connection's.
+        reason: Reason that the broker gave.
+        settings: Settings of the connection.
     """
     hint = _HINTS.get(str(reason), "")
-    if str(reason) in _LOGIN and settings.username and not (settings.password or settings.password_file):
-        # Another user's `check` cannot read the service's, and goes on without.
+    has_password = settings.password or settings.password_file
+    if str(reason) in _LOGIN_REFUSED and settings.username and not has_password:
+        # `check` run by another user cannot read the service's password, and connects without one.
         hint = (
-            "mqtt.username comes without a password; root and the service alone read one beside the settings"
+            "mqtt.username is set without a password; "
+            "only root and the service can read the one next to the settings"
         )
     return Fault(f"refuses: {reason}" + (f"; {hint}" if hint else ""), refused=True)
 
 
-def unanswered(heard: str, settings: MqttSettings) -> Fault:
-    """Of a connection that ended before the broker accepted or refused it.
+def closed_before_answer(paho_error: str, settings: MqttSettings) -> Fault:
+    """Explains a connection that ended before the broker accepted or refused it.
 
     Args:
-        heard: the last error that paho noted, else empty.
-        settings: the connection's.
+        paho_error: The last error that paho logged; may be empty.
+        settings: Settings of the connection.
     """
-    if "certificate" in heard.lower():
-        said = heard.partition(": ")[2]
-        return Fault(f"refuses: {said}; are mqtt.certificate and mqtt.key what it wants?", refused=True)
+    if "certificate" in paho_error.lower():
+        text = paho_error.partition(": ")[2]
+        return Fault(f"refuses: {text}; are mqtt.certificate and mqtt.key what it wants?", refused=True)
     hint = "does it want mqtt.certificate and mqtt.key" if settings.tls else "does it want mqtt.tls"
     return Fault(f"closes the connection before it answers; is it an MQTT broker, and {hint}?")
 
 
-def ended(reason: ReasonCode | None, heard: str, settings: MqttSettings, *, accepted: bool) -> Fault:
-    """Of a connection that ended.
+def disconnection(
+    reason: ReasonCode | None, paho_error: str, settings: MqttSettings, *, was_connected: bool
+) -> Fault:
+    """Explains the end of a connection.
 
     Args:
-        reason: as paho or the broker told it, None for none.
-        heard: the last error that paho noted, else empty; tells more than paho's reason.
-        settings: the connection's.
-        accepted: whether the broker had accepted it.
+        reason: Reason from paho or the broker, if there is one.
+        paho_error: The last error that paho logged, which is often more exact than `reason`; may be empty.
+        settings: Settings of the connection.
+        was_connected: Whether the broker had accepted the connection.
     """
-    if accepted:
-        return loss(reason, heard, settings)
+    if was_connected:
+        return _loss(reason, paho_error, settings)
     if str(reason) == "Keep alive timeout":
-        return Fault(SILENT)
+        return Fault(NO_ANSWER)
     if str(reason) == "Protocol error":
         return Fault(NOT_MQTT)
-    return unanswered(heard, settings)
+    return closed_before_answer(paho_error, settings)
 
 
-def unpublished(reason: ReasonCode, topic: str, settings: MqttSettings) -> str:
-    """Of a message that the broker did not take."""
-    return f"{reason} on {topic}; let this user write {_whole(topic, settings)} in the broker's access list"
+def describe_rejected(reason: ReasonCode, topic: str, settings: MqttSettings) -> str:
+    """Explains why the broker rejected a message on a topic."""
+    return (
+        f"{reason} on {topic}; "
+        f"let this user write {_topic_filter(topic, settings)} in the broker's access list"
+    )
 
 
-def unwritten(topic: str, settings: MqttSettings) -> str:
-    """Of a message in place of whose answer the connection ended, as brokers do that forbid it."""
-    return f"that came of a message on {topic}; may this user write {_whole(topic, settings)}?"
+def describe_unacknowledged(topic: str, settings: MqttSettings) -> str:
+    """Explains a connection that the broker closed instead of acknowledging a message.
 
-
-def loss(reason: ReasonCode | None, heard: str, settings: MqttSettings) -> Fault:
-    """Of a connection that ended.
-
-    Args:
-        reason: as paho or the broker told it, None for none.
-        heard: the last error that paho noted, else empty; tells more than paho's reason.
-        settings: the connection's.
+    Some brokers do so when the access list forbids the message.
     """
-    said = str(reason) if reason is not None else "closed"
-    if said == _TAKEN_OVER:
+    return f"this followed a message on {topic}; may this user write {_topic_filter(topic, settings)}?"
+
+
+def _loss(reason: ReasonCode | None, paho_error: str, settings: MqttSettings) -> Fault:
+    name = str(reason) if reason is not None else "closed"
+    if name == "Session taken over":
         return Fault(
             f"another client of the name {settings.client_id} took over the connection; is there a second "
             f"device called {settings.device}? Each needs an mqtt.device of its own",
-            rival=True,
+            taken_over=True,
         )
-    if said == "Keep alive timeout":
-        said = f"nothing heard for {settings.keepalive_s} s or more"
-    elif said == "Unspecified error":
-        # Not every broker says that another client took over: Mosquitto 2.0.11 just closes.
-        said = heard.partition(": ")[2] or "closed by the broker or the network"
-        return Fault(f"connection lost ({said})", again=f"is there a second device called {settings.device}?")
-    return Fault(f"connection lost ({said})")
+    if name == "Keep alive timeout":
+        return Fault(f"connection lost (nothing heard for {settings.keepalive_s} s or more)")
+    if name == "Unspecified error":
+        # Not every broker tells that another client took over: Mosquitto 2.0.11 just closes.
+        text = paho_error.partition(": ")[2] or "closed by the broker or the network"
+        hint = f"is there a second device called {settings.device}?"
+        return Fault(f"connection lost ({text})", repeated_hint=hint)
+    return Fault(f"connection lost ({name})")
 
 
-def _whole(topic: str, settings: MqttSettings) -> str:
+def _topic_filter(topic: str, settings: MqttSettings) -> str:
+    """Returns what an access list must allow: all of the device's topics, or a topic outside of them."""
     return settings.topic("#") if topic.startswith(settings.topic("")) else topic
 
 
-def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+def _untrusted_certificate(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in {_OTHER_NAME, _OTHER_ADDRESS}:
         hint = "is mqtt.host a name that is in the broker's certificate?"
     elif error.verify_code == _EXPIRED:

@@ -1,4 +1,4 @@
-"""Takes back what a device had a broker keep, so that Home Assistant and the broker forget it."""
+"""Removes what a device left on a broker, so that the broker and Home Assistant forget it."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from edge.output.mqtt.requests import RequestClient
 from edge.output.mqtt.settings import MqttSettings
 
 
-def forget(settings: MqttSettings, limit_s: float) -> Iterator[str]:
-    """Publishes nothing, retained, wherever the device had something kept.
+def forget(settings: MqttSettings, timeout_s: float) -> Iterator[str]:
+    """Removes the device's retained messages by publishing empty ones.
 
     Args:
-        settings: the connection's; where `discovery` is empty the device is taken back under Home
-            Assistant's own prefix, since it may have been announced by earlier settings.
-        limit_s: seconds that the broker may take for each answer.
+        settings: Settings of the connection. Without `discovery` the device is removed under Home Assistant's
+            default prefix, because earlier settings may have announced it there.
+        timeout_s: Seconds that the broker may take for each answer.
 
     Yields:
-        A line for each topic that is free, for people.
+        One line for the user per topic, when it is free.
 
     Raises:
-        ConfigError: the broker refuses the connection or, after all were tried, a topic.
+        ConfigError: the broker refuses the connection or, after all topics were tried, one of these.
         OutputError: the broker cannot be reached, does not answer, or ends the connection.
     """
     address = "{}:{}".format(*settings.address)
     status = settings.topic("status")
-    refused = []
+    rejected = []
     try:
-        with RequestClient(settings, "forget", limit_s) as talk:
-            talk.connect()
-            talk.subscribe(status)  # what is kept there comes before the next answer
+        with RequestClient(settings, "forget", timeout_s) as client:
+            client.connect()
+            client.subscribe(status)  # a retained status arrives before the next answer
             for topic in (home_assistant.discovery_topic(settings), *messages.retained_topics(settings)):
-                reason = talk.publish(topic, retain=True)
+                reason = client.publish(topic, retain=True)
                 if reason.is_failure:
-                    refused.append(faults.unpublished(reason, topic, settings))
+                    rejected.append(faults.describe_rejected(reason, topic, settings))
                 else:
                     yield f"{topic}: nothing is kept any more"
-            if (status, messages.ONLINE.encode()) in talk.heard:
+            if (status, messages.ONLINE.encode()) in client.received:
                 yield (
                     f"{settings.device} was online: if it still runs it announces itself again; stop it first"
                 )
-    except EdgeError:  # some of which are an OSError, too
+    except EdgeError:  # some of these are OSErrors as well
         raise
     except OSError as error:
-        raise OutputError(f"{address}: {faults.unreachable(error, settings).text}") from error
-    if refused:
-        raise ConfigError(f"{address}: {'; '.join(refused)}")
+        raise OutputError(f"{address}: {faults.connect_failure(error, settings).text}") from error
+    if rejected:
+        raise ConfigError(f"{address}: {'; '.join(rejected)}")

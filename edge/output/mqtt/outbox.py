@@ -1,4 +1,4 @@
-"""What is to be said to a broker, while it may be away: bounded, and nothing that is out of date."""
+"""The messages that wait for a connection."""
 
 from __future__ import annotations
 
@@ -10,76 +10,85 @@ from edge.output.mqtt.messages import Message
 
 
 class Outbox:
-    """Messages in the order in which they are sent; any thread may put some in.
+    """A bounded queue of messages, of which outdated ones are never sent; may be used by any thread.
 
-    What the broker keeps (retained) is the newest of its topic and is said again on every connection, which
-    may be to another broker. What may be lost (QoS 0) is of use at its time only: the newest of its topic,
-    while there is a connection. All else waits, and the oldest goes first where there is too much.
+    Three kinds of messages are treated differently:
+
+    - Retained messages describe a state. The latest of each topic is sent on every new connection, because
+      that may be to another broker.
+    - Messages of QoS 0 are useful only at once. The latest of each topic is sent if there is a connection.
+    - All others wait for a connection. When there are too many, the oldest are dropped.
 
     Attributes:
-        dropped: messages that will not be heard.
+        dropped: Number of messages that were given up.
     """
 
     def __init__(self, limit: int) -> None:
-        """Is empty, and there is no connection.
+        """Starts empty and without a connection.
 
         Args:
-            limit: messages that may wait, besides the newest of each topic.
+            limit: Number of messages that may wait, not counting the latest of each topic.
         """
         self.dropped = 0
         self._limit = limit
         self._lock = threading.Lock()  # guards all below
-        self._kept: dict[str, Message] = {}
-        self._newest: dict[str, Message] = {}
+        self._retained: dict[str, Message] = {}  # by topic, for this and all later connections
+        self._latest: dict[str, Message] = {}  # by topic, to be sent on this connection
         self._waiting: deque[Message] = deque()
         self._connected = False
 
     def __len__(self) -> int:
-        return len(self._newest) + len(self._waiting)
+        """Returns the number of messages still to be sent."""
+        return len(self._latest) + len(self._waiting)
 
-    def keeps(self, message: Message) -> bool:
-        """Whether this is what the broker keeps on its topic, or will."""
-        return self._kept.get(message.topic) == message
+    def is_retained(self, message: Message) -> bool:
+        """Whether the last retained message of this topic is the same."""
+        return self._retained.get(message.topic) == message
 
     def put(self, messages: Iterable[Message]) -> None:
-        """Takes messages in; never waits for anybody who does."""
+        """Adds messages; never blocks for long."""
         with self._lock:
             for message in messages:
                 if message.retain:
-                    self._kept[message.topic] = message
+                    self._retained[message.topic] = message
                     if self._connected:
-                        self._newest[message.topic] = message
+                        self._latest[message.topic] = message
                 elif message.qos:
                     self._waiting.append(message)
                 else:
-                    self.dropped += not self._connected or message.topic in self._newest
+                    self.dropped += not self._connected or message.topic in self._latest
                     if self._connected:
-                        self._newest[message.topic] = message
-            self._shorten()
+                        self._latest[message.topic] = message
+            self._drop_oldest()
 
     def connected(self, first: Message) -> None:
-        """There is a connection now: `first`, then all that is kept, then what waited."""
+        """Notes a new connection, on which `first`, the retained and then the waiting messages are sent."""
         with self._lock:
             self._connected = True
-            self._newest = {first.topic: first, **self._kept}
+            self._latest = {first.topic: first, **self._retained}
 
-    def lost(self, underway: Iterable[Message]) -> None:
-        """There is none any more, and nobody knows whether these arrived: what is no state waits again."""
+    def disconnected(self, in_flight: Iterable[Message]) -> None:
+        """Notes that the connection has ended.
+
+        Args:
+            in_flight: Messages that were sent but not acknowledged, in the order of sending. Those that are
+                not retained are sent again before all others.
+        """
         with self._lock:
             self._connected = False
-            self.dropped += sum(not message.qos for message in self._newest.values())
-            self._newest.clear()
-            self._waiting.extendleft([message for message in underway if not message.retain][::-1])
-            self._shorten()
+            self.dropped += sum(not message.qos for message in self._latest.values())
+            self._latest.clear()
+            self._waiting.extendleft([message for message in in_flight if not message.retain][::-1])
+            self._drop_oldest()
 
-    def next(self) -> Message | None:
-        """The next one, which goes; None where there is none."""
+    def pop(self) -> Message | None:
+        """Removes and returns the next message to send; None if there is none."""
         with self._lock:
-            if self._newest:
-                return self._newest.pop(next(iter(self._newest)))
+            if self._latest:
+                return self._latest.pop(next(iter(self._latest)))
             return self._waiting.popleft() if self._waiting else None
 
-    def _shorten(self) -> None:
+    def _drop_oldest(self) -> None:
         while len(self._waiting) > self._limit:
             self._waiting.popleft()
             self.dropped += 1

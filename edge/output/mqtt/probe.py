@@ -1,4 +1,4 @@
-"""Whether a broker takes this device: one connection, one message that nobody keeps."""
+"""Checks whether a broker accepts this device."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from edge.output.mqtt.requests import RequestClient
 from edge.output.mqtt.settings import MqttSettings
 
 
-def probe(settings: MqttSettings, limit_s: float) -> str:
-    """Connects, logs in and says something.
+def probe(settings: MqttSettings, timeout_s: float) -> str:
+    """Connects, logs in and publishes an empty message that is not retained.
 
     Args:
-        settings: the connection's.
-        limit_s: how long each of these may take.
+        settings: Settings of the connection.
+        timeout_s: Seconds that the broker may take for each answer.
 
     Returns:
-        What was found, for people.
+        What was found, as one line for the user.
 
     Raises:
-        ConfigError: name, password, certificate or what this device may say is wrong.
+        ConfigError: the broker cannot be reached, or it refuses the login, the certificate or the message.
         OutputError: the broker does not answer, or ends the connection.
     """
     address = "{}:{}".format(*settings.address)
     topic = settings.topic("check")
     try:
-        with RequestClient(settings, "check", limit_s) as talk:
-            talk.connect()
-            reason = talk.publish(topic)
-    except EdgeError:  # some of which are an OSError, too
+        with RequestClient(settings, "check", timeout_s) as client:
+            client.connect()
+            reason = client.publish(topic)
+    except EdgeError:  # some of these are OSErrors as well
         raise
     except OSError as error:
-        raise ConfigError(f"{address}: {faults.unreachable(error, settings).text}") from error
+        raise ConfigError(f"{address}: {faults.connect_failure(error, settings).text}") from error
     if reason.is_failure:
-        raise ConfigError(f"{address}: {faults.unpublished(reason, topic, settings)}")
+        raise ConfigError(f"{address}: {faults.describe_rejected(reason, topic, settings)}")
     encrypted = " with TLS" if settings.tls else ""
     return f"{address}, MQTT {settings.version}{encrypted}: connects, and takes messages"

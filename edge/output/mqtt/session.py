@@ -24,7 +24,7 @@ from edge.output.mqtt.settings import MqttSettings
 logger = logging.getLogger(__name__)
 
 # Sent and not acknowledged; more wait in the outbox, where the oldest can be dropped.
-_UNDERWAY = 20
+_MAX_IN_FLIGHT = 20
 _TICK_S = 1.0
 # A command has three letters, and Home Assistant's birth six: a broker of MQTT 5 keeps to itself what is much
 # longer, so that nobody who may write there can fill this device's memory.
@@ -32,7 +32,7 @@ _LARGEST_PACKET_BYTES = 4096
 # The system's own is megabytes: on a path that carries little, all that is in there comes minutes late.
 _BUFFER_BYTES = 16_384
 
-Hear = Callable[[str, bytes], None]
+MessageHandler = Callable[[str, bytes], None]
 
 
 class Session:
@@ -42,9 +42,9 @@ class Session:
     A new one is made for every attempt, so that certificates, password and paho's state begin anew.
 
     Attributes:
-        accepted: whether the broker took the connection.
+        is_connected: whether the broker took the connection.
         fault: why there is none, once it ended.
-        underway: sent and not acknowledged, in the order in which they were.
+        in_flight: sent and not acknowledged, in the order in which they were.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Session:
         settings: MqttSettings,
         outbox: Outbox,
         topics: Sequence[str],
-        refused: Callable[[str, str], None],
+        on_refused: Callable[[str, str], None],
     ) -> None:
         """Makes a client; nothing is connected.
 
@@ -60,20 +60,20 @@ class Session:
             settings: the connection's.
             outbox: what is sent.
             topics: that are listened to.
-            refused: is told of a topic of which the broker does not want to know, and what it said.
+            on_refused: is told of a topic of which the broker does not want to know, and what it said.
 
         Raises:
             ConfigError: password or certificate cannot be read.
         """
-        self.accepted = False
+        self.is_connected = False
         self.fault: Fault | None = None
-        self.underway: dict[int, Message] = {}
+        self.in_flight: dict[int, Message] = {}
         self._settings = settings
         self._outbox = outbox
         self._topics = topics
-        self._refused = refused
-        self._most = _UNDERWAY
-        self._heard: list[tuple[str, bytes]] = []
+        self._on_refused = on_refused
+        self._max_in_flight = _MAX_IN_FLIGHT
+        self._received: list[tuple[str, bytes]] = []
         self._last_error = ""
         client = self._client = make_client(settings)
         will = messages.status(settings, messages.OFFLINE)
@@ -83,7 +83,9 @@ class Session:
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         # Looked at outside of paho's reading, so that an error of ours is not taken for one of the broker.
-        client.on_message = lambda _, __, message: self._heard.append((message.topic, bytes(message.payload)))
+        client.on_message = lambda _, __, message: self._received.append(
+            (message.topic, bytes(message.payload))
+        )
         client.on_log = self._on_log
         client.on_socket_open = self._on_socket_open
 
@@ -97,30 +99,30 @@ class Session:
         try:
             self._client.connect(*address, keepalive=self._settings.keepalive_s, properties=properties)
         except Exception as error:  # noqa: BLE001 - what paho's readers of a handshake may raise is not told
-            self.fault = faults.unreachable(error, self._settings)
+            self.fault = faults.connect_failure(error, self._settings)
 
-    def step(self, wake: int, hear: Hear) -> None:
+    def step(self, wake_fd: int, on_message: MessageHandler) -> None:
         """Sends what the broker takes and hears what it says, for a second at most. May end it.
 
         Args:
-            wake: an eventfd that is not 0 where there is something new to send.
-            hear: is told topic and payload of what came.
+            wake_fd: an eventfd that is not 0 where there is something new to send.
+            on_message: is told topic and payload of what came.
         """
         if self.fault is None:
             try:
-                self._exchange(wake)
+                self._exchange(wake_fd)
             except Exception as error:  # noqa: BLE001 - what paho's readers of nonsense may raise is not told
                 logger.debug("MQTT: %r", error)
                 self.fault = Fault(faults.NOT_MQTT)
         if self.fault is None and self._client.socket() is None:
-            self.fault = faults.unanswered(self._last_error, self._settings)
-        heard, self._heard = self._heard, []
-        for topic, payload in heard:
-            hear(topic, payload)
+            self.fault = faults.closed_before_answer(self._last_error, self._settings)
+        received, self._received = self._received, []
+        for topic, payload in received:
+            on_message(topic, payload)
 
-    def idle(self) -> bool:
+    def is_flushed(self) -> bool:
         """Whether all that was to be said is said, and was acknowledged."""
-        return not (len(self._outbox) or self.underway or self._client.want_write())
+        return not (len(self._outbox) or self.in_flight or self._client.want_write())
 
     def close(self) -> None:
         """Ends it; where there is no fault it takes leave, so that the will is not published."""
@@ -130,20 +132,20 @@ class Session:
         if found is not None:
             found.close()
 
-    def _exchange(self, wake: int) -> None:
+    def _exchange(self, wake_fd: int) -> None:
         found = self._client.socket()
         if found is None:
             return
         poll = select.poll()
-        poll.register(wake, select.POLLIN)
+        poll.register(wake_fd, select.POLLIN)
         wants = select.POLLOUT if self._client.want_write() else 0
         number = found.fileno()
         poll.register(number, select.POLLIN | wants)
         # TLS may have more in its own buffer than the system knows of.
         pending = getattr(found, "pending", int)()
         ready = dict(poll.poll(0 if pending else 1e3 * _TICK_S))
-        if wake in ready:
-            os.eventfd_read(wake)
+        if wake_fd in ready:
+            os.eventfd_read(wake_fd)
         if pending or ready.get(number, 0) & ~select.POLLOUT:
             self._client.loop_read()  # first: a broker that is about to close may tell why
         self._send()
@@ -152,15 +154,15 @@ class Session:
         self._client.loop_misc()
 
     def _send(self) -> None:
-        while self.accepted and self.fault is None:
-            if len(self.underway) >= self._most or self._client.want_write():
+        while self.is_connected and self.fault is None:
+            if len(self.in_flight) >= self._max_in_flight or self._client.want_write():
                 return
-            message = self._outbox.next()
+            message = self._outbox.pop()
             if message is None:
                 return
             info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
             if message.qos:
-                self.underway[info.mid] = message
+                self.in_flight[info.mid] = message
             elif info.rc != paho.MQTT_ERR_SUCCESS:
                 self._outbox.dropped += 1
 
@@ -172,24 +174,26 @@ class Session:
         if reason.is_failure:
             self.fault = faults.refusal(reason, self._settings)
             return
-        self._most = min(_UNDERWAY, getattr(properties, "ReceiveMaximum", _UNDERWAY))
+        self._max_in_flight = min(_MAX_IN_FLIGHT, getattr(properties, "ReceiveMaximum", _MAX_IN_FLIGHT))
         client.subscribe([(topic, 1) for topic in self._topics])
-        self.accepted = True
+        self.is_connected = True
 
     def _on_disconnect(self, _: paho.Client, __: Any, ___: Any, reason: Any, ____: Any = None) -> None:
         if self.fault is None:
-            self.fault = faults.ended(reason, self._last_error, self._settings, accepted=self.accepted)
+            self.fault = faults.disconnection(
+                reason, self._last_error, self._settings, was_connected=self.is_connected
+            )
 
     def _on_publish(self, _: paho.Client, __: Any, number: int, reason: Any, ___: Any = None) -> None:
-        message = self.underway.pop(number, None)
+        message = self.in_flight.pop(number, None)
         if message is not None and reason.is_failure:
             self._outbox.dropped += 1
-            self._refused(message.topic, faults.unpublished(reason, message.topic, self._settings))
+            self._on_refused(message.topic, faults.describe_rejected(reason, message.topic, self._settings))
 
     def _on_subscribe(self, _: paho.Client, __: Any, ___: int, reasons: Any, ____: Any = None) -> None:
         for topic, reason in zip(self._topics, reasons, strict=False):
             if reason.is_failure:
-                self._refused(
+                self._on_refused(
                     topic, f"{reason} to listen to {topic}; let this user read it in the broker's access list"
                 )
 

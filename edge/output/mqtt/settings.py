@@ -94,7 +94,7 @@ class MqttSettings:
         if self.password and self.password_file:
             raise ConfigError("mqtt password and password_file: expected one of them")
         if self.password_file:
-            self.secret()
+            self.read_password()
         for name, path in (("ca", self.ca), ("certificate", self.certificate), ("key", self.key)):
             if path is None:
                 continue
@@ -115,7 +115,7 @@ class MqttSettings:
         """What the broker and Home Assistant know this device by."""
         return f"emotiny_{self.device}"
 
-    def secret(self) -> str:
+    def read_password(self) -> str:
         """The password; empty for none.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A sink that tells a broker what is seen, and takes its commands."""
+"""Publishes reports to an MQTT broker and takes commands from it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from edge.errors import OutputError
 from edge.output.mqtt import home_assistant, messages
+from edge.output.mqtt.backoff import Backoff
 from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
@@ -18,13 +19,13 @@ from edge.types import Frame, Report
 
 logger = logging.getLogger(__name__)
 
-_MOST_COMMAND_BYTES = 16
-# Whoever may write to this device's topics may do so a thousand times a second.
-_SELDOM_S = 10.0
+_LOGGED_COMMAND_BYTES = 16
+# A client that may write to this device's topics may do so a thousand times a second.
+_LOG_INTERVAL_S = 10.0
 
 
 class MqttSink(Sink):
-    """Sends reports to a broker, and takes its commands; whoever sends never waits."""
+    """Publishes reports to a broker and takes commands from it; no method waits for the network."""
 
     def __init__(
         self,
@@ -33,119 +34,130 @@ class MqttSink(Sink):
         clock: Callable[[], float] = time.monotonic,
         *,
         reading: bool = True,
+        backoff: Backoff | None = None,
     ) -> None:
-        """Begins to connect and returns at once; a broker that is away is tried again for ever.
+        """Starts to connect and returns at once; the connection is retried for ever.
 
         Args:
-            settings: the connection's; `host` is not empty.
-            switch: called in another thread when somebody switches reading on or off.
-            clock: seconds, never falling.
-            reading: whether faces are read, until somebody switches that.
+            settings: Settings of the connection; `host` must not be empty.
+            switch: Called in another thread when a command switches reading on (True) or off (False).
+            clock: Returns seconds; monotonic.
+            reading: Whether faces are read until a command changes that.
+            backoff: Delays between attempts to connect; None for the default ones.
 
         Raises:
-            ConfigError: a certificate, key or password cannot be read.
+            ConfigError: a certificate, key or password file cannot be used.
         """
         self._settings = settings
         self._switch = switch
         self._clock = clock
         self._reporter = Reporter(settings)
-        self._seldom = LogThrottle(_SELDOM_S, clock)
-        self._lock = threading.Lock()  # commands come in another thread; guards all below
+        self._throttle = LogThrottle(_LOG_INTERVAL_S, clock)
+        self._lock = threading.Lock()  # guards all below, because commands arrive in another thread
         self._camera = messages.OFFLINE
         self._reading = reading
         self._closed = False
-        self._commands = settings.topic("enabled/set")
-        births = [f"{settings.discovery}/status"] if settings.discovery else []
-        with self._lock:  # a command that the broker keeps is heard at once, and goes before what holds now
-            self._connection = Connection(settings, [self._commands, *births], self._hear)
+        self._command_topic = settings.topic("enabled/set")
+        birth_topics = [f"{settings.discovery}/status"] if settings.discovery else []
+        # The lock delays a retained command, which arrives at once, until the state at the start is queued.
+        with self._lock:
+            self._connection = Connection(
+                settings, [self._command_topic, *birth_topics], self._on_message, backoff
+            )
             self._announce()
-            self._say_reading(on=reading)
+            self._publish_reading(on=reading)
 
     @property
     def dropped(self) -> int:
-        """Messages that nobody will hear."""
+        """Number of messages that were given up."""
         return self._connection.dropped
 
+    @property
+    def unsent(self) -> int:
+        """Number of messages that wait to be sent."""
+        return self._connection.unsent
+
     def send(self, frame: Frame, report: Report) -> None:
-        """Queues what the report gives cause to say; never waits. The frame is not looked at.
+        """Queues the messages that are due after a report; ignores the frame.
 
         Raises:
-            OutputError: the sink is closed, or broke.
+            OutputError: the sink is closed, or its thread has ended because of an error in this program.
         """
         raise_if_closed(self, self._closed)
-        if not self._connection.alive:
+        if not self._connection.is_alive:
             raise OutputError("MQTT: its thread died; the traceback above says why")
-        extra = {"unsent": self._connection.unsent, "lost": self._connection.dropped}
+        extra_stats = {"unsent": self._connection.unsent, "lost": self._connection.dropped}
         with self._lock:
-            self._camera_there()
-            # A picture that was in work when the command came is of a time when nobody is to be read.
+            self._set_camera_online()
+            # A frame that was being processed when reading was switched off must not be published.
             if self._reading:
-                self._connection.say(self._reporter.messages(report, self._clock(), extra))
+                self._connection.publish(self._reporter.messages(report, self._clock(), extra_stats))
 
     def idle(self, reason: IdleReason) -> None:
-        """Says that the camera is gone, or that pictures come which nobody is to read, once."""
+        """Publishes that the camera is gone, or that it delivers while reading is switched off."""
         if reason == "gone":
-            self._camera_gone()
+            self._set_camera_offline()
         elif reason == "off":
             with self._lock:
-                self._camera_there()
+                self._set_camera_online()
 
-    def switched(self, *, on: bool) -> None:
-        """Says whether faces are read, and that nobody is seen where they are not."""
+    def set_reading(self, *, on: bool) -> None:
+        """Publishes whether faces are read and, if they are not, that nobody is present."""
         with self._lock:
-            self._say_reading(on=on)
-
-    def _say_reading(self, *, on: bool) -> None:
-        self._reading = on
-        if not on:
-            self._connection.say(self._reporter.everybody_left(self._clock()))
-        self._connection.say([messages.enabled(self._settings, on=on)], repeat=False)
+            self._publish_reading(on=on)
 
     def close(self) -> None:
-        """Says goodbye where the broker is there, within two seconds; may be called again."""
+        """Publishes that the device goes offline, for two seconds at most; further calls do nothing."""
         if self._closed:
             return
-        self._camera_gone()
+        self._set_camera_offline()
         self._closed = True
-        self._connection.say([messages.status(self._settings, messages.OFFLINE)])
+        self._connection.publish([messages.status(self._settings, messages.OFFLINE)])
         self._connection.close()
 
-    def _camera_there(self) -> None:
-        """Says that pictures come; whoever calls it has the lock."""
+    def _publish_reading(self, *, on: bool) -> None:
+        """The caller must hold the lock."""
+        self._reading = on
+        if not on:
+            self._connection.publish(self._reporter.everybody_left(self._clock()))
+        self._connection.publish([messages.enabled(self._settings, on=on)], repeat=False)
+
+    def _set_camera_online(self) -> None:
+        """Publishes that the camera delivers, if that is new; the caller must hold the lock."""
         if self._camera != messages.ONLINE:
             self._camera = messages.ONLINE
-            self._connection.say([messages.camera(self._settings, self._camera)])
+            self._connection.publish([messages.camera(self._settings, self._camera)])
 
-    def _camera_gone(self) -> None:
-        """Says that there are no pictures, and so nobody."""
+    def _set_camera_offline(self) -> None:
+        """Publishes that the camera is gone and, if that is new, that nobody is present."""
         with self._lock:
             if self._camera != messages.OFFLINE:
                 self._camera = messages.OFFLINE
-                self._connection.say(self._reporter.everybody_left(self._clock()))
-            self._connection.say([messages.camera(self._settings, self._camera)], repeat=False)
+                self._connection.publish(self._reporter.everybody_left(self._clock()))
+            self._connection.publish([messages.camera(self._settings, self._camera)], repeat=False)
 
-    def _hear(self, topic: str, payload: bytes) -> None:
-        if topic == self._commands:
-            self._command(payload)
-        elif payload == messages.ONLINE.encode() and self._seldom.due("birth") is not None:
+    def _on_message(self, topic: str, payload: bytes) -> None:
+        if topic == self._command_topic:
+            self._obey(payload)
+        elif payload == messages.ONLINE.encode() and self._throttle.due("birth") is not None:
             self._announce()  # Home Assistant was started
 
-    def _command(self, payload: bytes) -> None:
+    def _obey(self, payload: bytes) -> None:
         on = messages.parse_enabled(payload)
         if on is None:
-            unsaid = self._seldom.due("nonsense")
-            if unsaid is not None:
-                more = f" ({unsaid} more like it)" if unsaid else ""
-                said = payload[:_MOST_COMMAND_BYTES]
-                logger.warning("MQTT: %s %r: expected ON or OFF%s", self._commands, said, more)
+            suppressed = self._throttle.due("not a command")
+            if suppressed is not None:
+                more = f" ({suppressed} more like it)" if suppressed else ""
+                start = payload[:_LOGGED_COMMAND_BYTES]
+                logger.warning("MQTT: %s %r: expected ON or OFF%s", self._command_topic, start, more)
             return
-        # A command that the broker keeps is a standing order: it comes again with every connection, and holds
-        # again. Whoever publishes it with the retain flag, as Home Assistant's switch does, wants just that.
+        # A retained command arrives with every new connection and is obeyed each time. A client that
+        # publishes it with the retain flag, as Home Assistant's switch does, wants exactly that.
         self._switch(on)
-        self.switched(on=on)
-        if self._seldom.due(f"switched {on}") is not None:
+        self.set_reading(on=on)
+        if self._throttle.due(f"switched {on}") is not None:
             logger.info("MQTT: reading is switched %s", "on" if on else "off")
 
     def _announce(self) -> None:
         if self._settings.discovery:
-            self._connection.say([home_assistant.discovery(self._settings)])
+            self._connection.publish([home_assistant.discovery(self._settings)])

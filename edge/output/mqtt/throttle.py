@@ -1,4 +1,4 @@
-"""What happens often is said seldom."""
+"""Keeps frequent events from filling the log."""
 
 from __future__ import annotations
 
@@ -7,32 +7,40 @@ from collections.abc import Callable
 
 
 class LogThrottle:
-    """Lets each kind of thing be said once in a while, and counts it meanwhile.
+    """Allows one log line per kind of event and interval, and counts the events in between.
 
-    Kinds are few: whoever makes one of what a stranger sends fills the memory.
+    The number of kinds must be small and fixed: a kind made from received data would let a stranger fill the
+    memory.
     """
 
-    def __init__(self, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing was said yet.
+    def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Starts with no kind logged.
 
         Args:
-            every_s: seconds from one time to the next.
-            clock: seconds, never falling.
+            interval_s: Seconds between two lines of one kind.
+            clock: Returns seconds; monotonic.
         """
-        self._every_s = every_s
+        self._interval_s = interval_s
         self._clock = clock
-        self._said: dict[str, tuple[float, int]] = {}  # when, and how often it was not said since
+        self._kinds: dict[str, tuple[float, int]] = {}  # when it was last logged, events since
 
     def due(self, kind: str) -> int | None:
-        """How often it happened without being said, where it may be said now; None where it may not."""
-        now_s = self._clock()
-        said_s, unsaid = self._said.get(kind, (-float("inf"), 0))
-        if now_s - said_s < self._every_s:
-            self._said[kind] = said_s, unsaid + 1
-            return None
-        self._said[kind] = now_s, 0
-        return unsaid
+        """Counts an event and decides whether to log it.
 
-    def forget(self) -> None:
-        """All may be said again."""
-        self._said.clear()
+        Args:
+            kind: Kind of event.
+
+        Returns:
+            The number of events of this kind since the last line if a line is due now, else None.
+        """
+        now_s = self._clock()
+        logged_s, suppressed = self._kinds.get(kind, (-float("inf"), 0))
+        if now_s - logged_s < self._interval_s:
+            self._kinds[kind] = logged_s, suppressed + 1
+            return None
+        self._kinds[kind] = now_s, 0
+        return suppressed
+
+    def reset(self) -> None:
+        """Makes the next event of every kind due."""
+        self._kinds.clear()

@@ -111,7 +111,7 @@ def test_the_sink_takes_anything_from_a_broker(device, caplog, said):
     while len(asked) <= len(right) and time.monotonic() < until_s:
         time.sleep(0.002)
     assert asked == [*right, False]
-    assert sink._connection.alive
+    assert sink._connection.is_alive
     assert all(len(record.getMessage()) < 200 for record in caplog.records)
 
 
@@ -181,7 +181,7 @@ def nonsense(source):
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("accepted", [True, False])
 def test_a_server_may_say_what_it_likes(version, accepted, caplog, monkeypatch):
-    monkeypatch.setattr("edge.output.mqtt.backoff._SPREAD", (0.0, 0.0))
+    monkeypatch.setattr("edge.output.mqtt.backoff._JITTER", (0.0, 0.0))
     caplog.set_level(logging.INFO, "edge.output.mqtt")
     source = random.Random(20)
     came: list[float] = []
@@ -206,7 +206,7 @@ def test_a_server_may_say_what_it_likes(version, accepted, caplog, monkeypatch):
     sink = MqttSink(MqttSettings(host="127.0.0.1", port=server.getsockname()[1], version=version))
     thread.join(60)
     assert len(came) == 400
-    assert sink._connection.alive
+    assert sink._connection.is_alive
     sink.close()
     assert len(caplog.records) < 40  # of 400 faults, and of a dozen kinds
     assert max(len(record.getMessage()) for record in caplog.records) < 300

@@ -95,7 +95,7 @@ def test_a_camera_is_there_while_reading_is_switched_off(broker, listener, sink_
     for _ in range(3):
         sink.idle("off")
     listener.topic("emotiny/kitchen/camera", "online")
-    sink.switched(on=False)
+    sink.set_reading(on=False)
     listener.topic("emotiny/kitchen/enabled/state", "OFF")
     assert sum(m.topic == "emotiny/kitchen/camera" for m in listener.heard) == 1
     sink.idle("gone")
@@ -224,7 +224,7 @@ def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys,
 
     (tmp_path / "mqtt_password").write_text("only for us\n")
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path), "HOME": str(tmp_path)}
-    assert settings_of(parser().parse_args(["run"]), environment).mqtt.secret() == "only for us"
+    assert settings_of(parser().parse_args(["run"]), environment).mqtt.read_password() == "only for us"
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert main(["config"]) == 0
@@ -243,7 +243,7 @@ def secret_of(*words, **variables):
     from edge.settings.loader import settings_of
 
     arguments = parser().parse_args(["run", *map(str, words)])
-    return settings_of(arguments, {"HOME": "/nowhere", **variables}).mqtt.secret()
+    return settings_of(arguments, {"HOME": "/nowhere", **variables}).mqtt.read_password()
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ def test_check_knows_a_broker_that_takes_messages(broker):
         ({"username": "kitchen", "password": "wrong"}, "refuses: Not authorized; are mqtt.username"),
         (
             {"username": "kitchen"},
-            "refuses: Not authorized; mqtt.username comes without a password; root and",
+            "refuses: Not authorized; mqtt.username is set without a password; only root and",
         ),
         ({}, "refuses: Not authorized; are mqtt.username and its password right"),
         (
