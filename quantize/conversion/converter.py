@@ -16,15 +16,14 @@ from quantize.conversion.activation_ranges import clip_ranges
 from quantize.conversion.batchnorm_folding import folded
 from quantize.conversion.equalization import equalize
 from quantize.conversion.tta import TestTimeAugmentation
-from quantize.tflite.names import shorten_names
-from quantize.tflite.shrink import share_zero_biases
+from quantize.tflite.shrink import share_zero_biases, shorten_names
 
 PLAIN = TestTimeAugmentation()
 _EVERY = 4  # of the calibration pictures measure ranges that are looked at more closely
 
 
 def to_int8(
-    model: keras.Model, calibration: Gray, reading: TestTimeAugmentation = PLAIN, prepared: bool = False
+    model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN, prepared: bool = False
 ) -> bytes:
     """Full-integer conversion: weights per channel, uint8 pixels in, int8 logits out, no float in between.
 
@@ -36,7 +35,7 @@ def to_int8(
         model: of `train.models.sepnet.build`.
         calibration: (N, size, size) uint8; must hold both pixel 0 and pixel 255, so that the input's scale
             comes out as 1/128 with pixel 128 for zero, and a pixel is its own quantized value.
-        reading: the looks that the file takes at a face.
+        tta: views of a crop that the file evaluates.
         prepared: whether the model is one of `prepare`; other ones are prepared first.
 
     Returns:
@@ -53,8 +52,8 @@ def to_int8(
         raise ConfigError(
             f"calibration pictures span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
-    ready = model if prepared else prepare(model, calibration, reading)
-    converter = _converter(ready.get_layer("body"), reading)
+    ready = model if prepared else prepare(model, calibration, tta)
+    converter = _converter(ready.get_layer("body"), tta)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _samples(model, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -69,42 +68,38 @@ def to_int8(
     return shorten_names(share_zero_biases(bytes(content)))
 
 
-def to_float(
-    model: keras.Model, reading: TestTimeAugmentation = PLAIN, calibration: Gray | None = None
-) -> bytes:
+def to_float(model: keras.Model, tta: TestTimeAugmentation = PLAIN, calibration: Gray | None = None) -> bytes:
     """The same network as float32 TFLite, input from -1 to 127/128: what int8 is compared with.
 
     Args:
         model: of `train.models.sepnet.build`.
-        reading: the looks that the file takes at a face.
+        tta: views of a crop that the file evaluates.
         calibration: (N, size, size) uint8; with it, every tensor is the twin of the integer file's.
     """
-    ready = model if calibration is None else prepare(model, calibration, reading)
-    return shorten_names(bytes(_converter(ready.get_layer("body"), reading).convert()))
+    ready = model if calibration is None else prepare(model, calibration, tta)
+    return shorten_names(bytes(_converter(ready.get_layer("body"), tta).convert()))
 
 
-def prepare(model: keras.Model, calibration: Gray, reading: TestTimeAugmentation = PLAIN) -> keras.Model:
+def prepare(model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN) -> keras.Model:
     """The same function without BatchNorm, its channels of like range: what is converted.
 
     Args:
         model: of `train.models.sepnet.build`; it stays as it is.
         calibration: (N, size, size) uint8, to measure ranges on.
-        reading: the looks that the file takes at a face.
+        tta: views of a crop that the file evaluates.
     """
     body = folded(model.get_layer("body"))
-    equalize(body, range_pixels(model, calibration, reading))
+    equalize(body, range_pixels(model, calibration, tta))
     scale = model.get_layer("scale")
     pixels = keras.Input(model.input_shape[1:], name="pixels")
     scaled = keras.layers.Rescaling(scale.scale, scale.offset, name="scale")(pixels)
     return keras.Model(pixels, body(scaled), name=model.name)
 
 
-def range_pixels(
-    model: keras.Model, calibration: Gray, reading: TestTimeAugmentation
-) -> npt.NDArray[np.float32]:
-    """(M, size, size, 1): all looks at every fourth calibration picture, as the network proper reads them."""
-    looks = reading.looks(calibration[::_EVERY])
-    return np.concatenate([scale_pixels(model, look) for look in looks])
+def range_pixels(model: keras.Model, calibration: Gray, tta: TestTimeAugmentation) -> npt.NDArray[np.float32]:
+    """(M, size, size, 1): all views of every fourth calibration image, as the network proper reads them."""
+    views = tta.views(calibration[::_EVERY])
+    return np.concatenate([scale_pixels(model, view) for view in views])
 
 
 def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
@@ -116,7 +111,7 @@ def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     return images[..., np.newaxis].astype(np.float32) * np.float32(layer.scale) + np.float32(layer.offset)
 
 
-def _converter(body: keras.Model, reading: TestTimeAugmentation) -> Any:
+def _converter(body: keras.Model, tta: TestTimeAugmentation) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -131,7 +126,7 @@ def _converter(body: keras.Model, reading: TestTimeAugmentation) -> Any:
     # READ_VARIABLE operators in the graph, which fail during calibration.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="pixels")])  # type: ignore[untyped-decorator]
     def logits(pixels: Any) -> Any:
-        return reading.graph(body, pixels)
+        return tta.graph(body, pixels)
 
     frozen = convert_variables_to_constants_v2(logits.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])

@@ -1,9 +1,10 @@
-"""Channels of like range, so that one scale for a whole tensor serves them all.
+"""Cross-layer equalization: channels of like range, so that one scale for a whole tensor serves them all.
 
-An integer tensor of activations has one scale; a channel whose values are a tenth of its neighbour's keeps a
-tenth of the steps, and what amplifies it again amplifies the rounding. Between two linear layers a channel
-may be scaled at will, if the first is multiplied by what the second is divided by: ReLU, additions and
-pooling let it through (Nagel et al. 2019, arXiv:1906.04721, who scale by weights; here ranges are measured).
+An int8 tensor of activations has one scale. A channel whose values are a tenth of its neighbour's uses a
+tenth of the steps, and a layer that amplifies it again amplifies the rounding. Between two linear layers a
+channel may be scaled at will, if the first layer is multiplied by what the second is divided by: ReLU,
+additions and pooling pass it on (Nagel et al. 2019, arXiv:1906.04721, who scale by weights; here ranges are
+measured).
 """
 
 from __future__ import annotations
@@ -16,52 +17,53 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from quantize.conversion.tensor_graph import ScaleGroups, walk_through
+from quantize.conversion.tensor_graph import ScaleGroups, scale_groups
 
 _BATCH = 64
-_LARGEST = 64.0  # factor of a channel: one that hardly lives must not blow up its readers' weights
+_LARGEST = 64.0  # factor of a channel: a nearly dead one must not inflate the weights that read it
 Array = npt.NDArray[np.float32]
 
 
 def equalize(body: keras.Model, pixels: Array, share: float = 1.0) -> None:
-    """Scales the channels of a network in place; it computes the same.
+    """Scales the channels of a network in place. It computes the same as before.
 
     Args:
-        body: functional, without BatchNorm (see `conversion.batchnorm_folding`). Layers of unknown
-            kind, and what they share channels with, stay as they are.
-        pixels: (N, size, size, 1) what it reads, to measure ranges on.
-        share: of the way to equal ranges, in the logarithm, 0 to 1.
+        body: functional model without BatchNorm (see `conversion.batchnorm_folding`). Layers of unknown kind,
+            and the layers that share channels with them, stay as they are.
+        pixels: (N, size, size, 1) scaled pixels, to measure ranges on.
+        share: how far towards equal ranges, on a logarithmic scale, 0 to 1.
     """
-    walk = walk_through(body)
-    factors = {name: _factors(ranges, share) for name, ranges in _ranges(body, walk, pixels).items()}
-    for layer, (reads, writes) in walk.linear.items():
-        _scale(body.get_layer(layer), factors.get(walk.find(reads)), factors.get(walk.find(writes)))
+    groups = scale_groups(body)
+    factors = {group: _factors(ranges, share) for group, ranges in _ranges(body, groups, pixels).items()}
+    for layer, (reads, writes) in groups.linear.items():
+        _scale(body.get_layer(layer), factors.get(groups.find(reads)), factors.get(groups.find(writes)))
 
 
-def _ranges(body: keras.Model, walk: ScaleGroups, pixels: Array) -> Mapping[int, Array]:
-    """{class: (C,) largest absolute value of each channel in a picture, the mean over pictures}.
+def _ranges(body: keras.Model, groups: ScaleGroups, pixels: Array) -> Mapping[int, Array]:
+    """Measures {group: (C,) largest absolute value of each channel in an image, averaged over the images}.
 
-    Of several tensors of a class the widest counts. The mean, since a single picture's outlier is clipped.
+    Of several tensors of a group the widest counts. The ranges are averaged because the outlier of a single
+    image is clipped later.
     """
-    free = {key: tensor for key, tensor in walk.stored().items() if not walk.is_fixed(walk.find(key))}
+    free = {key: tensor for key, tensor in groups.stored().items() if not groups.is_fixed(key)}
     if not free:
         return {}
     probe = keras.Model(body.input, {str(key): tensor for key, tensor in free.items()})
     totals = {key: np.zeros(tensor.shape[-1], np.float32) for key, tensor in free.items()}
     for start in range(0, len(pixels), _BATCH):
-        found = probe(pixels[start : start + _BATCH], training=False)
+        values = probe(pixels[start : start + _BATCH], training=False)
         for key in free:
-            array = np.abs(keras.ops.convert_to_numpy(found[str(key)]))
+            array = np.abs(keras.ops.convert_to_numpy(values[str(key)]))
             totals[key] += array.max(axis=tuple(range(1, array.ndim - 1))).sum(axis=0)
     ranges: dict[int, Array] = {}
     for key, total in totals.items():
-        name = walk.find(key)
-        ranges[name] = np.maximum(ranges.get(name, np.float32(0)), total / np.float32(len(pixels)))
+        group = groups.find(key)
+        ranges[group] = np.maximum(ranges.get(group, np.float32(0)), total / np.float32(len(pixels)))
     return ranges
 
 
 def _factors(ranges: Array, share: float) -> Array:
-    """What each channel is multiplied with: 1 in the geometric mean of those that live."""
+    """Returns each channel's factor; the geometric mean is 1 over channels that are not nearly dead."""
     alive = ranges > ranges.max() / _LARGEST
     logs = np.where(alive, np.log(np.where(alive, ranges, 1)), np.log(max(float(ranges.max()), 1e-12)))
     return np.asarray(np.exp(share * (logs[alive].mean() - logs)) if alive.any() else np.ones_like(ranges))

@@ -23,9 +23,7 @@ _BATCH = 128
 _SEED = 0
 
 
-def finetune(
-    model: keras.Model, images: Gray, calibration: Gray, reading: TestTimeAugmentation
-) -> keras.Model:
+def finetune(model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeAugmentation) -> keras.Model:
     """Trains a network a little further with the rounding of its integers, towards its own answers without.
 
     Quantization-aware fine-tuning (Krishnamoorthi 2018, arXiv:1806.08342, section 4), its targets not the
@@ -35,19 +33,19 @@ def finetune(
         model: of `train.models.sepnet.build`; it stays as it is.
         images: (N, size, size) uint8 pictures of the training split.
         calibration: (N, size, size) uint8, to find ranges by.
-        reading: the looks that the file takes; of every picture one is drawn.
+        tta: views of a crop that the file evaluates; one is drawn at random for every image.
 
     Returns:
         Another of `quantize.conversion.converter.prepare`'s kind.
     """
-    tuned = prepare(model, calibration, reading)
+    tuned = prepare(model, calibration, tta)
     random = np.random.default_rng(_SEED)
-    looks = reading.looks(images)
-    drawn = random.integers(0, len(looks), len(images))
+    views = tta.views(images)
+    drawn = random.integers(0, len(views), len(images))
     order = random.permutation(len(images))
-    seen = np.stack([looks[drawn[place]][place] for place in order])
+    seen = np.stack([views[drawn[place]][place] for place in order])
     answers = predict(model, seen[..., np.newaxis])
-    rounded = FakeQuantModel(tuned.get_layer("body"), range_pixels(model, calibration, reading))
+    rounded = FakeQuantModel(tuned.get_layer("body"), range_pixels(model, calibration, tta))
     steps = EPOCHS * -(-len(seen) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
     rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=_divergence)

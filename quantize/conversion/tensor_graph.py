@@ -1,17 +1,17 @@
-"""Which tensors of a network share their channels, and which of them its integers store."""
+"""Finds which tensors of a network share their channels, and which of them its int8 file stores."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import layers
 
+from quantize.union_find import UnionFind
 from train.models.graph import is_linear, iter_nodes
 
-# Multiplication with a positive number may come before these as well as after them.
-_PASSING = (
+# A multiplication with a positive number may come before these layers as well as after them.
+_PASSTHROUGH = (
     layers.Identity,
     layers.Dropout,
     layers.MaxPooling2D,
@@ -21,83 +21,76 @@ _PASSING = (
 )
 
 
-def walk_through(body: keras.Model) -> ScaleGroups:
-    """Follows channels from a network's input to its output, whose values are given from outside.
+def scale_groups(body: keras.Model) -> ScaleGroups:
+    """Follows the channels of a network from its input to its output.
 
     Args:
-        body: functional, without BatchNorm (see `conversion.batchnorm_folding`).
+        body: functional model without BatchNorm (see `conversion.batchnorm_folding`).
     """
-    walk = ScaleGroups()
+    groups = ScaleGroups()
     for tensor in (*body.inputs, *body.outputs):
-        walk.fix(tensor)
+        groups.fix(tensor)
     for node in iter_nodes(body):
-        walk.pass_through(node)
-    return walk
+        groups.visit(node)
+    return groups
 
 
-@dataclass
 class ScaleGroups:
-    """Which tensors' channels are scaled together: a union-find over tensors.
+    """Groups of tensors whose channels can only be scaled together. Tensors are named by their `id`.
 
     Attributes:
-        parents: {tensor: one of the same class}.
-        fixed: classes that stay as they are.
-        linear: {layer: (a tensor that it reads, one that it makes)}.
-        tensors: {tensor's key: the tensor}.
-        activated: what a ReLU reads.
-        taken: what anything else reads.
+        linear: {name of a linear layer: (key of a tensor that it reads, key of one that it writes)}.
     """
 
-    parents: dict[int, int] = field(default_factory=dict)
-    fixed: set[int] = field(default_factory=set)
-    linear: dict[str, tuple[int, int]] = field(default_factory=dict)
-    tensors: dict[int, Any] = field(default_factory=dict)
-    activated: set[int] = field(default_factory=set)
-    taken: set[int] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.linear: dict[str, tuple[int, int]] = {}
+        self._groups: UnionFind[int] = UnionFind()
+        self._tensors: dict[int, Any] = {}
+        self._fixed: set[int] = set()
+        self._relu_inputs: set[int] = set()
+        self._other_inputs: set[int] = set()
 
     def find(self, key: int) -> int:
-        """The class of a tensor, by one of its members."""
-        while self.parents[key] != key:
-            key = self.parents[key]
-        return key
+        """Returns the key of the tensor that stands for the group of a tensor."""
+        return self._groups.find(key)
 
     def fix(self, tensor: Any) -> None:
-        """A tensor whose values are given from outside."""
-        self.fixed.add(self._key(tensor))
+        """Marks the group of a tensor as one that must not be scaled, since its values are given."""
+        self._fixed.add(self._key(tensor))
 
     def is_fixed(self, key: int) -> bool:
-        """Whether a class stays as it is."""
-        return key in {self.find(each) for each in self.fixed}
+        """Whether the group of a tensor must not be scaled."""
+        return self.find(key) in {self.find(each) for each in self._fixed}
 
     def stored(self) -> dict[int, Any]:
-        """Tensors that are rounded: a ReLU's input is not, since the ReLU becomes part of what makes it."""
-        inside = self.activated - self.taken
-        return {key: tensor for key, tensor in self.tensors.items() if key not in inside}
+        """Returns the tensors that the int8 file rounds, by key.
 
-    def pass_through(self, node: Any) -> None:
-        """What one application of a layer asks of its tensors."""
+        A tensor that only ReLUs and Identity layers read is not among them: a ReLU becomes part of the layer
+        before it.
+        """
+        fused = self._relu_inputs - self._other_inputs
+        return {key: tensor for key, tensor in self._tensors.items() if key not in fused}
+
+    def visit(self, node: Any) -> None:
+        """Adds one application of a layer."""
         layer = node.operation
         reads, writes = [self._key(each) for each in node.input_tensors], self._key(node.outputs[0])
-        (self.activated if _is_relu(layer) or isinstance(layer, layers.Identity) else self.taken).update(
-            reads
-        )
+        is_fused = _is_relu(layer) or isinstance(layer, layers.Identity)
+        (self._relu_inputs if is_fused else self._other_inputs).update(reads)
         if _is_scalable(layer):
             first = self.linear.setdefault(layer.name, (reads[0], writes))
-            self._unite(first[0], reads[0])  # weights are applied several times, but there is one set of them
-            self._unite(first[1], writes)
-        elif isinstance(layer, _PASSING) or _is_relu(layer) or _is_flat(layer, node):
+            # A layer may be applied several times, but it has one set of weights.
+            self._groups.union(first[0], reads[0])
+            self._groups.union(first[1], writes)
+        elif isinstance(layer, _PASSTHROUGH) or _is_relu(layer) or _is_flat(layer, node):
             for key in reads:
-                self._unite(key, writes)
+                self._groups.union(key, writes)
         else:
-            self.fixed.update((*reads, writes))
+            self._fixed.update((*reads, writes))
 
     def _key(self, tensor: Any) -> int:
-        self.tensors[id(tensor)] = tensor
-        self.parents.setdefault(id(tensor), id(tensor))
+        self._tensors[id(tensor)] = tensor
         return id(tensor)
-
-    def _unite(self, one: int, other: int) -> None:
-        self.parents[self.find(one)] = self.find(other)
 
 
 def _is_scalable(layer: Any) -> bool:
@@ -115,5 +108,5 @@ def _is_relu(layer: Any) -> bool:
 
 
 def _is_flat(layer: Any, node: Any) -> bool:
-    """Flatten keeps channels apart only where there is a single place."""
+    """Whether a layer is a Flatten that keeps channels apart: its input has a single position."""
     return isinstance(layer, layers.Flatten) and all(side == 1 for side in node.input_tensors[0].shape[1:-1])

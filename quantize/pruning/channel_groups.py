@@ -1,13 +1,15 @@
-"""Which channels of a network must go together, found by walking its graph.
+"""Finds which channels of a network must be removed together, by walking its graph.
 
-A channel that a convolution makes runs through depthwise convolutions, BatchNorm and activations unchanged in
-its number, is added to those of other convolutions, and ends in the rows of the kernels that read it. All of
-these places are one group: whoever cuts channel 3 cuts it in all of them. (Torch-Pruning calls the same a
-dependency graph, Fang et al. 2023, arXiv:2301.12900.)
+A convolution's output channel passes unchanged through depthwise convolutions, BatchNorm and activations, is
+added to channels of other convolutions, and ends in the kernel rows of the layers that take it as an input.
+All of these belong to one group: removing channel 3 removes it from each of them. Torch-Pruning calls the
+same structure a dependency graph (Fang et al. 2023, arXiv:2301.12900).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +17,10 @@ import keras
 from keras import layers
 
 from edge.errors import ConfigError
+from quantize.union_find import UnionFind
 from train.models.graph import iter_nodes
 
-_PASSING = (
+_PASSTHROUGH = (
     layers.ReLU,
     layers.Activation,
     layers.Dropout,
@@ -29,12 +32,12 @@ _PASSING = (
 
 @dataclass(frozen=True)
 class WeightAxis:
-    """One axis of one weight along which a group's channels lie.
+    """The axis of a weight along which a group's channels lie.
 
     Attributes:
-        layer: the layer's name.
-        weight: the weight's name in that layer: "kernel", "bias", "gamma", ...
-        axis: of the weight.
+        layer: name of the layer.
+        weight: name of the weight within the layer: "kernel", "bias", "gamma", ...
+        axis: index of the axis.
     """
 
     layer: str
@@ -44,157 +47,129 @@ class WeightAxis:
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """Channels that can only be cut together.
+    """Channels that can only be removed together.
 
     Attributes:
-        makers: names of the convolutions that make them; the first gives the group its name.
-        width: their number.
-        written: where convolutions and dense layers write them.
-        carried: where layers that keep channels apart hold something for each.
-        read: the rows of kernels that take them as inputs. With these at zero, a channel is gone.
+        producers: names of the convolutions and dense layers that compute the channels; the first one names
+            the group.
+        width: number of channels.
+        outputs: axes of the producers' weights that hold one slice for each channel.
+        passthrough: axes of the weights of layers that treat each channel by itself, such as BatchNorm.
+        inputs: axes of the kernels that take the channels as inputs. A channel whose input rows are all zero
+            has no effect.
     """
 
-    makers: tuple[str, ...]
+    producers: tuple[str, ...]
     width: int
-    written: tuple[WeightAxis, ...]
-    carried: tuple[WeightAxis, ...]
-    read: tuple[WeightAxis, ...]
+    outputs: tuple[WeightAxis, ...]
+    passthrough: tuple[WeightAxis, ...]
+    inputs: tuple[WeightAxis, ...]
 
     @property
     def name(self) -> str:
-        """The first maker's."""
-        return self.makers[0]
+        """Name of the group: its first producer."""
+        return self.producers[0]
 
     @property
-    def slots(self) -> tuple[WeightAxis, ...]:
-        """Every place where its channels lie."""
-        return (*self.written, *self.carried, *self.read)
+    def axes(self) -> tuple[WeightAxis, ...]:
+        """Every weight axis along which the channels lie."""
+        return (*self.outputs, *self.passthrough, *self.inputs)
 
 
 def channel_groups(body: keras.Model) -> tuple[ChannelGroup, ...]:
-    """The groups of a network whose channels can be cut, in the order in which they are made.
+    """Returns the groups of a network whose channels can be removed, in the order in which they are computed.
 
     Args:
-        body: functional, of convolutions, depthwise convolutions, dense layers, BatchNorm, additions,
+        body: functional model of convolutions, depthwise convolutions, dense layers, BatchNorm, additions,
             pooling and activations.
 
     Returns:
-        All groups but the input's and the output's, whose numbers are given from outside.
+        All groups but those of the network's input and output, whose widths are given from outside.
 
     Raises:
-        ConfigError: a layer is of another kind, or mixes channels with places; the message names it.
+        ConfigError: a layer is of another kind, or mixes channels with positions; the message names it.
     """
-    walk = _Walk()
-    for tensor in body.inputs:
-        walk.fix(walk.start(tensor))
+    walk = _GraphWalk()
     for node in iter_nodes(body):
-        walk.pass_through(node)
-    for tensor in body.outputs:
-        walk.fix(walk.of(tensor))
-    return walk.groups()
+        walk.visit(node)
+    return walk.groups(fixed=(*body.inputs, *body.outputs))
 
 
-class _Walk:
-    """Which group every tensor's channels belong to: a union-find over the tensors' channel axes."""
+class _GraphWalk:
+    """Collects which tensors share their channels, and which weight axes lie along them."""
 
     def __init__(self) -> None:
-        self._parents: list[int] = []
-        self._groups: dict[int, int] = {}
-        self._fixed: set[int] = set()
-        self._written: dict[WeightAxis, int] = {}
-        self._carried: dict[WeightAxis, int] = {}
-        self._read: dict[WeightAxis, int] = {}
+        self._tensors: UnionFind[int] = UnionFind()  # keys are the ids of symbolic tensors
+        self._outputs: dict[WeightAxis, int] = {}
+        self._passthrough: dict[WeightAxis, int] = {}
+        self._inputs: dict[WeightAxis, int] = {}
         self._widths: dict[str, int] = {}
 
-    def start(self, tensor: Any) -> int:
-        """A new group for a tensor's channels."""
-        self._parents.append(len(self._parents))
-        self._groups[id(tensor)] = self._parents[-1]
-        return self._parents[-1]
-
-    def of(self, tensor: Any) -> int:
-        """The group of a tensor's channels."""
-        return self._find(self._groups[id(tensor)])
-
-    def fix(self, group: int) -> None:
-        """Whose width is given from outside."""
-        self._fixed.add(group)
-
-    def pass_through(self, node: Any) -> None:
-        """What one application of a layer does with the groups of its inputs."""
+    def visit(self, node: Any) -> None:
+        """Adds one application of a layer."""
         layer, tensors = node.operation, node.input_tensors
         (output,) = node.outputs
         if isinstance(layer, layers.DepthwiseConv2D):
             if layer.depth_multiplier != 1:
                 raise _cannot(layer, f"its depth multiplier is {layer.depth_multiplier}, expected 1")
-            self._carry(layer, tensors[0], (("kernel", 2), ("bias", 0)))
+            self._add_passthrough(layer, tensors[0], (("kernel", 2), ("bias", 0)))
         elif isinstance(layer, layers.BatchNormalization):
-            self._carry(layer, tensors[0], [(w.name, 0) for w in layer.weights])
+            self._add_passthrough(layer, tensors[0], [(weight.name, 0) for weight in layer.weights])
         elif isinstance(layer, (layers.Conv2D, layers.Dense)) and not _is_separable(layer):
-            self._convolve(layer, tensors[0], output)
+            self._add_producer(layer, tensors[0], output)
             return
-        elif isinstance(layer, layers.Add):
-            for other in tensors[1:]:
-                self._unite(self.of(tensors[0]), self.of(other))
         elif isinstance(layer, layers.Flatten):
             if any(side != 1 for side in tensors[0].shape[1:-1]):
-                raise _cannot(layer, f"it mixes channels with the places of {tuple(tensors[0].shape[1:])}")
-        elif not isinstance(layer, _PASSING):
+                raise _cannot(layer, f"it mixes channels with the positions of {tuple(tensors[0].shape[1:])}")
+        elif not isinstance(layer, (layers.Add, *_PASSTHROUGH)):
             raise _cannot(layer, "how its channels belong together is not known")
-        self._groups[id(output)] = self.of(tensors[0])
+        for tensor in tensors:
+            self._tensors.union(id(output), id(tensor))
 
-    def groups(self) -> tuple[ChannelGroup, ...]:
-        """Those that can be cut."""
-        fixed = {self._find(group) for group in self._fixed}
-        places = [dict[int, list[WeightAxis]]() for _ in range(3)]
-        for found, lying in zip(places, (self._written, self._carried, self._read), strict=True):
-            for slot, group in lying.items():
-                found.setdefault(self._find(group), []).append(slot)
-        written, carried, read = places
+    def groups(self, fixed: Iterable[Any]) -> tuple[ChannelGroup, ...]:
+        """Returns the groups that can be removed from; those of the tensors in `fixed` are left out."""
+        fixed_groups = {self._tensors.find(id(tensor)) for tensor in fixed}
+        outputs, passthrough, inputs = map(self._by_group, (self._outputs, self._passthrough, self._inputs))
         groups = []
-        for group, slots in written.items():
-            makers = tuple(dict.fromkeys(slot.layer for slot in slots))
-            if group not in fixed:
+        for group, axes in outputs.items():
+            if group not in fixed_groups:
+                producers = tuple(dict.fromkeys(axis.layer for axis in axes))
                 groups.append(
                     ChannelGroup(
-                        makers,
-                        self._widths[makers[0]],
-                        tuple(slots),
-                        tuple(carried.get(group, ())),
-                        tuple(read.get(group, ())),
+                        producers,
+                        self._widths[producers[0]],
+                        tuple(axes),
+                        tuple(passthrough[group]),
+                        tuple(inputs[group]),
                     )
                 )
         return tuple(groups)
 
-    def _find(self, group: int) -> int:
-        while self._parents[group] != group:
-            group = self._parents[group]
-        return group
+    def _by_group(self, axes: dict[WeightAxis, int]) -> dict[int, list[WeightAxis]]:
+        by_group: dict[int, list[WeightAxis]] = defaultdict(list)
+        for axis, tensor in axes.items():
+            by_group[self._tensors.find(tensor)].append(axis)
+        return by_group
 
-    def _unite(self, one: int, other: int) -> None:
-        first, second = sorted((self._find(one), self._find(other)))
-        self._parents[second] = first
-
-    def _carry(self, layer: Any, tensor: Any, held: Any) -> None:
+    def _add_passthrough(self, layer: Any, tensor: Any, axes: Iterable[tuple[str, int]]) -> None:
         names = {weight.name for weight in layer.weights}
-        for weight, axis in held:
+        for weight, axis in axes:
             if weight in names:
-                self._lies(self._carried, WeightAxis(layer.name, weight, axis), self.of(tensor))
+                self._add(self._passthrough, WeightAxis(layer.name, weight, axis), tensor)
 
-    def _lies(self, where: dict[WeightAxis, int], slot: WeightAxis, group: int) -> None:
-        """A weight has one number of channels, however often it is applied."""
-        self._unite(where.setdefault(slot, group), group)
-
-    def _convolve(self, layer: Any, tensor: Any, output: Any) -> None:
+    def _add_producer(self, layer: Any, tensor: Any, output: Any) -> None:
         if getattr(layer, "groups", 1) != 1:
             raise _cannot(layer, f"its channels lie in {layer.groups} groups, expected 1")
-        kernel = len(layer.kernel.shape)
-        self._lies(self._read, WeightAxis(layer.name, "kernel", kernel - 2), self.of(tensor))
-        made = self.start(output)
+        rank = len(layer.kernel.shape)
         self._widths[layer.name] = int(layer.kernel.shape[-1])
-        self._lies(self._written, WeightAxis(layer.name, "kernel", kernel - 1), made)
+        self._add(self._inputs, WeightAxis(layer.name, "kernel", rank - 2), tensor)
+        self._add(self._outputs, WeightAxis(layer.name, "kernel", rank - 1), output)
         if layer.use_bias:
-            self._lies(self._written, WeightAxis(layer.name, "bias", 0), made)
+            self._add(self._outputs, WeightAxis(layer.name, "bias", 0), output)
+
+    def _add(self, axes: dict[WeightAxis, int], axis: WeightAxis, tensor: Any) -> None:
+        # A weight has one set of channels, however often its layer is applied.
+        self._tensors.union(axes.setdefault(axis, id(tensor)), id(tensor))
 
 
 def _is_separable(layer: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A narrower network of the same shape, with the weights that are kept."""
+"""Removes channels: builds a narrower network of the same shape from the weights that remain."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from quantize.pruning.channel_groups import ChannelGroup, channel_groups
 from train.models.sepnet import build
 from train.models.spec import NetSpec
 
-Kept = Mapping[str, npt.NDArray[np.int64]]
+KeptChannels = Mapping[str, npt.NDArray[np.int64]]
 
 
-def remove_channels(model: keras.Model, spec: NetSpec, kept: Kept) -> tuple[keras.Model, NetSpec]:
-    """The network without the channels that are not kept.
+def remove_channels(model: keras.Model, spec: NetSpec, kept: KeptChannels) -> tuple[keras.Model, NetSpec]:
+    """Returns the network without the channels that are not kept.
 
     Args:
-        model: of `train.models.sepnet.build`.
+        model: network of `train.models.sepnet.build`.
         spec: what it was built from.
-        kept: {group: the channels that stay, ascending}; groups not named stay whole.
+        kept: {name of the group: indices of the channels that stay, ascending}; other groups stay whole.
 
     Returns:
-        A new model, smaller in fact, and its spec. With the cut channels' outgoing weights at zero, it
-        answers as the old one.
+        A new, smaller model and its spec. If all weights that take the removed channels as inputs were zero,
+        its outputs are those of the old one.
 
     Raises:
-        ConfigError: a group is not there, would be left without channels, or keeps one it does not have.
+        ConfigError: a group does not exist, would be left without channels, or has no channel of an index.
     """
     body = model.get_layer("body")
     groups = channel_groups(body)
@@ -39,42 +39,42 @@ def remove_channels(model: keras.Model, spec: NetSpec, kept: Kept) -> tuple[kera
     narrow = with_widths(spec, groups, {name: len(channels) for name, channels in kept.items()})
     scale = model.get_layer("scale")
     smaller = build(narrow, scale.scale, scale.offset)
-    held = {
+    weights = {
         (layer.name, weight.name): keras.ops.convert_to_numpy(weight)
         for layer in body.layers
         for weight in layer.weights
     }
     for group in groups:
-        for slot in group.slots if group.name in kept else ():
-            place = slot.layer, slot.weight
-            held[place] = np.take(held[place], kept[group.name], axis=slot.axis)
+        for axis in group.axes if group.name in kept else ():
+            key = axis.layer, axis.weight
+            weights[key] = np.take(weights[key], kept[group.name], axis=axis.axis)
     for layer in smaller.get_layer("body").layers:
-        layer.set_weights([held[layer.name, weight.name] for weight in layer.weights])
+        layer.set_weights([weights[layer.name, weight.name] for weight in layer.weights])
     return smaller, narrow
 
 
 def with_widths(spec: NetSpec, groups: Sequence[ChannelGroup], widths: Mapping[str, int]) -> NetSpec:
-    """The spec with other widths.
+    """Returns the spec with other widths.
 
     Args:
-        spec: of the network.
-        groups: of its channels.
-        widths: {group: its new width}; groups not named keep theirs.
+        spec: spec of the network.
+        groups: its channel groups.
+        widths: {name of the group: new number of channels}; other groups keep theirs.
     """
     stages = list(spec.stages)
     changed = {"stem": spec.stem, "head": spec.head}
     for group in groups:
-        for maker in group.makers:
+        for producer in group.producers:
             width = widths.get(group.name, group.width)
-            stage = re.match(r"stage(\d+)_", maker)
+            stage = re.match(r"stage(\d+)_", producer)
             if stage:
                 stages[int(stage[1])] = replace(stages[int(stage[1])], channels=width)
             else:
-                changed[maker] = width
+                changed[producer] = width
     return replace(spec, stages=tuple(stages), **changed)
 
 
-def _check(groups: Sequence[ChannelGroup], kept: Kept) -> None:
+def _check(groups: Sequence[ChannelGroup], kept: KeptChannels) -> None:
     widths = {group.name: group.width for group in groups}
     for name, channels in kept.items():
         if name not in widths:

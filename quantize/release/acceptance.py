@@ -17,7 +17,7 @@ from quantize.conversion.calibration_set import calibration_rows
 from quantize.conversion.converter import to_float, to_int8
 from quantize.conversion.logit_adjustment import add_offsets
 from quantize.conversion.tta import TestTimeAugmentation
-from quantize.release.quantized_run import TUNED, reading_of
+from quantize.release.quantized_run import TUNED, tta_of
 from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import check_faithful, check_file, compare_with_float, scores_of
 from quantize.verification.runtimes import compare_runtimes, latency_ratios, runtimes_table
@@ -66,10 +66,10 @@ def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Ite
     offsets = _offsets(contract)
     if offsets is not None:
         add_offsets(model, offsets)
-    reading = reading_of(read_settings(parent))
+    tta = tta_of(read_settings(parent))
     rows = data.part("val")
     crops = plain_images(rows, View(contract.size, contract.framing))
-    logits = reading.predict(model, crops)
+    logits = tta.predict(model, crops)
     comparison = compare_with_float(
         rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
     )
@@ -77,9 +77,9 @@ def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Ite
     yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
     yield runtimes_table(compare_runtimes(content, crops[:_ASKED]))
     if layers:
-        twin = _twin(contract, parent, model, data, reading)
+        twin = _twin(contract, parent, model, data, tta)
         yield noise_table(tensor_sqnr(content, twin, crops[:_COMPARED]))
-    floats = to_float(model, reading)
+    floats = to_float(model, tta)
     other = ReferenceSpec(_BESIDE, len(contract.labels))
     noise = np.random.default_rng(0).integers(0, 256, (8, other.size, other.size), dtype=np.uint8)
     beside = to_int8(build(other), noise)  # what it would read changes nothing of its time
@@ -100,13 +100,13 @@ def _checkpoint(contract: Contract) -> str:
 
 
 def _twin(
-    contract: Contract, run: Path, model: keras.Model, data: Dataset, reading: TestTimeAugmentation
+    contract: Contract, run: Path, model: keras.Model, data: Dataset, tta: TestTimeAugmentation
 ) -> bytes:
     """The network in floats as it was before its integers were rounded."""
     if "fine-tuned" in contract.training:
-        return to_float(load_checkpoint(run, TUNED), reading)
+        return to_float(load_checkpoint(run, TUNED), tta)
     view = View(contract.size, contract.framing)
-    return to_float(model, reading, plain_images(calibration_rows(contract.task, data), view))
+    return to_float(model, tta, plain_images(calibration_rows(contract.task, data), view))
 
 
 def _offsets(contract: Contract) -> npt.NDArray[np.float32] | None:

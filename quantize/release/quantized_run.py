@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 TUNED = "tuned.keras"
 _LEAST = 1e-12  # of a score, where its logarithm is wanted
-# What a file looks at enlarged, beside the whole crop of 48 pixels, where validation gains by it.
+# Zooms of a file next to the whole crop of 48 pixels, where validation accuracy gains by them.
 ZOOMS: dict[Task, tuple[int, ...]] = {"emotion": (44,), "gender": ()}
 _SIZE = 48
 
@@ -74,9 +74,9 @@ class FloatNetwork:
         return view_of(self.settings)
 
     @property
-    def reading(self) -> TestTimeAugmentation:
-        """The looks that its file takes."""
-        return reading_of(self.settings)
+    def tta(self) -> TestTimeAugmentation:
+        """Views of a crop that its file evaluates."""
+        return tta_of(self.settings)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class QuantizedRun:
         rows = data.part(split)
         crops = plain_images(rows, self.parent.view)
         scores = scores_of(_stage(folder, self.contract, self.content), crops)
-        logits = self.parent.reading.predict(self.parent.model, crops) / self.contract.temperature
+        logits = self.parent.tta.predict(self.parent.model, crops) / self.contract.temperature
         return compare_with_float(rows, split, logits, scores)
 
 
@@ -114,8 +114,8 @@ def file_name(task: Task, size: int) -> str:
     return f"{task}_sepnet_{size}_int8"
 
 
-def reading_of(settings: Mapping[str, Any]) -> TestTimeAugmentation:
-    """How a run's file reads: mirrored where the network learned that this means the same, with its zooms."""
+def tta_of(settings: Mapping[str, Any]) -> TestTimeAugmentation:
+    """Views that a run's file evaluates: mirrored ones where the network was trained with them, and zooms."""
     recipe = settings["recipe"]
     mirror = bool((recipe["augmentation"] or {}).get("flip"))
     task: Task = recipe["task"]
@@ -140,7 +140,7 @@ def convert(path: Path, data: Dataset, folder: Path) -> QuantizedRun:
     parent = FloatNetwork(path, settings, model, [])
     offsets = _match(parent, data.part("train"))
     parent = replace(parent, offsets=offsets)
-    content = to_int8(model, _calibration(parent, data), parent.reading)
+    content = to_int8(model, _calibration(parent, data), parent.tta)
     return _conversion(parent, content, data, folder)
 
 
@@ -156,10 +156,10 @@ def with_qat(conversion: QuantizedRun, data: Dataset, folder: Path) -> Quantized
     """
     parent, calibration = conversion.parent, _calibration(conversion.parent, data)
     training = plain_images(data.part("train"), parent.view)
-    tuned = finetune(parent.model, training, calibration, parent.reading)
+    tuned = finetune(parent.model, training, calibration, parent.tta)
     path = parent.path.parent / TUNED
     atomic_write(path, tuned.save)
-    content = to_int8(tuned, calibration, parent.reading, prepared=True)
+    content = to_int8(tuned, calibration, parent.tta, prepared=True)
     told = {"fine-tuned": f"{EPOCHS} epochs with rounding, towards its own floats; {_identity(path)}"}
     return _conversion(parent, content, data, folder, told)
 
@@ -199,7 +199,7 @@ def _match(parent: FloatNetwork, training: Dataset) -> list[float]:
     share = parent.settings["recipe"].get("matching", 0.0)
     if not share:
         return []
-    logits = parent.reading.predict(parent.model, plain_images(training, parent.view))
+    logits = parent.tta.predict(parent.model, plain_images(training, parent.view))
     offsets = label_offsets(logits, training.labels, share)
     add_offsets(parent.model, offsets)
     return [round(float(offset), 3) for offset in offsets]
@@ -225,7 +225,7 @@ def _training(parent: FloatNetwork, data: Dataset, told: Mapping[str, str]) -> d
         "taught by": ", ".join(recipe["teachers"]) or "labels alone",
         "seed": recipe["seed"],
         "spec": json.dumps(recipe["spec"]),
-        "reads": str(parent.reading),
+        "reads": str(parent.tta),
         "offsets of the logits": ", ".join(map(str, parent.offsets)) or "none",
         "checkpoint": _identity(parent.path),
         **told,

@@ -1,4 +1,4 @@
-"""Several looks at one crop: the file's are those of the float network, and cost no parameter."""
+"""Several views of one crop: those of the file are those of the float network, and cost no parameter."""
 
 import numpy as np
 import pytest
@@ -35,19 +35,19 @@ def faces():
     return images
 
 
-def test_looks_are_the_crop_its_middle_and_their_mirror_images(faces):
-    whole, middle, mirrored, both = TestTimeAugmentation(True, (12,)).looks(faces)
+def test_views_are_the_crop_its_middle_and_their_mirror_images(faces):
+    whole, middle, mirrored, both = TestTimeAugmentation(True, (12,)).views(faces)
     np.testing.assert_array_equal(whole, faces)
     np.testing.assert_array_equal(mirrored, faces[:, :, ::-1])
     np.testing.assert_array_equal(both, middle[:, :, ::-1])
     np.testing.assert_array_equal(middle[:, 0, 0], faces[:, 2, 2])
     np.testing.assert_array_equal(middle[:, -1, -1], faces[:, -3, -3])
-    (plain,) = TestTimeAugmentation().looks(faces)
+    (plain,) = TestTimeAugmentation().views(faces)
     np.testing.assert_array_equal(plain, faces)
 
 
 @pytest.mark.parametrize(
-    "reading",
+    "tta",
     [
         TestTimeAugmentation(),
         TestTimeAugmentation(True),
@@ -55,13 +55,13 @@ def test_looks_are_the_crop_its_middle_and_their_mirror_images(faces):
         TestTimeAugmentation(True, (12, 14)),
     ],
 )
-def test_the_file_takes_the_same_looks(net, faces, reading):
-    content = to_int8(net, faces, reading)
+def test_the_file_takes_the_same_views(net, faces, tta):
+    content = to_int8(net, faces, tta)
     contents = read_contents(content)
     assert contents.float_tensors == ()
     plain = read_contents(to_int8(net, faces))
-    # Sizes and places of the looks, no weights.
-    assert contents.parameters <= plain.parameters + 4 + 15 * len(reading.zooms)
+    # Sizes and indices of the views, no weights.
+    assert contents.parameters <= plain.parameters + 4 + 15 * len(tta.zooms)
     interpreter = open_interpreter(content)
     details = interpreter.get_output_details()[0]
     scale, zero_point = details["quantization"]
@@ -70,15 +70,15 @@ def test_the_file_takes_the_same_looks(net, faces, reading):
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], face[np.newaxis, ..., np.newaxis])
         interpreter.invoke()
         found.append((interpreter.get_tensor(details["index"])[0].astype(float) - zero_point) * scale)
-    expected = reading.predict(net, faces[:12])
+    expected = tta.predict(net, faces[:12])
     spread = np.ptp(expected)
     np.testing.assert_allclose(found, expected, atol=0.06 * spread)
 
 
-def test_the_answer_is_the_mean_over_all_looks(net, faces):
-    reading = TestTimeAugmentation(True, (12,))
-    each = [predict(net, look[..., np.newaxis]) for look in reading.looks(faces)]
-    np.testing.assert_allclose(reading.predict(net, faces), sum(each) / 4, rtol=1e-5, atol=1e-5)
+def test_the_answer_is_the_mean_over_all_views(net, faces):
+    tta = TestTimeAugmentation(True, (12,))
+    each = [predict(net, view[..., np.newaxis]) for view in tta.views(faces)]
+    np.testing.assert_allclose(tta.predict(net, faces), sum(each) / 4, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("zoom", [16, 13, 6])
@@ -86,7 +86,7 @@ def test_zooms_that_a_crop_does_not_have_are_refused(faces, zoom):
     with pytest.raises(
         ConfigError, match=rf"a zoom to {zoom} pixels of 16; expected an even number from 8 to 14"
     ):
-        TestTimeAugmentation(zooms=(zoom,)).looks(faces)
+        TestTimeAugmentation(zooms=(zoom,)).views(faces)
 
 
 def test_it_says_what_it_does():

@@ -59,7 +59,7 @@ def loss_of(body, batch):
 
 def scale_rows(body, group, channel, factor):
     """Multiplies everything that reads a channel."""
-    for slot in group.read:
+    for slot in group.inputs:
         layer = body.get_layer(slot.layer)
         kernel = numbers(layer.kernel).copy()
         np.moveaxis(kernel, slot.axis, 0)[channel] *= factor
@@ -71,26 +71,26 @@ def test_what_is_added_or_shared_goes_together(net):
 
     stem, first, second, head = channel_groups(net.get_layer("body"))
     assert [group.width for group in (stem, first, second, head)] == [6, 8, 10, 5]
-    assert first.makers == (
+    assert first.producers == (
         "stage0_block0_pointwise",
         "stage0_block1_pointwise",
         "stage0_repeated_pointwise",
     )
-    assert {slot.layer for slot in first.read} == {
+    assert {slot.layer for slot in first.inputs} == {
         "stage0_block1_pointwise",
         "stage0_repeated_pointwise",
         "stage1_block0_pointwise",
     }
-    assert WeightAxis("stage1_block0_depthwise", "kernel", 2) in first.carried
-    assert {slot.layer for slot in stem.carried} == {"stem_bn", "stage0_block0_depthwise"}
-    assert head.read == (WeightAxis("logits", "kernel", 0),)
+    assert WeightAxis("stage1_block0_depthwise", "kernel", 2) in first.passthrough
+    assert {slot.layer for slot in stem.passthrough} == {"stem_bn", "stage0_block0_depthwise"}
+    assert head.inputs == (WeightAxis("logits", "kernel", 0),)
 
 
 def test_every_weight_but_the_ends_belongs_to_a_group(net):
     from quantize.pruning.channel_groups import channel_groups
 
     body = net.get_layer("body")
-    lying = {(s.layer, s.weight) for group in channel_groups(body) for s in group.slots}
+    lying = {(s.layer, s.weight) for group in channel_groups(body) for s in group.axes}
     assert {(layer.name, w.name) for layer in body.layers for w in layer.weights} - lying == {
         ("logits", "bias")
     }
@@ -215,14 +215,14 @@ def test_a_residual_teacher_has_groups_too():
 
     groups = channel_groups(build(TeacherSpec((8, 12, 16), classes=3, size=16)).get_layer("body"))
     assert [group.width for group in groups] == [8, 12, 12, 16, 16, 16]
-    assert groups[4].makers == ("block1_conv2", "block1_shortcut", "last_conv2")
+    assert groups[4].producers == ("block1_conv2", "block1_shortcut", "last_conv2")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("mini_xception", r"separable_conv2d\w* \(SeparableConv2D\) cannot be pruned"),
-        ("sequential", r"flatten\w* \(Flatten\) cannot be pruned: it mixes channels with the places"),
+        ("sequential", r"flatten\w* \(Flatten\) cannot be pruned: it mixes channels with the positions"),
     ],
 )
 def test_a_layer_that_cannot_be_pruned_is_named(name, message):

@@ -40,9 +40,9 @@ def test_every_tensor_is_near_its_twin_in_the_order_of_computation(net, faces):
     assert max(row.clipped for row in rows) < 0.2
 
 
-def test_a_file_of_several_looks_is_compared_throughout(net, faces):
-    reading = TestTimeAugmentation(mirror=True)
-    rows = tensor_sqnr(to_int8(net, faces, reading), to_float(net, reading, faces), faces[:10])
+def test_a_file_of_several_views_is_compared_throughout(net, faces):
+    tta = TestTimeAugmentation(mirror=True)
+    rows = tensor_sqnr(to_int8(net, faces, tta), to_float(net, tta, faces), faces[:10])
     assert {(8, 8, 6), (4, 4, 8), (7,)} <= {row.shape for row in rows}, [row.shape for row in rows]
     assert min(row.decibels for row in rows) > 15
 
