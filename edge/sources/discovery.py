@@ -12,7 +12,7 @@ import cv2
 from edge.errors import CameraError, EdgeError, MissingDependencyError
 from edge.sources.gstreamer import no_gstreamer
 from edge.sources.picamera import list_cameras
-from edge.sources.v4l2_devices import DEV, Format, V4L2Device, formats, paths, query, stable_link
+from edge.sources.v4l2_devices import DEV, Format, V4L2Device, formats, query_all, stable_link
 from edge.system import remedies
 from edge.system.platform import Platform
 
@@ -43,25 +43,15 @@ def find_cameras(system: Platform, dev: Path = DEV) -> Iterator[DiscoveredCamera
         system: this one.
         dev: where device nodes lie.
     """
-    nodes: list[V4L2Device] = []
-    locked: dict[str, list[tuple[str, CameraError]]] = {}
-    for path in paths(dev):
-        try:
-            nodes.append(query(path))
-        except CameraError as error:
-            locked.setdefault(str(error).replace(path, ""), []).append((path, error))
-    yield from _of_libcamera(nodes)
+    devices, errors = query_all(dev)
+    yield from _of_libcamera(devices)
     if system.jetson:
-        yield from _of_nvargus(nodes)
-    for node in nodes:
-        if node.unusable_reason:
-            logger.debug("%s: left out: %s (%s, %s)", node.path, node.unusable_reason, node.card, node.driver)
-        else:
-            yield _of_v4l2(node, dev)
-    # One camera has several nodes, and all of them the same reason.
-    for (first, why), *others in locked.values():
-        more = f" and {len(others)} more" if others else ""
-        yield DiscoveredCamera(first + more, str(why).removeprefix(f"{first}: "), why)
+        yield from _of_nvargus(devices)
+    for device in devices:
+        if not device.unusable_reason:
+            yield _of_v4l2(device, dev)
+    for name, error in errors.items():
+        yield DiscoveredCamera(name, str(error).removeprefix(f"{name}: "), error)
 
 
 def no_camera_error(system: Platform) -> CameraError:

@@ -19,7 +19,7 @@ from edge.sources.opencv import stream_opener
 from edge.sources.picamera import open_picamera, picamera_opener
 from edge.sources.uri import camera_number, redact, v4l2_path
 from edge.sources.v4l2 import open_v4l2
-from edge.sources.v4l2_devices import cameras
+from edge.sources.v4l2_devices import query_all
 from edge.system.platform import detect_platform
 
 
@@ -95,13 +95,22 @@ def check_source(source: str, settings: CaptureSettings, *, reconnect: bool) -> 
 
 
 def _candidates(settings: CaptureSettings) -> Iterator[Opener]:
-    """Openers of the cameras that may be there, the best first."""
+    """Yields openers of the cameras that may be there, the preferred ones first."""
     if importlib.util.find_spec("picamera2"):
         yield lambda: open_picamera(0, settings)
     if detect_platform().jetson and cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         yield csi_opener(0, settings)
-    for node in cameras():
-        yield partial(open_v4l2, node, settings)
+    devices, errors = query_all()
+    # They are tried like cameras, so that AutoCamera reports them like other faults.
+    for error in errors.values():
+        yield partial(_refuse, error)
+    for device in devices:
+        if not device.unusable_reason:
+            yield partial(open_v4l2, device.path, settings)
+
+
+def _refuse(error: CameraError) -> Camera:
+    raise error
 
 
 def _scheme_opener(scheme: str, rest: str, settings: CaptureSettings) -> Opener:

@@ -1,6 +1,8 @@
 """Which cameras there are: V4L2's answers as its drivers give them, picamera2's from a stub of its own."""
 
 import ctypes
+import importlib.util
+import itertools
 import logging
 import os
 import shutil
@@ -13,9 +15,12 @@ import pytest
 
 from edge.cli.main import main
 from edge.errors import CameraError
+from edge.sources.camera import CaptureSettings
 from edge.sources.discovery import find_cameras, no_camera_error
+from edge.sources.factory import open_source
 from edge.sources.picamera import ListedCamera, list_cameras
-from edge.sources.v4l2_devices import V4L2Device, cameras, formats, query, stable_link
+from edge.sources.reconnect import ReconnectingCamera
+from edge.sources.v4l2_devices import V4L2Device, formats, query, query_all, stable_link
 from edge.system.permissions import explain_denied
 from edge.system.platform import Platform, detect_platform
 
@@ -59,7 +64,9 @@ def test_a_node_that_is_no_video_device() -> None:
 
 
 def test_the_cameras_here_can_be_listed() -> None:
-    assert all(name.startswith("/dev/video") for name in cameras())
+    devices, errors = query_all()
+    assert all(device.path.startswith("/dev/video") for device in devices)
+    assert all(name.startswith("/dev/video") for name in errors)
 
 
 class Drivers:
@@ -135,7 +142,7 @@ MANY = [(160 * n, 120 * n) for n in (4, 1, 2, 3, 5, 6, 8)]
 def test_what_a_camera_can_do(drivers, node, has, said):
     drivers.add("video0", "uvcvideo", node, has)
     found = query(str(drivers.dev / "video0"))
-    assert found.several_planes == (node == MULTI_PLANE)
+    assert found.multiplanar == (node == MULTI_PLANE)
     assert [str(each) for each in formats(found)] == said
 
 
@@ -194,31 +201,65 @@ def test_what_is_no_camera_is_left_out_and_says_why(drivers, caplog):
     drivers.add("video3", "uvcvideo", META)
     with caplog.at_level(logging.DEBUG):
         assert lines(PI, drivers) == ["video2: HD Webcam (uvcvideo): MJPG 640x480"]
-        assert cameras(drivers.dev) == [f"{drivers.dev}/video2"]
     assert "video10: left out: raw pixels of a sensor, or an image processor (decoder, bcm2835" in caplog.text
     assert "video3: left out: metadata or an output" in caplog.text
 
 
-def test_a_node_that_may_not_be_opened_is_told_of_once_for_each_reason(drivers, caplog, monkeypatch):
-    """`auto` looks for a camera again and again."""
-    drivers.add("video0", "uvcvideo", CAPTURE)
+@pytest.fixture
+def denied(drivers, monkeypatch):
+    """The numbers of the nodes that may not be opened."""
+    numbers: set[int] = set()
     opened = os.open
 
-    def refuse(path, flags):
-        reason = reasons.pop(0)
-        if reason is not None:
-            raise reason
-        return opened(path, flags)
+    def refuse(path, flags, *mode):
+        if str(path) in {f"{drivers.dev}/video{number}" for number in numbers}:
+            raise OSError(16, "Device or resource busy")
+        return opened(path, flags, *mode)
 
     monkeypatch.setattr("edge.sources.v4l2_devices.os.open", refuse)
-    denied, busy = PermissionError(13, "Permission denied"), OSError(16, "Device or resource busy")
-    reasons = [denied, denied, denied, busy, busy, None, busy]
-    with caplog.at_level(logging.DEBUG):
-        while reasons:
-            cameras(drivers.dev)
-    lines = [record for record in caplog.records if record.message.startswith(f"{drivers.dev}/video0")]
-    levels = [record.levelname for record in lines]
-    assert levels == ["WARNING", "DEBUG", "DEBUG", "WARNING", "DEBUG", "WARNING"]
+    monkeypatch.setattr("edge.sources.factory.query_all", lambda: query_all(drivers.dev))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("edge.sources.factory.detect_platform", Platform)
+    return numbers
+
+
+def test_nodes_that_fail_for_one_reason_are_one_entry(drivers, denied):
+    for number in range(4):
+        drivers.add(f"video{number}", "uvcvideo", CAPTURE)
+    denied.update({0, 2, 3})
+    devices, errors = query_all(drivers.dev)
+    assert [device.path for device in devices] == [f"{drivers.dev}/video1"]
+    name = f"{drivers.dev}/video0 and 2 more"
+    reason = "Device or resource busy; a camera that is plugged in is expected"
+    assert {name: str(error) for name, error in errors.items()} == {name: f"{name}: {reason}"}
+
+
+def test_auto_says_why_a_node_could_not_be_opened(drivers, denied):
+    drivers.add("video0", "uvcvideo", CAPTURE)
+    denied.add(0)
+    with (
+        open_source("auto", CaptureSettings(), fast=True, demo=False) as camera,
+        pytest.raises(CameraError, match=r"auto: no camera answers; .*video0: Device or resource busy"),
+    ):
+        next(iter(camera))
+
+
+def test_auto_logs_a_node_that_may_not_be_opened_once_for_each_run(drivers, denied, caplog, monkeypatch):
+    """A service looks for a camera for months; what an earlier run logged does not count for the next."""
+    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.0)
+    drivers.add("video0", "uvcvideo", CAPTURE)
+    denied.add(0)
+
+    def open_camera():
+        return open_source("auto", CaptureSettings(), fast=True, demo=False)
+
+    for _ in range(2):
+        caplog.clear()
+        with ReconnectingCamera("auto", open_camera, clock=itertools.count().__next__) as camera:
+            assert all(frame is None for frame in itertools.islice(camera, 200))
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "video0: Device or resource busy" in record.getMessage()
 
 
 def test_a_board_s_own_camera_without_picamera2(drivers):

@@ -135,14 +135,14 @@ def test_a_folder_without_pictures(tmp_path: Path) -> None:
 def test_auto_without_any_camera_is_the_demo(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(edge.sources.factory, "cameras", list)
+    monkeypatch.setattr(edge.sources.factory, "query_all", lambda: ([], {}))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(edge.sources.factory, "detect_platform", Platform)
     with open_source("auto", PLAIN, fast=True) as camera:
         frame = next(frame for frame in camera if frame is not None)
         assert camera.name == "demo"
     assert frame.gray.shape == (480, 640)
-    assert "no camera answers: this is the demo" in caplog.text
+    assert "no camera answers: playing the demo" in caplog.text
 
 
 def test_a_codec_is_refused_as_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
