@@ -1,4 +1,4 @@
-"""The source `auto`: the first camera that answers."""
+"""The source `auto`: the first camera that delivers a frame."""
 
 from __future__ import annotations
 
@@ -6,108 +6,95 @@ import logging
 from collections.abc import Generator, Iterable, Iterator
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.camera import Camera, Opener
+from edge.sources.camera import BaseCamera, Camera, Opener
 from edge.types import Frame
 
 logger = logging.getLogger(__name__)
 
 
-class AutoCamera:
-    """The first camera that delivers a picture; where none does, the demo, if that is wanted.
+class AutoCamera(BaseCamera):
+    """Plays the first camera that delivers a frame, or a fallback if none does.
 
-    Each is opened, given its time for a first picture and closed again within the iteration, so that the
-    loop sees its stop flag while the cameras are tried.
+    The candidates are opened, given their time for a first frame, and closed again within the iteration, so
+    that the loop sees its stop flag meanwhile.
     """
 
     def __init__(self, candidates: Iterable[Opener], open_fallback: Opener | None) -> None:
         """Opens nothing yet.
 
         Args:
-            candidates: open the cameras that may be there, in order of preference.
-            open_fallback: opens what is played where none of them answers; None raises CameraError then.
+            candidates: Open the cameras that may be there, in order of preference.
+            open_fallback: Opens what is played if no camera delivers; None to raise CameraError instead.
         """
-        self.name = "auto"
-        self.yields_stills = False
-        self.is_down = False
+        super().__init__("auto")
         self._candidates = candidates
         self._open_fallback = open_fallback
-        self._camera: Camera | None = None
-        self._closed = False
         self._faults: list[str] = []
+        self._hung: list[BaseCamera] = []
         self._frames = self._play()
 
     @property
-    def captured(self) -> int:
-        """Pictures the chosen camera delivered so far."""
-        return self._camera.captured if self._camera else 0
-
-    @property
-    def dropped(self) -> int:
-        """Pictures of these that were replaced by newer ones before they were read."""
-        return self._camera.dropped if self._camera else 0
-
-    def __enter__(self) -> AutoCamera:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[Frame | None]:
-        """Yields None while the cameras are tried, then the frames of the first that answers.
-
-        Raises:
-            CameraError: no camera answers, the chosen one broke, or this one is closed.
-        """
-        while True:
-            if self._closed:
-                raise CameraError(f"{self.name}: closed; a closed source cannot be read")
-            try:
-                frame = next(self._frames)
-            except StopIteration:
-                return
-            yield frame
+    def is_hung(self) -> bool:
+        """Whether a read of the chosen camera hangs; before one is chosen, of any candidate."""
+        return any(camera.is_hung for camera in self._hung)
 
     def close(self) -> None:
         """Closes the camera that is open."""
-        self._closed = True
-        if self._camera is not None:
-            self._camera.close()
+        self._closed.set()
+        if self._inner is not None:
+            self._close(self._inner)
+
+    def _next(self) -> Frame | None:
+        return next(self._frames)
 
     def _play(self) -> Iterator[Frame | None]:
+        first = None
         for open_candidate in self._candidates:
-            camera, first = yield from self._try(open_candidate)
-            if camera is not None:
-                self._tell_faults()
-                logger.info("auto: %s answers", camera.name)
+            first = yield from self._try(open_candidate)
+            if first is not None and self._inner is not None:
+                self._log_faults()
+                logger.info("auto: %s answers", self._inner.name)
+                # Only the chosen camera counts from now on.
+                self._hung.clear()
                 break
         else:
             if self._open_fallback is None:
                 raise CameraError(
                     f"auto: no camera answers; {'; '.join(self._faults) or 'is one connected?'}"
                 )
-            self._tell_faults()
-            logger.warning("no camera answers: this is the demo, drawn faces and no picture of anyone here")
-            camera, first = self._open_fallback(), None
-        self._camera = camera
-        self.name = camera.name
+            self._log_faults()
+            logger.warning("no camera answers: playing the demo, which draws faces and shows nobody here")
+            self._inner = self._open_fallback()
+        self.name = self._inner.name
         yield first
-        yield from camera
+        yield from self._inner
 
-    def _tell_faults(self) -> None:
-        """Logs what was wrong with the cameras that did not answer; where none does, the error says so."""
+    def _log_faults(self) -> None:
+        """Logs why candidates did not answer. If none answers, the error names the reasons instead."""
         for fault in self._faults:
             logger.warning("auto: %s", fault)
 
-    def _try(self, open_candidate: Opener) -> Generator[None, None, tuple[Camera | None, Frame | None]]:
-        """Ticks until the candidate delivers; then the camera and its first frame, or neither."""
+    def _try(self, open_candidate: Opener) -> Generator[None, None, Frame | None]:
+        """Ticks until the candidate delivers; returns its first frame, or None if it fails."""
+        camera = None
         try:
-            self._camera = open_candidate()
-            for frame in self._camera:
+            self._inner = camera = open_candidate()
+            for frame in camera:
                 if frame is not None:
-                    return self._camera, frame
+                    return frame
                 yield None
         except (CameraError, MissingDependencyError) as error:
             self._faults.append(str(error))
-        if self._camera is not None:
-            self._camera.close()
-        return None, None
+        self._inner = None
+        if camera is not None:
+            self._close(camera)
+        return None
+
+    def _close(self, camera: Camera) -> None:
+        if not isinstance(camera, BaseCamera):
+            camera.close()
+            return
+        camera.warns_of_hang = self.warns_of_hang
+        camera.close()
+        if camera.is_hung:
+            self._hung.append(camera)

@@ -1,34 +1,36 @@
-"""What a source of pictures is to the loop, and what every source does to a picture before handing it on."""
+"""The interface of cameras, what this package's cameras share, and the settings of a capture."""
 
 from __future__ import annotations
 
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import cv2
 import numpy as np
 
-from edge.errors import ConfigError
+from edge.errors import CameraError, ConfigError
 from edge.types import Frame, Gray
 
-# How long an iteration may take before it yields None, so that the loop can look at its stop flag.
+# How long an iteration may take before it yields None, so that the loop can check its stop flag.
 TICK_S = 0.2
-# Width and height in pixels that a camera is asked for where the settings name none.
+# Width and height in pixels that a camera is asked for if the settings name no size.
 DEFAULT_WH = (640, 480)
 
 
 class Camera(Protocol):
-    """A source of gray pictures: a camera, a stream, a recording, a folder, the demo.
+    """A source of gray frames: a camera, a stream, a recording, a folder of images, the demo.
 
-    Iterating yields `Frame`s and, at the latest every `TICK_S`, None while there is nothing new; it ends
-    where the source ends by itself and raises `CameraError` where it breaks.
+    Iterating yields a `Frame` for each new picture, and None at least every `TICK_S` while there is no new
+    one. The iteration ends when the source ends, and raises `CameraError` when the source breaks.
 
     Attributes:
-        name: what a person calls it, for messages.
-        yields_stills: whether its pictures have nothing to do with one another.
-        is_down: whether it delivers nothing for now and is tried again.
+        name: The name of the source in messages.
+        yields_stills: Whether its frames are unrelated images instead of a video.
+        is_down: Whether it delivers nothing at present and is being reopened.
     """
 
     name: str
@@ -37,11 +39,11 @@ class Camera(Protocol):
 
     @property
     def captured(self) -> int:
-        """Pictures the source delivered so far."""
+        """The number of frames that the source has delivered."""
 
     @property
     def dropped(self) -> int:
-        """Pictures of these that were replaced by newer ones before they were read."""
+        """The number of captured frames that a newer one replaced before they were read."""
 
     def __iter__(self) -> Iterator[Frame | None]: ...
 
@@ -52,25 +54,100 @@ class Camera(Protocol):
     ) -> None: ...
 
     def close(self) -> None:
-        """Releases the source; may be called again; a closed source cannot be iterated."""
+        """Releases the source. May be called again; a closed source cannot be iterated over."""
 
 
 # Opens a camera when it is called.
 Opener = Callable[[], Camera]
+_CameraType = TypeVar("_CameraType", bound="BaseCamera")
+
+
+class BaseCamera(ABC):
+    """What the cameras of this package share: counters, closing, and the check that it is not closed.
+
+    Attributes:
+        name: See `Camera`.
+        yields_stills: See `Camera`.
+        is_down: See `Camera`.
+        warns_of_hang: Whether `close` logs a read that hangs as a warning. Set to False by a caller that
+            reopens the same camera again and again, once the warning was logged.
+    """
+
+    def __init__(self, name: str, *, yields_stills: bool = False) -> None:
+        self.name = name
+        self.yields_stills = yields_stills
+        self.is_down = False
+        self.warns_of_hang = True
+        self._captured = self._dropped = 0
+        # The camera that this one reads from, if it wraps another one.
+        self._inner: Camera | None = None
+        self._closed = threading.Event()
+
+    @property
+    def captured(self) -> int:
+        """The number of frames that the source has delivered."""
+        return self._captured + (self._inner.captured if self._inner else 0)
+
+    @property
+    def dropped(self) -> int:
+        """The number of captured frames that a newer one replaced before they were read."""
+        return self._dropped + (self._inner.dropped if self._inner else 0)
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether a read that outlasted `close` is still in progress, and may keep the device busy."""
+        return False
+
+    def __enter__(self: _CameraType) -> _CameraType:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame | None]:
+        """Yields frames, and None after each tick without one.
+
+        Raises:
+            CameraError: The source cannot be opened or read, or is closed.
+            MissingDependencyError: A package that is needed to open the source is not installed.
+        """
+        while True:
+            self._check_open()
+            try:
+                frame = self._next()
+            except StopIteration:
+                return
+            yield frame
+
+    def close(self) -> None:
+        """Releases the source. May be called again."""
+        self._closed.set()
+        if self._inner is not None:
+            self._inner.close()
+
+    @abstractmethod
+    def _next(self) -> Frame | None:
+        """Returns the next frame, or None after a tick without one; raises StopIteration at the end."""
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise CameraError(f"{self.name}: closed; a closed camera cannot be read")
 
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """How pictures are wanted.
+    """The form in which frames are wanted.
 
     Attributes:
-        size_wh: width and height in pixels before rotation: asked of a camera (which may give another),
-            exact for recordings and folders, which are scaled, and cut to its proportions. None keeps what
-            the source has.
-        rotate: degrees clockwise.
-        mirror: left and right exchanged, after rotation.
-        frozen_s: seconds of one and the same picture after which a reconnecting run opens its camera
-            anew, up to 3600; 0 for never.
+        size_wh: Width and height in pixels before rotation. A camera is asked for this size and may deliver
+            another; recordings and folders are cropped to its proportions and scaled to it. None keeps the
+            size of the source.
+        rotate: Clockwise rotation in degrees.
+        mirror: Whether left and right are exchanged, after the rotation.
+        frozen_s: Seconds of identical frames, up to 3600, after which a reconnecting run reopens its camera;
+            0 for never.
     """
 
     size_wh: tuple[int, int] | None = None
@@ -93,11 +170,11 @@ _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_
 
 
 def orient(gray: Gray, settings: CaptureSettings) -> Gray:
-    """The picture rotated and mirrored as wanted, read-only; the same pixels where nothing is to be done.
+    """Rotates and mirrors a frame; the result is read-only, and shares the pixels if there is nothing to do.
 
     Args:
         gray: (H, W) uint8.
-        settings: what is wanted; the size is not looked at.
+        settings: The wanted rotation and mirroring; the size is ignored.
 
     Returns:
         (H, W) or (W, H) uint8.

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edge.errors import CameraError
 from edge.labels import EMOTIONS, GENDERS
 from edge.sources.camera import CaptureSettings
-from edge.sources.paced import PacedCamera, Pictures
+from edge.sources.paced import PacedCamera, TimedFrames
 from edge.types import Gray
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
@@ -95,7 +95,7 @@ def open_demo(settings: CaptureSettings, *, fast: bool) -> PacedCamera:
     return PacedCamera("demo", _frames_of(demo), settings, fast=fast)
 
 
-def _frames_of(demo: Demo) -> Pictures:
+def _frames_of(demo: Demo) -> TimedFrames:
     for index in itertools.count():
         yield index / FPS, demo.frame(index)
 

@@ -12,7 +12,7 @@ import numpy as np
 from edge.errors import CameraError
 from edge.sources.camera import CaptureSettings
 from edge.sources.opencv import gray_of, silence_opencv_logs
-from edge.sources.paced import PacedCamera, Pictures
+from edge.sources.paced import PacedCamera, TimedFrames
 from edge.sources.uri import redact
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _pictures_of(where: Path, paths: list[Path]) -> Pictures:
+def _pictures_of(where: Path, paths: list[Path]) -> TimedFrames:
     silence_opencv_logs()
     played = 0
     for path in paths:
@@ -88,7 +88,7 @@ def _pictures_of(where: Path, paths: list[Path]) -> Pictures:
         logger.warning("%s: %d of %d pictures could not be read", where, len(paths) - played, len(paths))
 
 
-def _video_of(path: Path) -> Pictures:
+def _video_of(path: Path) -> TimedFrames:
     silence_opencv_logs()
     # FFmpeg and no other backend: it does not take the name for a pattern and its positions are time stamps.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)

@@ -1,4 +1,4 @@
-"""Cameras that deliver at their own pace: the newest picture counts, older ones are dropped and counted."""
+"""Cameras that deliver at their own pace: the newest frame is read, older ones are dropped and counted."""
 
 from __future__ import annotations
 
@@ -7,55 +7,54 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 from edge.errors import CameraError, EdgeError
-from edge.sources.camera import TICK_S, CaptureSettings, orient
+from edge.sources.camera import TICK_S, BaseCamera, CaptureSettings, orient
 from edge.types import Frame, Gray
 
 logger = logging.getLogger(__name__)
 
-# An unplugged camera fails at once, for ever: without a pause its reader would take a whole core.
+# Reads of an unplugged camera fail at once, for ever: without a pause the reader would take a whole core.
 _RETRY_S = 0.05
-# So many failures in a row, each at once, are no single picture that was damaged on the cable. A camera that
-# is slow or stalled fails by and by, each time after its driver has waited.
-_FAILURES = 20
+# This many failures in a row, each at once, mean more than a frame that was damaged on the cable. Reads of a
+# slow or stalled camera fail later, each after its driver has waited.
+_MAX_FAILURES = 20
 _AT_ONCE_S = 0.1
-# How long close() waits for a read that is under way.
+# How long close() waits for a read in progress.
 _JOIN_S = 0.5
 # How long the process waits at its exit for reads that outlasted close().
 _EXIT_JOIN_S = 1.0
 
-# Reads that outlasted close(), and when that was, for `hangs_s`.
-_abandoned: dict[threading.Thread, float] = {}
-# Cameras of which that was told; one that delivers again is told of again.
-_told: set[str] = set()
+# Readers that outlasted close(), only for the process to wait for at its exit.
+_abandoned: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 class Grabber(Protocol):
-    """A device or stream that is read by blocking. One thread opens, reads and closes it."""
+    """A device or stream with blocking reads. The same thread opens, reads and closes it."""
 
     def grab(self) -> Gray | None:
-        """The next picture, (H, W) uint8, not touched again by the grabber; None where the read failed.
+        """Returns the next frame, (H, W) uint8, which the grabber does not reuse; None if the read failed.
 
         Raises:
-            CameraError: there will be no further picture.
+            CameraError: No further frame will come.
         """
 
     def close(self) -> None:
-        """Releases the device; called once, when no read is under way."""
+        """Releases the device. Called once, while no read is in progress."""
 
 
-class LiveCamera:
-    """The newest picture of a grabber.
+class LiveCamera(BaseCamera):
+    """Delivers the newest frame of a grabber.
 
-    A thread of its own reads, because a read cannot be bounded from outside: a stalled V4L2 camera blocks
-    it for 10 s at a time (measured), yet the loop has to see its stop flag within a tick. The same thread
-    opens and closes, which may block just as long; what goes wrong there is raised by the iteration.
+    A thread of its own reads, because a read cannot be bounded from outside: a stalled V4L2 camera blocks it
+    for 10 s at a time (measured), yet the loop must check its stop flag every tick. The same thread opens and
+    closes the grabber, which may block as long; its errors are raised by the iteration.
 
     Attributes:
-        hint: what to look at where no first picture comes.
+        hint: What to check if no first frame comes, for the error message.
     """
 
     hint = "is it connected, and is no other program using it?"
@@ -69,90 +68,60 @@ class LiveCamera:
         first_s: float = 5.0,
         silence_s: float = 10.0,
     ) -> None:
-        """Starts to open the grabber and returns at once.
+        """Starts to open the grabber, and returns at once.
 
         Args:
-            name: what a person calls the camera; holds no password.
-            open_grabber: opens the device, may block, raises `EdgeError`.
-            settings: how pictures are wanted.
-            first_s: seconds from now within which the first picture must come.
-            silence_s: seconds without a picture after which the camera is given up.
+            name: The name of the camera in messages; must hold no password.
+            open_grabber: Opens the device. May block, and raises `EdgeError`.
+            settings: The form in which frames are wanted.
+            first_s: Seconds from now within which the first frame must come.
+            silence_s: Seconds without a frame after which the iteration raises an error.
         """
-        self.name = name
-        self.yields_stills = False
-        self.is_down = False
+        super().__init__(name)
         self._open_grabber = open_grabber
         self._settings = settings
         self._first_s = first_s
         self._silence_s = silence_s
-        self._changed = threading.Condition()  # guards all below
+        self._changed = threading.Condition()  # guards the counters and all attributes below
         self._newest: tuple[int, float, Gray] | None = None
         self._fault: EdgeError | None = None
-        self._captured = 0
-        self._dropped = 0
-        self._started_at = self._heard_at = time.monotonic()
-        self._closed = threading.Event()
+        self._first_at = self._last_at = time.monotonic()
         self._thread = threading.Thread(target=self._read, name=f"reader of {name}", daemon=True)
         self._thread.start()
 
     @property
-    def captured(self) -> int:
-        """Pictures the camera delivered so far."""
-        return self._captured
-
-    @property
-    def dropped(self) -> int:
-        """Pictures of these that were replaced by newer ones before they were read."""
-        return self._dropped
-
-    def __enter__(self) -> LiveCamera:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[Frame | None]:
-        """Yields the newest picture, or None after a tick without one.
-
-        Raises:
-            CameraError: the camera cannot be opened, stays silent, broke or is closed.
-            MissingDependencyError: what is needed to open it is not installed.
-        """
-        while True:
-            yield self._next()
+    def is_hung(self) -> bool:
+        """Whether a read that outlasted `close` is still in progress, and may keep the device busy."""
+        return self._closed.is_set() and self._thread.is_alive()
 
     def close(self) -> None:
-        """Stops the reader; one that hangs in a read is left behind, and ends with it or with the process."""
+        """Stops the reader. One that hangs in a read is abandoned, and ends with its read or the process."""
         with self._changed:
             self._closed.set()
             self._changed.notify_all()
         self._thread.join(_JOIN_S)
-        if self._thread.is_alive():
-            # One that stays stalled is opened and closed twice a minute, for months.
-            level = logging.DEBUG if self.name in _told else logging.WARNING
-            logger.log(level, "%s: a read is still under way; it is abandoned", self.name)
-            _told.add(self.name)
-            _forget_ended()
-            _abandoned[self._thread] = time.monotonic()
+        if self._thread.is_alive() and self._thread not in _abandoned:
+            level = logging.WARNING if self.warns_of_hang else logging.DEBUG
+            logger.log(level, "%s: a read is still in progress; it is abandoned", self.name)
+            _abandoned.add(self._thread)
 
     def _next(self) -> Frame | None:
         with self._changed:
             self._changed.wait_for(lambda: self._newest or self._fault or self._closed.is_set(), TICK_S)
-            if self._closed.is_set():
-                raise CameraError(f"{self.name}: closed; a closed camera cannot be read")
+            self._check_open()
             newest, self._newest = self._newest, None
             if newest is None:
-                self._refuse_silence()
+                self._check_silence()
                 return None
         index, captured_at, gray = newest
         return Frame(index, captured_at, orient(gray, self._settings))
 
-    def _refuse_silence(self) -> None:
+    def _check_silence(self) -> None:
         if self._fault is not None:
             raise self._fault
         if not self._thread.is_alive():
             raise CameraError(f"{self.name}: its reader died; the traceback above says why")
-        silent_s = time.monotonic() - self._heard_at
+        silent_s = time.monotonic() - self._last_at
         if self._captured == 0 and silent_s > self._first_s:
             raise CameraError(
                 f"{self.name}: no picture within {self._first_s:g} s of opening; {self.hint} "
@@ -176,7 +145,7 @@ class LiveCamera:
                         self._publish(gray)
                         continue
                     failures = failures + 1 if time.monotonic() - begun_s < _AT_ONCE_S else 0
-                    if failures == _FAILURES and self._captured:
+                    if failures == _MAX_FAILURES and self._captured:
                         raise CameraError(f"{self.name}: every read fails at once; unplugged?")
                     self._closed.wait(_RETRY_S)
         except EdgeError as error:
@@ -188,14 +157,13 @@ class LiveCamera:
         now = time.monotonic()
         with self._changed:
             if self._captured == 0:
-                _told.discard(self.name)
-                self._started_at = now
+                self._first_at = now
                 self._log_size(gray)
             if self._newest is not None:
                 self._dropped += 1
-            self._newest = (self._captured, now - self._started_at, gray)
+            self._newest = (self._captured, now - self._first_at, gray)
             self._captured += 1
-            self._heard_at = now
+            self._last_at = now
             self._changed.notify_all()
 
     def _log_size(self, gray: Gray) -> None:
@@ -207,20 +175,9 @@ class LiveCamera:
             logger.info("%s: asked for %dx%d, it gives %dx%d", self.name, *asked_wh, *came_wh)
 
 
-def hangs_s() -> float:
-    """Seconds since the first of the reads was abandoned that hang in this process; 0 where none does."""
-    _forget_ended()
-    return time.monotonic() - min(_abandoned.values()) if _abandoned else 0.0
-
-
-def _forget_ended() -> None:
-    for thread in [thread for thread in _abandoned if not thread.is_alive()]:
-        del _abandoned[thread]
-
-
 @atexit.register
 def _join_abandoned() -> None:
-    """Waits a moment: a read that comes back from C++ while the interpreter shuts down aborts the process."""
+    """Waits a moment: a read that returns from C++ while the interpreter shuts down aborts the process."""
     until_s = time.monotonic() + _EXIT_JOIN_S
-    for thread in _abandoned:
+    for thread in list(_abandoned):
         thread.join(max(0.0, until_s - time.monotonic()))

@@ -1,121 +1,90 @@
-"""Playing pictures of known times at their own pace, or as fast as they are taken."""
+"""Plays frames of known times at their own pace, or as fast as they are taken."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Generator, Iterator
 
 import cv2
 import numpy as np
 
-from edge.errors import CameraError
-from edge.sources.camera import TICK_S, CaptureSettings, orient
+from edge.sources.camera import TICK_S, BaseCamera, CaptureSettings, orient
 from edge.types import Frame, Gray
 
-# Seconds since the first picture, never falling, and the picture; None where a picture was skipped.
-Pictures = Generator[tuple[float, Gray] | None, None, None]
+# Yields non-decreasing seconds since the first frame, and the frame; None for a frame that was skipped.
+TimedFrames = Generator[tuple[float, Gray] | None, None, None]
 
 
-class PacedCamera:
-    """A camera that plays pictures of known times; it never drops one."""
+class PacedCamera(BaseCamera):
+    """A camera that plays frames of known times; it never drops one."""
 
     def __init__(
         self,
         name: str,
-        pictures: Pictures,
+        timed_frames: TimedFrames,
         settings: CaptureSettings,
         *,
         fast: bool,
         yields_stills: bool = False,
     ) -> None:
-        """Touches nothing yet: the pictures' generator opens what it needs when it is first asked.
+        """Reads nothing yet: the generator opens what it needs when it is first asked.
 
         Args:
-            name: what a person calls the recording.
-            pictures: what to play; closed with the camera.
-            settings: how pictures are wanted; they are scaled to the size, and cut to its proportions.
-            fast: as fast as they are taken instead of as recorded.
-            yields_stills: the pictures have nothing to do with one another.
+            name: The name of the source in messages.
+            timed_frames: The frames to play; closed with the camera.
+            settings: The form in which frames are wanted; frames are cropped to the proportions of the size
+                and scaled to it.
+            fast: Whether to play as fast as frames are taken instead of at their own pace.
+            yields_stills: Whether the frames are unrelated images.
         """
-        self.name = name
-        self.yields_stills = yields_stills
-        self.is_down = False
-        self._pictures = pictures
+        super().__init__(name, yields_stills=yields_stills)
+        self._timed_frames = timed_frames
         self._settings = settings
         self._fast = fast
-        self._captured = 0
-        self._started_at = 0.0
-        self._closed = threading.Event()
+        self._start_s = 0.0
         self._frames = self._play()
 
-    @property
-    def captured(self) -> int:
-        """Pictures read so far."""
-        return self._captured
-
-    @property
-    def dropped(self) -> int:
-        """Always 0: a recording waits."""
-        return 0
-
-    def __enter__(self) -> PacedCamera:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[Frame | None]:
-        """Yields every picture in order, and None while the next one is not due.
-
-        Raises:
-            CameraError: the recording cannot be read, or is closed.
-        """
-        while True:
-            if self._closed.is_set():
-                raise CameraError(f"{self.name}: closed; a closed source cannot be read")
-            try:
-                frame = next(self._frames)
-            except StopIteration:
-                return
-            yield frame
-
     def close(self) -> None:
-        """Releases what the pictures are read from."""
-        self._closed.set()
+        """Releases what the frames are read from."""
+        super().close()
         self._frames.close()
-        self._pictures.close()
+        self._timed_frames.close()
+
+    def _next(self) -> Frame | None:
+        return next(self._frames)
 
     def _play(self) -> Generator[Frame | None, None, None]:
-        for picture in self._pictures:
-            if picture is None:
+        for timed_frame in self._timed_frames:
+            if timed_frame is None:
                 yield None
                 continue
-            captured_at, gray = picture
+            captured_at, gray = timed_frame
             if not self._fast:
                 yield from self._wait(captured_at)
-            frame = Frame(self._captured, captured_at, orient(self._scaled(gray), self._settings))
+            frame = Frame(self._captured, captured_at, orient(self._fit(gray), self._settings))
             self._captured += 1
             yield frame
 
     def _wait(self, captured_at: float) -> Iterator[None]:
+        """Ticks until a frame is due."""
         if self._captured == 0:
-            self._started_at = time.monotonic() - captured_at
-        while (remaining_s := self._started_at + captured_at - time.monotonic()) > 0:
+            self._start_s = time.monotonic() - captured_at
+        while (remaining_s := self._start_s + captured_at - time.monotonic()) > 0:
             self._closed.wait(min(remaining_s, TICK_S))
             if remaining_s > TICK_S:
                 yield None
 
-    def _scaled(self, gray: Gray) -> Gray:
+    def _fit(self, gray: Gray) -> Gray:
+        """Crops a frame to the proportions of the wanted size, and scales it."""
         size_wh = self._settings.size_wh
         if size_wh is None or size_wh == (gray.shape[1], gray.shape[0]):
             return gray
-        # Of a picture of other proportions the middle is taken: a stretched face has another expression.
+        # Stretching would change the expression of a face, so the middle of other proportions is cropped.
         height, width = gray.shape
         ratio = min(width / size_wh[0], height / size_wh[1])
-        cut_width, cut_height = round(size_wh[0] * ratio), round(size_wh[1] * ratio)
-        left, top = (width - cut_width) // 2, (height - cut_height) // 2
-        cut = gray[top : top + cut_height, left : left + cut_width]
-        # Area averaging keeps a shrunk picture from aliasing; it is no good for enlarging.
+        crop_width, crop_height = round(size_wh[0] * ratio), round(size_wh[1] * ratio)
+        left, top = (width - crop_width) // 2, (height - crop_height) // 2
+        crop = gray[top : top + crop_height, left : left + crop_width]
+        # Area averaging prevents aliasing in a smaller frame; it is unsuitable for enlarging.
         method = cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR_EXACT
-        return np.asarray(cv2.resize(cut, size_wh, interpolation=method), dtype=np.uint8)
+        return np.asarray(cv2.resize(crop, size_wh, interpolation=method), dtype=np.uint8)

@@ -1,137 +1,123 @@
-"""A camera that may go, or hang, and come back: it is opened again and again, and ticks meanwhile."""
+"""A camera that may disappear or hang: it is reopened again and again, and the loop ticks meanwhile."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from threading import Event
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.camera import TICK_S, Camera
+from edge.sources.camera import TICK_S, BaseCamera, Opener
 from edge.sources.freeze import FreezeDetector
-from edge.sources.live import hangs_s
 from edge.types import Frame
 
 logger = logging.getLogger(__name__)
 
-_FIRST_S, _LAST_S = 1.0, 30.0
-# Pictures for so long make the next fault a new one, which is answered at once again.
-_WELL_S = 10.0
+_FIRST_DELAY_S, _MAX_DELAY_S = 1.0, 30.0
+# After frames for this long, the next fault is a new one, and the delays start again from the first.
+_RECOVERED_S = 10.0
+# A frozen frame within this time after opening may be an old one from the driver's buffer.
 _STALE_S = 5.0
-# A read that hangs for so long will not come back, and holds the device: only a new process can open it.
+# A read that hangs for this long will not return, and keeps the device: only a new process can open it.
 _HOPELESS_S = 60.0
 
 
-class ReconnectingCamera:
-    """Wraps what opens a camera; gives up only where a new process would do better.
+class ReconnectingCamera(BaseCamera):
+    """Reopens a camera after every fault, and gives up only if a new process would do better.
 
     Attributes:
-        name: of the camera that is open, or was.
-        yields_stills: whether its pictures have nothing to do with one another.
-        is_down: whether it is being waited for.
+        name: The name of the camera that is open or was open last.
+        yields_stills: See `Camera`; of the camera that is open or was open last.
+        is_down: Whether it is waiting for the camera.
     """
 
     def __init__(
         self,
         name: str,
-        open_camera: Callable[[], Camera],
+        open_camera: Opener,
         frozen_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Opens nothing yet.
 
         Args:
-            name: what a person calls it until it is open.
-            open_camera: opens it; raises CameraError where that fails.
-            frozen_s: seconds of one and the same picture after which it is opened anew; 0 for never.
-            clock: seconds, never falling.
+            name: The name in messages until the camera is open.
+            open_camera: Opens the camera; raises CameraError if that fails.
+            frozen_s: Seconds of identical frames after which the camera is reopened; 0 for never.
+            clock: Returns monotonic seconds.
         """
-        self.name = name
-        self.yields_stills = False
-        self.is_down = False
+        super().__init__(name)
         self._open = open_camera
         self._frozen_s = frozen_s
-        self._stillness = FreezeDetector(frozen_s, clock)
+        self._freeze_detector = FreezeDetector(frozen_s, clock)
         self._clock = clock
-        self._camera: Camera | None = None
-        self._closed = Event()
-        self._before_captured = self._before_dropped = 0
+        # Cameras that were closed during a read since the last frame, and when that was.
+        self._hung: list[tuple[BaseCamera, float]] = []
+        self._hang_logged = False
         self._frames = self._play()
 
     @property
-    def captured(self) -> int:
-        """Pictures delivered so far, by all that were opened."""
-        return self._before_captured + (self._camera.captured if self._camera else 0)
-
-    @property
-    def dropped(self) -> int:
-        """Pictures of these that were replaced by newer ones before they were read."""
-        return self._before_dropped + (self._camera.dropped if self._camera else 0)
-
-    def __enter__(self) -> ReconnectingCamera:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[Frame | None]:
-        """Yields frames with rising indices and times, and None where there is none, for ever.
-
-        Raises:
-            CameraError: it is closed, or a read hangs for ever.
-            MissingDependencyError: what is needed to open it is not installed; waiting would not help.
-        """
-        while True:
-            if self._closed.is_set():
-                raise CameraError(f"{self.name}: closed; a closed camera cannot be read")
-            yield next(self._frames)
+    def is_hung(self) -> bool:
+        """Whether a read of a camera that was closed since the last frame is still in progress."""
+        return any(camera.is_hung for camera, _ in self._hung)
 
     def close(self) -> None:
-        """Releases the camera; may be called again."""
+        """Releases the camera. May be called again."""
         self._closed.set()
-        self._let_go()
+        self._close_inner()
+
+    def _next(self) -> Frame | None:
+        """Returns frames with increasing indices and times, for ever.
+
+        Raises:
+            CameraError: A read hangs and will not return.
+            MissingDependencyError: A package that is needed to open the camera is not installed, so that
+                waiting would not help.
+        """
+        return next(self._frames)
 
     def _play(self) -> Iterator[Frame | None]:
-        began_s = self._clock()
-        delay_s, said = _FIRST_S, ""
+        started_s = self._clock()
+        delay_s, logged_fault = _FIRST_DELAY_S, ""
         while True:
-            first_index, opened_s, first_s = self.captured, self._clock(), None
+            first_index, opened_s, first_frame_s = self.captured, self._clock(), None
             try:
-                self._camera = self._open()
-                self.name, self.yields_stills = self._camera.name, self._camera.yields_stills
-                for frame in self._camera:
+                self._inner = camera = self._open()
+                self.name, self.yields_stills = camera.name, camera.yields_stills
+                if isinstance(camera, BaseCamera):
+                    camera.warns_of_hang = not self._hang_logged
+                for frame in camera:
                     if frame is None:
                         yield None
                         continue
-                    if self._stillness.is_frozen(frame.gray):
-                        # The first picture after opening may be an old one.
-                        if first_s is None and self._clock() - opened_s < _STALE_S:
+                    if self._freeze_detector.is_frozen(frame.gray):
+                        if first_frame_s is None and self._clock() - opened_s < _STALE_S:
                             yield None
                             continue
                         raise CameraError(f"{self.name}: the same picture for {self._frozen_s:g} s; stuck?")
-                    if first_s is None:
-                        first_s = self._clock()
-                        if said:
+                    if first_frame_s is None:
+                        first_frame_s = self._clock()
+                        if logged_fault:
                             logger.info("%s: delivers again", self.name)
-                        self.is_down, said = False, ""
-                    yield Frame(first_index + frame.index, first_s - began_s + frame.captured_at, frame.gray)
+                        self.is_down, logged_fault = False, ""
+                        # The camera could be opened in spite of these reads.
+                        self._hung.clear()
+                        self._hang_logged = False
+                    captured_at = first_frame_s - started_s + frame.captured_at
+                    yield Frame(first_index + frame.index, captured_at, frame.gray)
                 raise CameraError(f"{self.name}: ended")
             except MissingDependencyError:
                 raise
             except CameraError as error:
-                # The same fault is not told every half minute for months.
-                if hangs_s() > _HOPELESS_S:
-                    raise CameraError(
-                        f"{error}; a read has hung for {_HOPELESS_S:g} s: only a new process can open it"
-                    ) from error
-                if str(error) != said:
-                    logger.warning("%s; it is tried again", error)
-                    said = str(error)
-            self._let_go()
+                self._raise_if_hopeless(error)
+                # An unchanged fault is logged once: the camera may be away for months.
+                if str(error) != logged_fault:
+                    logger.warning("%s; trying again", error)
+                    logged_fault = str(error)
+            self._close_inner()
             self.is_down = True
-            well = first_s is not None and self._clock() - opened_s > _WELL_S
-            delay_s = _FIRST_S if well else min(2 * delay_s, _LAST_S)
+            recovered = first_frame_s is not None and self._clock() - opened_s > _RECOVERED_S
+            delay_s = _FIRST_DELAY_S if recovered else min(2 * delay_s, _MAX_DELAY_S)
             yield from self._wait(delay_s)
 
     def _wait(self, seconds: float) -> Iterator[None]:
@@ -140,9 +126,22 @@ class ReconnectingCamera:
             self._closed.wait(TICK_S)
             yield None
 
-    def _let_go(self) -> None:
-        camera, self._camera = self._camera, None
-        if camera is not None:
-            self._before_captured += camera.captured
-            self._before_dropped += camera.dropped
-            camera.close()
+    def _raise_if_hopeless(self, error: CameraError) -> None:
+        self._hung = [(camera, since_s) for camera, since_s in self._hung if camera.is_hung]
+        if any(self._clock() - since_s > _HOPELESS_S for _, since_s in self._hung):
+            raise CameraError(
+                f"{error}; a read has hung for {_HOPELESS_S:g} s: only a new process can open it"
+            ) from error
+
+    def _close_inner(self) -> None:
+        camera, self._inner = self._inner, None
+        if camera is None:
+            return
+        self._captured += camera.captured
+        self._dropped += camera.dropped
+        if isinstance(camera, BaseCamera):
+            camera.warns_of_hang = not self._hang_logged
+        camera.close()
+        if isinstance(camera, BaseCamera) and camera.is_hung:
+            self._hung.append((camera, self._clock()))
+            self._hang_logged = True

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from edge.errors import CameraError, EdgeError
 from edge.sources.camera import CaptureSettings
-from edge.sources.paced import PacedCamera, Pictures
+from edge.sources.paced import PacedCamera, TimedFrames
 from edge.types import Gray
 
 # A picture, a failed read, the end of the camera, or something to call for one of the first two.
@@ -85,7 +85,7 @@ class ScriptedGrabber:
         self.closed = True
 
 
-def _timed(pictures: Sequence[Gray | None], times: Sequence[float]) -> Pictures:
+def _timed(pictures: Sequence[Gray | None], times: Sequence[float]) -> TimedFrames:
     due = iter(times)
     for picture in pictures:
         yield None if picture is None else (next(due), picture)

@@ -149,7 +149,7 @@ def test_a_service_without_a_camera_waits_and_reports_nobody(options):
     for line in process.stderr:
         if "no camera answers" in line:
             break
-    assert line.endswith("auto: no camera answers; is one connected?; it is tried again\n")
+    assert line.endswith("auto: no camera answers; is one connected?; trying again\n")
     process.send_signal(signal.SIGTERM)
     code, out, err = finish(process)
     assert (code, out) == (0, "")

@@ -13,20 +13,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-import edge.sources.live
 from edge.errors import CameraError, EdgeError, MissingDependencyError
 from edge.sources.auto import AutoCamera
 from edge.sources.camera import TICK_S, Camera, CaptureSettings
-from edge.sources.live import LiveCamera, hangs_s
+from edge.sources.live import LiveCamera
 from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
 from edge.types import Frame, Gray
 
 LIMIT_S = 20
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.sources.live._told", set())
 
 
 def picture(value: int = 0) -> Gray:
@@ -199,7 +193,7 @@ def test_close_does_not_wait_for_a_read_that_hangs(
     with caplog.at_level(logging.WARNING):
         camera.close()
     assert time.monotonic() - begun < 0.8
-    assert "hanging: a read is still under way" in caplog.text
+    assert "hanging: a read is still in progress" in caplog.text
     assert not grabber.closed  # never under a read
     stall.release.set()
     for thread in threading.enumerate():
@@ -208,40 +202,30 @@ def test_close_does_not_wait_for_a_read_that_hangs(
     assert grabber.closed
 
 
-def abandoned(stall: Stall, *before: Step) -> LiveCamera:
-    """A camera that is closed while a read hangs, after it gave what it had."""
-    camera = LiveCamera("stalled", lambda: ScriptedGrabber([*before, stall]), CaptureSettings())
+def test_a_read_that_outlasts_close_is_a_hang_until_it_returns(stall: Stall) -> None:
+    camera = camera_of(stall)
     assert stall.reached.wait(LIMIT_S)
+    states = [camera.is_hung]
     camera.close()
-    return camera
+    states.append(camera.is_hung)
+    stall.release.set()
+    for thread in threading.enumerate():
+        if thread.name == "reader of camera":
+            thread.join(LIMIT_S)
+    assert [*states, camera.is_hung] == [False, True, False]
 
 
-def test_a_camera_that_stays_stalled_is_told_of_once_and_leaves_nothing_behind(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("warns", "levels"), [(True, ["WARNING"]), (False, ["DEBUG"])])
+def test_a_hang_is_logged_once(
+    stall: Stall, warns: bool, levels: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For months, twice a minute."""
-    registered: list[object] = []
-    monkeypatch.setattr("atexit.register", lambda *call: registered.append(call))
-    monkeypatch.setattr("edge.sources.live._JOIN_S", 0.01)
-
-    def lines() -> list[str]:
-        return [record.levelname for record in caplog.records if "it is abandoned" in record.message]
-
+    camera = camera_of(stall)
+    camera.warns_of_hang = warns
+    assert stall.reached.wait(LIMIT_S)
     with caplog.at_level(logging.DEBUG):
-        for _ in range(5):
-            stall = Stall()
-            camera = abandoned(stall)
-            stall.release.set()
-            camera._thread.join(LIMIT_S)
-        assert lines() == ["WARNING", *["DEBUG"] * 4]
-        assert len(edge.sources.live._abandoned) <= 1
-        stall = Stall()
-        camera = abandoned(stall, picture())  # it delivered in between
-        stall.release.set()
-        camera._thread.join(LIMIT_S)
-        assert lines()[5:] == ["WARNING"]
-    assert registered == []
-    assert hangs_s() == 0
+        camera.close()
+        camera.close()
+    assert [record.levelname for record in caplog.records] == levels
 
 
 def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
@@ -314,7 +298,7 @@ def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixtur
     assert [frame.gray[0, 0] for frame in frames] == [9]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "no camera answers: this is the demo" in record.message
+    assert "no camera answers: playing the demo" in record.message
 
 
 @pytest.mark.parametrize(

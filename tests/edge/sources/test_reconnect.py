@@ -1,59 +1,95 @@
-"""A camera that is absent, goes and comes back."""
+"""A camera that is absent, disappears, hangs and comes back."""
 
+from __future__ import annotations
+
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.camera import CaptureSettings
-from edge.sources.live import LiveCamera, hangs_s
+from edge.sources.auto import AutoCamera
+from edge.sources.camera import Camera, CaptureSettings
+from edge.sources.live import LiveCamera
 from edge.sources.reconnect import ReconnectingCamera
-from edge.sources.replay import ReplayCamera, ScriptedGrabber
-from edge.types import Frame
+from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
+from edge.types import Frame, Gray
 
+LIMIT_S = 20
 GRAY = np.zeros((48, 64), np.uint8)
+ABSENT = CameraError("/dev/video0: no such device")
 
 
 class Clock:
-    """Time passes by itself, and quickly."""
+    """Half a second passes with every look at it."""
 
     now_s = 0.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         self.now_s += 0.5
         return self.now_s
 
 
+class StoppedClock:
+    """Shows the time that it is set to."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 class Openings:
-    """What each opening meets, in turn: an error, or a camera that breaks after so many pictures."""
+    """What each opening meets, in turn: an error, or a camera that breaks after this many frames."""
 
-    def __init__(self, *steps):
-        self.steps, self.opened = list(steps), []
+    def __init__(self, *steps: int | Exception) -> None:
+        self._steps = list(steps)
+        self.opened: list[LiveCamera] = []
 
-    def __call__(self):
-        step = self.steps.pop(0)
+    def __call__(self) -> Camera:
+        step = self._steps.pop(0)
         if isinstance(step, Exception):
             raise step
-
-        def open_grabber():
-            return ScriptedGrabber([*[GRAY] * step, CameraError("unplugged")])
-
-        self.opened.append(LiveCamera("camera", open_grabber, CaptureSettings()))
+        script: list[Step] = [*[GRAY] * step, CameraError("unplugged")]
+        self.opened.append(LiveCamera("camera", lambda: ScriptedGrabber(script), CaptureSettings()))
         return self.opened[-1]
 
 
+class Hang:
+    """A read that hangs until the end of the test."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        self.release.wait(LIMIT_S)
+
+
+@pytest.fixture
+def hang() -> Iterator[Hang]:
+    read = Hang()
+    yield read
+    read.release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("reader of"):
+            thread.join(LIMIT_S)
+
+
 @pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.01)
+def _short_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.0)
 
 
-def frames_of(camera, most=2000):
-    """What comes until the script of openings is at its end."""
-    seen = []
+def frames_of(camera: ReconnectingCamera, most: int = 2000) -> list[tuple[Frame | None, bool]]:
+    """Returns frames, each with `is_down`, until there are no more openings."""
+    seen: list[tuple[Frame | None, bool]] = []
     try:
         for frame in islice(camera, most):
             seen.append((frame, camera.is_down))
@@ -62,117 +98,249 @@ def frames_of(camera, most=2000):
     return seen
 
 
-def test_it_is_opened_again_and_its_frames_go_on(caplog):
+def messages(caplog: pytest.LogCaptureFixture, part: str) -> list[tuple[str, str]]:
+    """Returns level and text of the log records that contain a text."""
+    records = [(record.levelname, record.getMessage()) for record in caplog.records]
+    return [(level, text) for level, text in records if part in text]
+
+
+def test_it_is_reopened_and_its_frames_go_on(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    absent = CameraError("/dev/video0: no such device")
-    openings = Openings(absent, absent, 3, absent, 2)
+    openings = Openings(ABSENT, ABSENT, 3, ABSENT, 2)
     camera = ReconnectingCamera("/dev/video0", openings, clock=Clock())
     seen = frames_of(camera)
-    frames = [frame for frame, _ in seen if isinstance(frame, Frame)]
+    frames = [frame for frame, _ in seen if frame is not None]
     assert frames
     assert [frame.index for frame in frames] == sorted({frame.index for frame in frames})
     times = [frame.captured_at for frame in frames]
     assert times == sorted(times)
     assert camera.captured == 5
     assert seen[0] == (None, True)  # absent from the start
-    assert all(not gone for frame, gone in seen if frame is not None)
-    said = [record.getMessage() for record in caplog.records if record.name == "edge.sources.reconnect"]
-    assert said.count("/dev/video0: no such device; it is tried again") == 2  # once for each time it went
-    assert "camera: delivers again" in said
-    assert all(each._closed.is_set() for each in openings.opened)
+    assert not any(is_down for frame, is_down in seen if frame is not None)
+    # Once for each time it disappeared.
+    assert len(messages(caplog, "/dev/video0: no such device; trying again")) == 2
+    assert messages(caplog, "camera: delivers again")
+    for opened in openings.opened:
+        with pytest.raises(CameraError, match="closed"):
+            next(iter(opened))
+
+
+def delays_of(*steps: int | Exception, played_s: float = 0.0) -> list[float]:
+    """Returns the seconds from each fault to the next opening; a camera breaks `played_s` after its frame."""
+    clock = StoppedClock()
+    openings = Openings(*steps)
+    fault_s = 0.0
+    delays: list[float] = []
+
+    def open_camera() -> Camera:
+        nonlocal fault_s
+        delays.append(clock.now_s - fault_s)
+        fault_s = clock.now_s  # unless it delivers
+        return openings()
+
+    camera = ReconnectingCamera("camera", open_camera, clock=clock)
+    with contextlib.suppress(IndexError):  # no further opening
+        for frame in islice(camera, 2000):
+            if frame is not None:
+                clock.now_s += played_s
+                fault_s = clock.now_s
+            elif camera.is_down:
+                clock.now_s += 0.25
+    return delays[1:]
+
+
+def test_the_delay_doubles_up_to_half_a_minute() -> None:
+    assert delays_of(*[ABSENT] * 7) == [2, 4, 8, 16, 30, 30, 30]
+
+
+def test_the_delay_starts_anew_after_a_camera_that_delivered_for_a_while() -> None:
+    assert delays_of(*[ABSENT] * 3, 1, ABSENT, played_s=11.0) == [2, 4, 8, 1, 2]
+    # One that breaks at once is no recovery.
+    assert delays_of(*[ABSENT] * 3, 1, ABSENT, played_s=1.0) == [2, 4, 8, 16, 30]
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (12, 48, 64), np.uint8)
 
 
-def played(frozen_s, *groups):
-    """What comes of groups of pictures, one for each opening; half a second passes with every look."""
+def played(frozen_s: float, *groups: list[Gray]) -> list[tuple[Frame | None, bool]]:
+    """Returns the frames of a camera that delivers one group of frames for each opening."""
     cameras = [ReplayCamera(group) for group in groups]
     return frames_of(ReconnectingCamera("camera", lambda: cameras.pop(0), frozen_s, Clock()))
 
 
-def test_a_picture_that_stays_the_same_is_a_camera_that_hangs(caplog):
+def test_a_frozen_picture_is_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     same = [NOISE[0]] * 40
     seen = played(10.0, [*NOISE, *same], same, [*same[:3], *NOISE[1:], NOISE[0]])
     shown = [frame.gray.tobytes() for frame, _ in seen if frame is not None]
-    before = [each.tobytes() for each in NOISE]
-    assert shown[:12] == before
-    # For ten seconds it is seen, and then no more until another picture comes, however often it is opened.
-    assert 10 < shown[12:].count(before[0]) < 30
-    assert shown[-12:] == [*before[1:], before[0]]
-    gone = [gone for _, gone in seen]
-    went = sum(later and not former for former, later in pairwise(gone))
-    assert went == 2  # when it hung, and at the end of the last group
-    said = [record.getMessage() for record in caplog.records if "the same picture" in record.getMessage()]
-    assert said == ["replay: the same picture for 10 s; stuck?; it is tried again"]
+    noise = [each.tobytes() for each in NOISE]
+    assert shown[:12] == noise
+    # It is shown for ten seconds, and not again until another picture comes, however often it is reopened.
+    assert 10 < shown[12:].count(noise[0]) < 30
+    assert shown[-12:] == [*noise[1:], noise[0]]
+    went_down = sum(later and not earlier for earlier, later in pairwise(is_down for _, is_down in seen))
+    assert went_down == 2  # when it froze, and at the end of the last group
+    assert messages(caplog, "the same picture") == [
+        ("WARNING", "replay: the same picture for 10 s; stuck?; trying again")
+    ]
 
 
 @pytest.mark.parametrize(
     ("frozen_s", "picture"), [(0.0, NOISE[0]), (10.0, np.full((48, 64), 16, np.uint8))], ids=["off", "black"]
 )
-def test_a_picture_that_stays_the_same_may_be_right(frozen_s, picture):
+def test_a_picture_that_stays_the_same_may_be_right(frozen_s: float, picture: Gray) -> None:
     seen = played(frozen_s, [picture] * 60)
     assert sum(frame is not None for frame, _ in seen) == 60
 
 
-def test_a_read_that_hangs_for_ever_ends_the_run(monkeypatch):
-    """libcamera can hang for good, and then holds the camera against all who open it again."""
-    release = threading.Event()
-    monkeypatch.setattr("edge.sources.reconnect._HOPELESS_S", 0.3)
+def hanging(hang: Hang, name: str = "camera", *before: Step) -> LiveCamera:
+    """Opens a camera that hangs after these reads."""
+    return LiveCamera(
+        name, lambda: ScriptedGrabber([*before, hang]), CaptureSettings(), first_s=0.1, silence_s=0.1
+    )
 
-    def hang():
-        release.wait(30)
 
-    hanging = LiveCamera("camera", lambda: ScriptedGrabber([GRAY, hang]), CaptureSettings(), silence_s=0.1)
-    openings = [lambda: hanging]
+def opening(first: Callable[[], Camera], *later: Callable[[], Camera]) -> Callable[[], Camera]:
+    """Opens the cameras in turn; after the last one the device is busy."""
+    openers = [first, *later]
 
-    def open_camera():
-        if openings:
-            return openings.pop()()
+    def open_camera() -> Camera:
+        if openers:
+            return openers.pop(0)()
         raise CameraError("camera: busy")
 
-    try:
-        with pytest.raises(
-            CameraError, match=r"camera: busy; a read has hung for 0\.3 s: only a new process"
-        ):
-            for _ in islice(ReconnectingCamera("camera", open_camera), 500):
-                pass
-    finally:
-        release.set()
-        hanging._thread.join(5)
-    assert hangs_s() == 0
+    return open_camera
 
 
-def test_waiting_costs_next_to_nothing(monkeypatch):
-    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.2)
+def test_a_read_that_hangs_for_ever_ends_the_run(hang: Hang) -> None:
+    """libcamera can hang for good, and then keeps the camera from being opened again."""
+    clock = Clock()
+    camera = ReconnectingCamera("camera", opening(lambda: hanging(hang, "camera", GRAY)), clock=clock)
+    stream = iter(camera)
+    with pytest.raises(CameraError, match="camera: busy; a read has hung for 60 s: only a new process"):
+        for _ in islice(stream, 2000):
+            pass
+    assert clock.now_s > 60
 
-    def absent():
-        raise CameraError("gone")
 
-    camera = ReconnectingCamera("camera", absent)
-    begun_s, begun_cpu_s = time.monotonic(), time.process_time()
-    for _ in camera:
-        if time.monotonic() - begun_s > 2:
+def test_a_read_that_returns_after_all_ends_nothing(hang: Hang) -> None:
+    camera = ReconnectingCamera("camera", opening(lambda: hanging(hang, "camera", GRAY)), clock=Clock())
+    stream = iter(camera)
+    while not camera.is_down:
+        next(stream)
+    hang.release.set()
+    for thread in threading.enumerate():
+        if thread.name == "reader of camera":
+            thread.join(LIMIT_S)
+    assert all(frame is None for frame in islice(stream, 500))
+
+
+def test_the_hang_of_one_camera_does_not_end_the_run_of_another(hang: Hang) -> None:
+    other = hanging(hang, "other")
+    assert hang.reached.wait(LIMIT_S)
+    clock = StoppedClock()
+    camera = ReconnectingCamera("/dev/video0", Openings(ABSENT, ABSENT, 1), clock=clock)
+    stream = iter(camera)
+    other.close()
+    assert other.is_hung
+    assert next(stream) is None
+    for _ in range(10):
+        clock.now_s += 61
+        if (frame := next(stream)) is not None:
             break
+    assert frame is not None
+
+
+def test_a_candidate_that_hangs_does_not_end_the_run_of_the_camera_that_auto_chose(hang: Hang) -> None:
+    clock = StoppedClock()
+
+    def auto() -> Camera:
+        return AutoCamera([lambda: hanging(hang, "/dev/video2"), lambda: ReplayCamera([GRAY])], None)
+
+    def absent() -> Camera:
+        raise ABSENT
+
+    camera = ReconnectingCamera("auto", opening(auto, absent, lambda: ReplayCamera([GRAY])), clock=clock)
+    stream = iter(camera)
+    assert next(frame for frame in stream if frame is not None).index == 0
+    for _ in range(20):
+        clock.now_s += 61
+        if (frame := next(stream)) is not None:
+            break
+    assert frame is not None
+    assert frame.index == 1
+
+
+def test_a_candidate_that_hangs_ends_a_run_for_which_no_camera_answers(hang: Hang) -> None:
+    auto = AutoCamera([lambda: hanging(hang, "/dev/video2")], None)
+    camera = ReconnectingCamera("auto", opening(lambda: auto), clock=Clock())
+    with pytest.raises(CameraError, match="only a new process can open it"):
+        for _ in islice(camera, 2000):
+            pass
+
+
+def test_a_hang_before_the_last_frame_does_not_count(hang: Hang) -> None:
+    """The camera could be opened although an earlier read of it still hangs."""
+    clock = StoppedClock()
+    camera = ReconnectingCamera(
+        "camera", opening(lambda: hanging(hang), lambda: ReplayCamera([GRAY])), clock=clock
+    )
+    stream = iter(camera)
+    while next(stream) is None:
+        clock.now_s += 0.25
+    for _ in range(20):  # the replay has ended: an ordinary fault
+        clock.now_s += 61
+        assert next(stream) is None
+
+
+def test_a_camera_that_stays_stalled_is_logged_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is closed during a read twice a minute, for months."""
+    monkeypatch.setattr("edge.sources.live._JOIN_S", 0.01)
+    caplog.set_level(logging.DEBUG)
+    scripts: list[list[Step]] = []
+    hangs: list[Hang] = []
+
+    def open_camera() -> Camera:
+        for earlier in hangs:
+            earlier.release.set()
+        hangs.append(Hang())
+        return hanging(hangs[-1], "camera", *scripts.pop(0))
+
+    for _ in range(2):  # what was logged of the first camera does not count for a second one of its name
+        scripts[:] = [[], [], [], [GRAY], []]
+        caplog.clear()
+        frames_of(ReconnectingCamera("camera", open_camera, clock=Clock()))
+        levels = [level for level, _ in messages(caplog, "it is abandoned")]
+        assert levels == ["WARNING", "DEBUG", "DEBUG", "WARNING", "DEBUG"]
+    hangs[-1].release.set()
+
+
+def test_waiting_takes_next_to_no_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.sources.reconnect.TICK_S", 0.2)
+    camera = ReconnectingCamera("camera", Openings(ABSENT, ABSENT))
+    begun_s, begun_cpu_s = time.monotonic(), time.process_time()
+    for _ in islice(camera, 6):
+        pass
     assert camera.is_down
     assert (time.process_time() - begun_cpu_s) / (time.monotonic() - begun_s) < 0.05
 
 
-def test_what_is_not_installed_is_not_waited_for():
+def test_a_missing_package_is_not_waited_for() -> None:
     camera = ReconnectingCamera("camera", Openings(MissingDependencyError("no picamera2")))
     with pytest.raises(MissingDependencyError):
         next(iter(camera))
 
 
 @pytest.mark.parametrize("yields_stills", [True, False])
-def test_pictures_that_have_nothing_to_do_with_one_another_stay_so(yields_stills):
+def test_unrelated_images_stay_unrelated(yields_stills: bool) -> None:
     camera = ReconnectingCamera("folder", lambda: ReplayCamera([GRAY] * 2, yields_stills=yields_stills))
     assert not camera.yields_stills
     next(iter(camera))
     assert camera.yields_stills == yields_stills
 
 
-def test_it_closes_while_it_waits():
+def test_it_closes_while_it_waits() -> None:
     camera = ReconnectingCamera("camera", Openings(CameraError("gone")))
     assert next(iter(camera)) is None
     camera.close()
