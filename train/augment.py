@@ -43,7 +43,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class View:
+class CropSpec:
     """How a network looks at a face: a square of `size` pixels, lying around the cascade's box."""
 
     size: int
@@ -69,7 +69,7 @@ def augment(images: Gray, settings: Augmentation, seed: int) -> Gray:
     return changed
 
 
-def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -> Gray:
+def epoch_images(data: Dataset, view: CropSpec, settings: Augmentation, seed: int) -> Gray:
     """Makes the images of one epoch: cropped anew where the dataset has boxes, then augmented.
 
     Boxes are jittered as the cascade's are (`python -m train framing` measures their spread) and cropped by
@@ -93,13 +93,13 @@ def epoch_images(data: Dataset, view: View, settings: Augmentation, seed: int) -
     return np.stack([even_contrast(image) for image in changed])
 
 
-def plain_images(data: Dataset, view: View) -> Gray:
+def plain_images(data: Dataset, view: CropSpec) -> Gray:
     """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
     images = data.images if data.boxes is None else _crop(data.images, data.boxes, view)
     return np.stack([even_contrast(image) for image in images])
 
 
-def _crop(images: Gray, boxes: Boxes, view: View) -> Gray:
+def _crop(images: Gray, boxes: Boxes, view: CropSpec) -> Gray:
     pairs = zip(images, boxes.tolist(), strict=True)
     return np.stack([cut_square(image, Box(*box), view.size, view.framing) for image, box in pairs])
 

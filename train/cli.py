@@ -244,13 +244,13 @@ def _saliency(options: argparse.Namespace) -> None:
     from edge.detection.haar import HaarDetector
     from train.reports.run_report import write_page
     from train.reports.saliency_plot import read_face, save_labels_png, save_pictures_png
-    from train.runs.inputs import load_checkpoint, load_located, read_settings, runs_to_show, view_of
+    from train.runs.inputs import crop_spec_of, load_checkpoint, load_located, read_settings, runs_to_show
 
     folder, *others = runs_to_show(options.name, options.runs)
     if others:
         raise ConfigError(f"{options.name!r} is a group of recipes; name one of them, or one run")
     settings = read_settings(folder)
-    view, networks = view_of(settings), {folder.name: load_checkpoint(folder)}
+    view, networks = crop_spec_of(settings), {folder.name: load_checkpoint(folder)}
     if options.against:
         other = options.runs / options.against
         networks[options.against] = load_checkpoint(other)
@@ -280,7 +280,7 @@ def _data(options: argparse.Namespace) -> None:
 
     data = load_path(options.path)
     found = survey(data)
-    print("\n".join(found.lines()))
+    print("\n".join(found.to_lines()))
     out = options.out or options.runs / "data" / data.name.lower()
     out.mkdir(parents=True, exist_ok=True)
     (out / "survey.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
@@ -306,7 +306,7 @@ def _expand(options: argparse.Namespace) -> None:
     if options.count is not None:
         training = training.take(np.arange(min(options.count, len(training))))
     views = expand(training, recipe, options.runs / "cache")
-    crops = plain_images(validation, recipe.view)
+    crops = plain_images(validation, recipe.crop)
     logger.info("%s", write_expansion(training, views, validation, crops, options.out))
 
 
@@ -348,10 +348,10 @@ def _demo_faces(options: argparse.Namespace) -> None:
     import cv2
 
     from train.data import load
-    from train.demo_faces import average_faces, read_genders
+    from train.demo_faces import average_faces, classify_genders
 
     data = load("emotion", options.data)
-    found = average_faces(data, read_genders(data.part("train").images))
+    found = average_faces(data, classify_genders(data.part("train").images))
     options.out.mkdir(parents=True, exist_ok=True)
     for name, face in found.items():
         path = options.out / f"{name}.png"

@@ -57,7 +57,7 @@ def average_faces(data: Dataset, genders: npt.NDArray[np.int_]) -> dict[str, Gra
     return faces
 
 
-def read_genders(images: Gray) -> npt.NDArray[np.int_]:
+def classify_genders(images: Gray) -> npt.NDArray[np.int_]:
     """What the shipped network reads in pictures that have no label of apparent gender.
 
     Args:

@@ -84,7 +84,7 @@ def _pruned(recipe: Recipe, plan: PruningPlan, data: Dataset, folder: Path, sour
     place = folder / f"{recipe.name}-{plan.criterion}-{plan.seed}"
     steps = prune(recipe, plan, data, place, sources)
     rows = data.part("val")
-    crops = np.asarray(plain_images(rows, recipe.view)[..., np.newaxis])
+    crops = np.asarray(plain_images(rows, recipe.crop)[..., np.newaxis])
     result = evaluate_model(load_checkpoint(place), crops, rows, "val")
     logger.info("%s: %.2f %%", place.name, 100 * result.accuracy)
     return Pruned(plan.criterion, plan.seed, steps, result.accuracy, result.macro_f1)

@@ -33,7 +33,7 @@ from train.augment import plain_images
 from train.data import Dataset
 from train.evaluation.predictions import evaluate_model
 from train.models.complexity import multiply_accumulates
-from train.models.spec import NetSpec, read_spec
+from train.models.spec import NetSpec, spec_from_dict
 from train.recipes.recipe import SEEDS, Recipe
 from train.runs.inputs import load_checkpoint, read_settings
 from train.training.epochs import Checkpoints, EpochData, iter_epochs
@@ -185,7 +185,7 @@ class _Pruning:
     @cached_property
     def crops(self) -> Gray:
         """(N, size, size, 1) of the validation split."""
-        return np.asarray(plain_images(self.data.part("val"), self.recipe.view)[..., np.newaxis])
+        return np.asarray(plain_images(self.data.part("val"), self.recipe.crop)[..., np.newaxis])
 
     def accuracy(self, model: keras.Model) -> float:
         """On the validation split, 0 to 1."""
@@ -218,7 +218,7 @@ def _place(folder: Path, number: int) -> Path:
 
 def _reopen(place: Path) -> _Held:
     """A step that is done."""
-    spec = read_spec(read_settings(place)["recipe"]["spec"])
+    spec = spec_from_dict(read_settings(place)["recipe"]["spec"])
     return _Held(load_checkpoint(place), cast("NetSpec", spec), place / "best.keras")
 
 

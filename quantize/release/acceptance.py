@@ -22,7 +22,7 @@ from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import check_faithful, check_file, compare_with_float, scores_of
 from quantize.verification.runtimes import compare_runtimes, latency_ratios, runtimes_table
 from quantize.verification.sqnr import noise_table, tensor_sqnr
-from train.augment import View, plain_images
+from train.augment import CropSpec, plain_images
 from train.data import Dataset
 from train.models.sepnet import build
 from train.models.spec import ReferenceSpec
@@ -68,7 +68,7 @@ def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Ite
         add_offsets(model, offsets)
     tta = tta_of(read_settings(parent))
     rows = data.part("val")
-    crops = plain_images(rows, View(contract.size, contract.framing))
+    crops = plain_images(rows, CropSpec(contract.size, contract.framing))
     logits = tta.predict(model, crops)
     comparison = compare_with_float(
         rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
@@ -105,7 +105,7 @@ def _twin(
     """The network in floats as it was before its integers were rounded."""
     if "fine-tuned" in contract.training:
         return to_float(load_checkpoint(run, TUNED), tta)
-    view = View(contract.size, contract.framing)
+    view = CropSpec(contract.size, contract.framing)
     return to_float(model, tta, plain_images(calibration_rows(contract.task, data), view))
 
 

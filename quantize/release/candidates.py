@@ -87,7 +87,7 @@ def pruned_run(
     logger.info("%s: %d parameters left of %d", folder, steps[-1].parameters, steps[0].parameters)
     save_pruning_png(steps, folder / "pruning.png", f"{recipe.name}, {plan.criterion}")
     networks = {recipe.name: load_checkpoint(parent.parent), folder.name: load_checkpoint(folder)}
-    save_labels_png(networks, data.part("val"), recipe.view, folder / "saliency.png")
+    save_labels_png(networks, data.part("val"), recipe.crop, folder / "saliency.png")
     for split in ("val", "train"):
         evaluate_run(data, folder, split)
     return folder

@@ -16,9 +16,9 @@ from edge.inference.interpreter import open_interpreter
 from edge.types import Gray
 from quantize.conversion.converter import to_int8
 from quantize.tflite.inspect import read_contents
-from train.augment import View, plain_images
+from train.augment import CropSpec, plain_images
 from train.data import Dataset
-from train.runs.inputs import load_checkpoint, read_settings, view_of
+from train.runs.inputs import crop_spec_of, load_checkpoint, read_settings
 
 _PICTURES = 210  # to calibrate with, of all labels together
 _BOTH_ENDS = (0, 255)
@@ -37,7 +37,7 @@ def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
     Raises:
         DataError: the run has no settings or no checkpoint.
     """
-    view, model = view_of(read_settings(run)), load_checkpoint(run)
+    view, model = crop_spec_of(read_settings(run)), load_checkpoint(run)
     rows = data.part("val")
     crops = plain_images(rows, view)
     try:
@@ -58,7 +58,7 @@ def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
     return result
 
 
-def _calibration(data: Dataset, view: View) -> Gray:
+def _calibration(data: Dataset, view: CropSpec) -> Gray:
     """A few training pictures of each label, drawn the same way every time, with both ends of the grays."""
     training = data.part("train")
     random = np.random.default_rng(1)

@@ -26,11 +26,11 @@ from quantize.conversion.tta import TestTimeAugmentation
 from quantize.pruning.pruner import read_steps
 from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import Comparison, check_file, compare_with_float, scores_of
-from train.augment import View, plain_images
+from train.augment import CropSpec, plain_images
 from train.data import Dataset, Split
 from train.evaluation.temperature_scaling import fit_temperature
 from train.models.weights_hash import weights_digest
-from train.runs.inputs import load_checkpoint, read_settings, view_of
+from train.runs.inputs import crop_spec_of, load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +69,9 @@ class FloatNetwork:
         return task
 
     @property
-    def view(self) -> View:
+    def crop(self) -> CropSpec:
         """What it is shown of a picture."""
-        return view_of(self.settings)
+        return crop_spec_of(self.settings)
 
     @property
     def tta(self) -> TestTimeAugmentation:
@@ -98,7 +98,7 @@ class QuantizedRun:
     def compare_with_float(self, data: Dataset, split: Split, folder: Path) -> Comparison:
         """Holds them against their parent; `folder` is where the file lies meanwhile."""
         rows = data.part(split)
-        crops = plain_images(rows, self.parent.view)
+        crops = plain_images(rows, self.parent.crop)
         scores = scores_of(_stage(folder, self.contract, self.content), crops)
         logits = self.parent.tta.predict(self.parent.model, crops) / self.contract.temperature
         return compare_with_float(rows, split, logits, scores)
@@ -155,7 +155,7 @@ def with_qat(conversion: QuantizedRun, data: Dataset, folder: Path) -> Quantized
         folder: where the file may lie meanwhile.
     """
     parent, calibration = conversion.parent, _calibration(conversion.parent, data)
-    training = plain_images(data.part("train"), parent.view)
+    training = plain_images(data.part("train"), parent.crop)
     tuned = finetune(parent.model, training, calibration, parent.tta)
     path = parent.path.parent / TUNED
     atomic_write(path, tuned.save)
@@ -167,7 +167,7 @@ def with_qat(conversion: QuantizedRun, data: Dataset, folder: Path) -> Quantized
 def _conversion(
     parent: FloatNetwork, content: bytes, data: Dataset, folder: Path, told: Mapping[str, str] | None = None
 ) -> QuantizedRun:
-    contents, view = read_contents(content), parent.view
+    contents, view = read_contents(content), parent.crop
     contract = Contract(
         name=parent.name,
         task=parent.task,
@@ -191,7 +191,7 @@ def _conversion(
 
 
 def _calibration(parent: FloatNetwork, data: Dataset) -> Gray:
-    return plain_images(calibration_rows(parent.task, data), parent.view)
+    return plain_images(calibration_rows(parent.task, data), parent.crop)
 
 
 def _match(parent: FloatNetwork, training: Dataset) -> list[float]:
@@ -199,7 +199,7 @@ def _match(parent: FloatNetwork, training: Dataset) -> list[float]:
     share = parent.settings["recipe"].get("matching", 0.0)
     if not share:
         return []
-    logits = parent.tta.predict(parent.model, plain_images(training, parent.view))
+    logits = parent.tta.predict(parent.model, plain_images(training, parent.crop))
     offsets = label_offsets(logits, training.labels, share)
     add_offsets(parent.model, offsets)
     return [round(float(offset), 3) for offset in offsets]

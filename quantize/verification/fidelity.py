@@ -15,7 +15,7 @@ from edge.inference.contract import Contract
 from edge.types import Gray
 from quantize.tflite.inspect import FileContents
 from train.data import Dataset
-from train.evaluation.groups import groups_of
+from train.evaluation.groups import evaluate_groups
 from train.evaluation.metrics import Evaluation, evaluate
 from train.evaluation.temperature_scaling import expected_calibration_error, softmax
 from train.models.spec import BUDGET
@@ -84,7 +84,7 @@ def compare_with_float(
         agreement=float((top_before == top_after).mean()),
         largest_difference=float(np.abs(before - scores).max()),
         calibration_error=expected_calibration_error(scores.max(axis=1), right),
-        groups=groups_of(rows, right),
+        groups=evaluate_groups(rows, right),
     )
 
 

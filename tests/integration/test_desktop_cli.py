@@ -203,7 +203,7 @@ def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkey
     assert train_main(command) == 3
     assert "no training picture of angry is read as" in capsys.readouterr().err.splitlines()[-1]
     assert not out.exists()
-    monkeypatch.setattr("train.demo_faces.read_genders", lambda images: np.arange(len(images)) // 7 % 2)
+    monkeypatch.setattr("train.demo_faces.classify_genders", lambda images: np.arange(len(images)) // 7 % 2)
     assert train_main(command) == 0
     assert len(list(out.iterdir())) == 14
     face = cv2.imread(str(out / "happy-female.png"), cv2.IMREAD_GRAYSCALE)

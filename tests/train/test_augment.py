@@ -9,10 +9,10 @@ from dataclasses import replace  # noqa: E402
 
 from edge.inference.preprocess import Framing, crop_face, even_contrast  # noqa: E402
 from edge.types import Box  # noqa: E402
-from train.augment import Augmentation, View, augment, epoch_images, plain_images  # noqa: E402
+from train.augment import Augmentation, CropSpec, augment, epoch_images, plain_images  # noqa: E402
 from train.data import Dataset  # noqa: E402
 
-VIEW = View(48, Framing(0.97, 0.09))
+VIEW = CropSpec(48, Framing(0.97, 0.09))
 NOTHING = Augmentation(flip=0, rotate_deg=0, shift=0, scale=0, contrast=(1, 1), brightness=0)
 
 

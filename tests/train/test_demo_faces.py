@@ -5,7 +5,7 @@ import pytest
 
 from edge.errors import DataError
 from train.data import Dataset
-from train.demo_faces import average_faces, read_genders
+from train.demo_faces import average_faces, classify_genders
 
 ROWS, COLUMNS = np.mgrid[0:48, 0:48]
 
@@ -59,4 +59,4 @@ def test_a_label_without_one_of_the_genders_is_named(data):
 
 def test_genders_are_what_the_shipped_network_reads(scene):
     face = scene("happy")[120:360, 200:440]
-    assert read_genders(np.stack([face, face])).tolist() == [1, 1]
+    assert classify_genders(np.stack([face, face])).tolist() == [1, 1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from train.data.ckplus import load_ckplus
 from train.data.dataset import BadRow, Boxes, Dataset, Split
 from train.data.fer2013 import load_fer2013
-from train.data.formats import identify, locate_set
+from train.data.formats import identify, locate_dataset
 from train.data.imdb_wiki import load_imdb_wiki
 from train.data.locate import find_data, find_named
 from train.data.rafd import load_rafd
@@ -86,5 +86,5 @@ def load_path(path: Path) -> Dataset:
     Raises:
         DataError: nothing is there, nothing is recognised, there are several sets, or it is damaged.
     """
-    dataset, place = locate_set(path)
+    dataset, place = locate_dataset(path)
     return _LOADERS[dataset](place)

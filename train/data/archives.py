@@ -10,7 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from edge.errors import DataError
 
 
-def read_pictures(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
+def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
     """Path and content of every picture, sorted so that each form of the set gives the same order.
 
     Args:
@@ -25,14 +25,14 @@ def read_pictures(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, byte
     """
     try:
         if path.is_dir():
-            for file in find_pictures(path, suffix):
+            for file in find_images(path, suffix):
                 yield PurePosixPath(file.as_posix()), file.read_bytes()
             return
         with tarfile.open(path) as archive:
             found: dict[PurePosixPath, bytes] = {}
             for member in archive:
                 name = PurePosixPath(member.name)
-                stream = archive.extractfile(member) if _is_picture(name, suffix) else None
+                stream = archive.extractfile(member) if _is_image(name, suffix) else None
                 if stream is not None:
                     found[name] = stream.read()
     except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
@@ -43,12 +43,12 @@ def read_pictures(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, byte
     yield from sorted(found.items(), key=lambda item: (item[0].name, item[0]))
 
 
-def find_pictures(folder: Path, suffix: str) -> list[Path]:
+def find_images(folder: Path, suffix: str) -> list[Path]:
     """The pictures in a folder, searched in depth, sorted by name."""
-    found = (file for file in folder.rglob("*") if _is_picture(file, suffix) and file.is_file())
+    found = (file for file in folder.rglob("*") if _is_image(file, suffix) and file.is_file())
     return sorted(found, key=lambda file: (file.name, file))
 
 
-def _is_picture(name: PurePath, suffix: str) -> bool:
+def _is_image(name: PurePath, suffix: str) -> bool:
     # macOS puts a file ._name beside each file of an archive that it packs.
     return name.suffix.lower() == suffix and not name.name.startswith("._")

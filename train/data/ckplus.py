@@ -17,14 +17,17 @@ from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from train.data.archives import find_pictures, read_pictures
+from train.data.archives import find_images, read_images
 from train.data.dataset import BadRow, Dataset, decode_gray
-from train.data.scene_crop import SceneCutter
+from train.data.scene_crop import SceneCropper
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
-Seventh = Literal["neutral", "contempt"]
+SeventhLabel = Literal["neutral", "contempt"]
 # The device's emotions, and the same with contempt in neutral's place: six of seven outputs stay comparable.
-LABELS: dict[Seventh, tuple[str, ...]] = {"neutral": EMOTIONS, "contempt": (*EMOTIONS[:-1], "contempt")}
+LABEL_NAMES: dict[SeventhLabel, tuple[str, ...]] = {
+    "neutral": EMOTIONS,
+    "contempt": (*EMOTIONS[:-1], "contempt"),
+}
 
 KAGGLE_FOLDERS = {
     "anger": "angry",
@@ -49,7 +52,7 @@ _TENTHS = Tenths(val=2, test=0)
 _Row = SubjectRow | BadRow | LeftOut
 
 
-def load_ckplus(path: Path, labels: Seventh | None = None) -> Dataset:
+def load_ckplus(path: Path, labels: SeventhLabel | None = None) -> Dataset:
     """Reads CK+ in either form.
 
     Args:
@@ -65,15 +68,15 @@ def load_ckplus(path: Path, labels: Seventh | None = None) -> Dataset:
     Raises:
         DataError: missing, truncated or foreign, or more than 1 % of it is bad.
     """
-    scenes = _find_scenes(path)
+    scenes = _find_images_folder(path)
     if scenes is None:
-        names = LABELS[labels or "contempt"]
+        names = LABEL_NAMES[labels or "contempt"]
         return split_by_subject("CK+48", path, names, _read_kaggle(path, names), _TENTHS)
-    names = LABELS[labels or "neutral"]
+    names = LABEL_NAMES[labels or "neutral"]
     return split_by_subject("CK+", path, names, _read_original(scenes, names), _TENTHS)
 
 
-def _find_scenes(path: Path) -> Path | None:
+def _find_images_folder(path: Path) -> Path | None:
     """The folder of the original's subjects, or None where the path is of Kaggle's form."""
     if (path / _IMAGES_FOLDER).is_dir():
         return path / _IMAGES_FOLDER
@@ -82,7 +85,7 @@ def _find_scenes(path: Path) -> Path | None:
 
 
 def _read_kaggle(path: Path, names: tuple[str, ...]) -> Iterator[_Row]:
-    for file, content in read_pictures(path, ".png"):
+    for file, content in read_images(path, ".png"):
         folder = file.parent.name.lower()
         # Another folder means another set, or this one with somebody's own labels.
         if folder not in KAGGLE_FOLDERS:
@@ -113,12 +116,12 @@ def _read_original(scenes: Path, names: tuple[str, ...]) -> Iterator[_Row]:
             f"{scenes}: no folder {_LABELS_FOLDERS[0]} beside it; the labels come as an archive of their own "
             "(Emotion_labels.zip): unpack it there"
         )
-    cutter = SceneCutter()
+    cutter = SceneCropper()
     folders = sorted(item for item in scenes.glob("S*/*") if item.is_dir())
     for folder in tqdm(folders, desc="looking for faces", unit="sequence", mininterval=2.0):
         session = folder.relative_to(scenes)
         label = _read_label(labels / session)
-        frames = find_pictures(folder, ".png")
+        frames = find_images(folder, ".png")
         if not isinstance(label, str):
             yield label
         elif len(frames) < 2:
@@ -126,7 +129,7 @@ def _read_original(scenes: Path, names: tuple[str, ...]) -> Iterator[_Row]:
         else:
             shown = [(frames[0], "neutral"), *((frame, label) for frame in frames[1:][-_PEAK_FRAMES:])]
             for frame, name in shown:
-                yield _cut(cutter, frame, name, names)
+                yield _crop_frame(cutter, frame, name, names)
 
 
 def _read_label(folder: Path) -> str | BadRow | LeftOut:
@@ -147,7 +150,7 @@ def _read_label(folder: Path) -> str | BadRow | LeftOut:
     return _CODES[int(code)]
 
 
-def _cut(cutter: SceneCutter, frame: Path, label: str, names: tuple[str, ...]) -> _Row:
+def _crop_frame(cutter: SceneCropper, frame: Path, label: str, names: tuple[str, ...]) -> _Row:
     match = _FRAME_NAME.fullmatch(frame.name)
     if match is None:
         return BadRow(frame.name, _FRAME_FORM)
@@ -156,7 +159,7 @@ def _cut(cutter: SceneCutter, frame: Path, label: str, names: tuple[str, ...]) -
     picture = decode_gray(frame.read_bytes())
     if picture is None:
         return BadRow(frame.name, "cannot be decoded as a picture")
-    square = cutter.cut(picture)
+    square = cutter.crop(picture)
     if square is None:
         return LeftOut("no face found")
     return SubjectRow(frame.stem, int(match[1]), names.index(label), square.image, square.box)

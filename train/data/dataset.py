@@ -62,7 +62,7 @@ class Dataset:
     splits: npt.NDArray[np.str_]
     boxes: Boxes | None = None
     attributes: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    expected: npt.NDArray[np.float32] | None = None
+    soft_labels: npt.NDArray[np.float32] | None = None
     bad_rows: tuple[BadRow, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ class Dataset:
             splits=self.splits[rows],
             boxes=None if self.boxes is None else self.boxes[rows],
             attributes={name: values[rows] for name, values in self.attributes.items()},
-            expected=None if self.expected is None else self.expected[rows],
+            soft_labels=None if self.soft_labels is None else self.soft_labels[rows],
         )
 
     def fingerprint(self) -> str:
@@ -101,7 +101,7 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-def picture_id(pixels: bytes) -> str:
+def image_id(pixels: bytes) -> str:
     """A short name for a picture made of its pixels: the same in every copy of a set."""
     return hashlib.blake2b(pixels, digest_size=8).hexdigest()
 
@@ -119,7 +119,7 @@ def decode_gray(content: bytes) -> Gray | None:
     return cast("Gray | None", picture)
 
 
-def settle_bad_rows(name: str, bad_rows: Sequence[BadRow], good: int) -> tuple[BadRow, ...]:
+def check_bad_rows(name: str, bad_rows: Sequence[BadRow], good: int) -> tuple[BadRow, ...]:
     """Reports rows that were left out.
 
     Args:

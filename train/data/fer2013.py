@@ -18,7 +18,7 @@ import numpy as np
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from train.data.dataset import BadRow, Dataset, Split, decode_gray, picture_id, settle_bad_rows
+from train.data.dataset import BadRow, Dataset, Split, check_bad_rows, decode_gray, image_id
 
 SIDE = 48
 _COLUMNS = ("emotion", "pixels", "Usage")
@@ -57,14 +57,14 @@ def _assemble(path: Path, rows: Iterable[_Row | BadRow]) -> Dataset:
             bad.append(row)
         else:
             good.append(row)
-    bad_rows = settle_bad_rows(f"FER-2013 in {path}", bad, len(good))
+    bad_rows = check_bad_rows(f"FER-2013 in {path}", bad, len(good))
     pixels = np.frombuffer(b"".join(row[0] for row in good), dtype=np.uint8)
     return Dataset(
         name="FER-2013",
         images=pixels.reshape(-1, SIDE, SIDE),
         labels=np.array([row[1] for row in good], dtype=np.int64),
         label_names=EMOTIONS,
-        ids=tuple(picture_id(row[0]) for row in good),
+        ids=tuple(image_id(row[0]) for row in good),
         splits=np.array([row[2] for row in good]),
         bad_rows=bad_rows,
     )

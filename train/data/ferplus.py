@@ -95,7 +95,7 @@ def _check_splits(path: Path, usages: Sequence[str], data: Dataset) -> None:
             )
 
 
-def expected_labels(votes: npt.NDArray[np.float32], training: Dataset) -> npt.NDArray[np.float32]:
+def soft_labels(votes: npt.NDArray[np.float32], training: Dataset) -> npt.NDArray[np.float32]:
     """How FER-2013 would label a picture with such votes: its label's probabilities given each vote, mixed.
 
     Args:
@@ -132,6 +132,6 @@ def with_votes(data: Dataset, fer2013: Path) -> Dataset:
         )
     votes = load_votes(find_votes(fer2013), data)
     rows = np.flatnonzero(data.splits == "train")
-    expected = np.zeros((len(data), len(data.label_names)), dtype=np.float32)
-    expected[rows] = expected_labels(votes[rows], data.take(rows))
-    return replace(data, expected=expected)
+    labels = np.zeros((len(data), len(data.label_names)), dtype=np.float32)
+    labels[rows] = soft_labels(votes[rows], data.take(rows))
+    return replace(data, soft_labels=labels)

@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.data.ckplus import KAGGLE_FOLDERS
-from train.data.locate import FORMS, holds
+from train.data.locate import FORMS, matches_any
 
 # Files and folders that only this set has, where a folder is the set itself.
-_SIGNS: dict[str, tuple[str, ...]] = {
+_MARKERS: dict[str, tuple[str, ...]] = {
     "fer2013": tuple(f"{split}/{name}" for split in ("train", "test") for name in EMOTIONS),
     "ckplus": (
         "cohn-kanade-images",
@@ -26,7 +26,7 @@ _SIGNS: dict[str, tuple[str, ...]] = {
     "utkface": ("[0-9]*_[01]_[0-4]_[0-9]*.jpg",),
 }
 # The same for the members of an archive; FER-2013's holds a csv.
-_MEMBERS = _SIGNS | {"fer2013": ("fer2013.csv",)}
+_MEMBERS = _MARKERS | {"fer2013": ("fer2013.csv",)}
 _EXPECTED = (
     "fer2013 (fer2013.csv, fer2013.tar.gz, or folders train/<emotion>), ckplus (cohn-kanade-images beside "
     "Emotion, or CK+48 as a folder or .tar.gz), rafd (a folder of Rafd*.jpg), imdb-wiki (a folder with "
@@ -48,10 +48,10 @@ def identify(path: Path) -> str:
         DataError: nothing is there, nothing is recognised, or there are several sets; the message lists what
             would be recognised.
     """
-    return locate_set(path)[0]
+    return locate_dataset(path)[0]
 
 
-def locate_set(path: Path) -> tuple[str, Path]:
+def locate_dataset(path: Path) -> tuple[str, Path]:
     """The dataset that a path holds, and its own path; for the rest see `recognise`."""
     path = path.expanduser()
     if not path.exists():
@@ -92,10 +92,10 @@ def _dataset_of(path: Path) -> str | None:
         if path.is_file() and path.name in forms:
             return dataset
     if path.is_dir():
-        return next((dataset for dataset, signs in _SIGNS.items() if holds(path, signs)), None)
+        return next((dataset for dataset, signs in _MARKERS.items() if matches_any(path, signs)), None)
     if path.suffix.lower() == ".csv":
         return "fer2013" if {"emotion", "pixels"} <= _header(path) else None
-    if path.name in _SIGNS["imdb-wiki"]:
+    if path.name in _MARKERS["imdb-wiki"]:
         return "imdb-wiki"
     return _dataset_in(path) if path.suffix.lower() in _ARCHIVES else None
 

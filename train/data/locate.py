@@ -72,7 +72,7 @@ def find_named(dataset: str, folder: str) -> Path:
 
 def _find(dataset: str, folder: str, sought: str) -> Path:
     path = Path(folder).expanduser()
-    if path.is_file() or (path.is_dir() and holds(path, _CONTENTS[dataset])):
+    if path.is_file() or (path.is_dir() and matches_any(path, _CONTENTS[dataset])):
         return path
     for form in FORMS[dataset]:
         if (path / form).exists():
@@ -83,6 +83,6 @@ def _find(dataset: str, folder: str, sought: str) -> Path:
     )
 
 
-def holds(folder: Path, patterns: tuple[str, ...]) -> bool:
+def matches_any(folder: Path, patterns: tuple[str, ...]) -> bool:
     """Whether anything in a folder fits one of the patterns."""
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from edge.errors import ConfigError, DataError
 from edge.labels import EMOTIONS, GENDERS
-from train.data.archives import find_pictures
+from train.data.archives import find_images
 from train.data.dataset import BadRow, Dataset, decode_gray
-from train.data.scene_crop import SceneCutter
+from train.data.scene_crop import SceneCropper
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
 # Degrees from one profile to the other; 90 looks into the camera.
@@ -65,8 +65,8 @@ def load_rafd(path: Path, angles: Collection[int] = (90,)) -> Dataset:
 
 
 def _read(path: Path, angles: frozenset[int]) -> Iterator[SubjectRow | BadRow | LeftOut]:
-    cutter = SceneCutter()
-    files = find_pictures(path, ".jpg")
+    cutter = SceneCropper()
+    files = find_images(path, ".jpg")
     for file in tqdm(files, desc="looking for faces", unit="picture", mininterval=2.0):
         match = _NAME.fullmatch(file.name)
         if match is None:
@@ -80,7 +80,7 @@ def _read(path: Path, angles: frozenset[int]) -> Iterator[SubjectRow | BadRow | 
             yield LeftOut(_EXPRESSIONS[expression])
             continue
         picture = decode_gray(file.read_bytes())
-        square = None if picture is None else cutter.cut(picture)
+        square = None if picture is None else cutter.crop(picture)
         if picture is None:
             yield BadRow(file.name, "cannot be decoded as a picture")
         elif square is None:

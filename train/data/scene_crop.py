@@ -17,7 +17,7 @@ _SETTINGS = DetectorSettings(min_face=0.2)
 
 
 @dataclass(frozen=True)
-class FaceSquare:
+class FaceCrop:
     """A face cut out of a scene.
 
     Attributes:
@@ -29,13 +29,13 @@ class FaceSquare:
     box: Box
 
 
-class SceneCutter:
+class SceneCropper:
     """Finds the face in a scene with the device's own detector and cuts a square of 1.6 boxes around it."""
 
     def __init__(self) -> None:
         self._detector = HaarDetector(_SETTINGS)
 
-    def cut(self, gray: Gray) -> FaceSquare | None:
+    def crop(self, gray: Gray) -> FaceCrop | None:
         """The largest face of a picture of (H, W) uint8, or None where none is found."""
         found = [detection.box for detection in self._detector.detect(gray)]
         if not found:
@@ -45,4 +45,4 @@ class SceneCutter:
         width, height = round(box.width * ratio), round(box.height * ratio)
         # The square's centre is the box's.
         centred = Box((SIDE - width) // 2, (SIDE - height) // 2, width, height)
-        return FaceSquare(cut_square(gray, box, SIDE, FRAMING), centred)
+        return FaceCrop(cut_square(gray, box, SIDE, FRAMING), centred)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import Box, Gray
-from train.data.dataset import BadRow, Dataset, Split, settle_bad_rows
+from train.data.dataset import BadRow, Dataset, Split, check_bad_rows
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def split_by_subject(
     left_out = dict(reasons.most_common())
     said = ", ".join(f"{why} {count}" for why, count in left_out.items())
     where = f"{name} in {path}"
-    bad_rows = settle_bad_rows(f"{where} (left out: {said})" if said and not good else where, bad, len(good))
+    bad_rows = check_bad_rows(f"{where} (left out: {said})" if said and not good else where, bad, len(good))
     if said:
         logger.info("%s: left out %d, as is usual with this set: %s", where, reasons.total(), said)
     ids, subjects, labels, boxes, attributes = zip(*good, strict=True)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from train.data.dataset import BadRow, Dataset, Split, picture_id
+from train.data.dataset import BadRow, Dataset, Split, image_id
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 _BAD_SHOWN = 5
@@ -56,8 +56,8 @@ class Survey:
     side: int
     label_names: tuple[str, ...]
     counts: Mapping[Split, tuple[int, ...]]
-    people: Mapping[Split, int]
-    shared_people: int
+    subjects: Mapping[Split, int]
+    shared_subjects: int
     bad_count: int
     bad_rows: tuple[BadRow, ...]
     left_out: Mapping[str, int]
@@ -68,7 +68,7 @@ class Survey:
         """Number of usable rows."""
         return sum(map(sum, self.counts.values()))
 
-    def lines(self) -> list[str]:
+    def to_lines(self) -> list[str]:
         """The survey for a person: a table of rows per split and label, then what is wrong, a line each."""
         totals = [sum(column) for column in zip(*self.counts.values(), strict=True)]
         table = [["label", *self.counts, "all", "share"]]
@@ -78,12 +78,12 @@ class Survey:
             table.append([name, *(f"{number:,}" for number in (*numbers, totals[label])), f"{share:.1%}"])
         sums = [sum(counts) for counts in self.counts.values()]
         table.append(["all", *(f"{number:,}" for number in (*sums, self.total)), "100.0%"])
-        if self.people:
-            table.append(["people", *(f"{self.people[split]:,}" for split in self.counts)])
+        if self.subjects:
+            table.append(["people", *(f"{self.subjects[split]:,}" for split in self.counts)])
         return [
             f"{self.name}: {self.total:,} pictures of {self.side}x{self.side}",
             *_aligned(table),
-            *([f"people in more than one split: {self.shared_people:,}"] if self.people else []),
+            *([f"people in more than one split: {self.shared_subjects:,}"] if self.subjects else []),
             f"damaged, left out: {self.bad_count:,}",
             *(f"  {row.where}: {row.why}" for row in self.bad_rows[:_BAD_SHOWN]),
             f"left out for known reasons: {sum(self.left_out.values()):,}",
@@ -104,8 +104,8 @@ class Survey:
             "side": self.side,
             "labels": list(self.label_names),
             "counts": named,
-            "people": dict(self.people),
-            "shared_people": self.shared_people,
+            "people": dict(self.subjects),
+            "shared_people": self.shared_subjects,
             "bad_count": self.bad_count,
             "bad_rows": [asdict(row) for row in self.bad_rows],
             "left_out": dict(self.left_out),
@@ -129,8 +129,8 @@ def survey(data: Dataset) -> Survey:
         side=data.images.shape[1],
         label_names=data.label_names,
         counts=counts,
-        people={split: len(found) for split, found in people.items()},
-        shared_people=sum(map(len, people.values())) - len(set().union(*people.values())),
+        subjects={split: len(found) for split, found in people.items()},
+        shared_subjects=sum(map(len, people.values())) - len(set().union(*people.values())),
         bad_count=len(data.bad_rows),
         bad_rows=data.bad_rows[:_BAD_KEPT],
         left_out=dict(data.left_out),
@@ -142,7 +142,7 @@ def find_duplicates(data: Dataset) -> Duplicates:
     """Counts the pictures that stand in a dataset more than once."""
     copies: defaultdict[str, list[int]] = defaultdict(list)
     for row, image in enumerate(data.images):
-        copies[picture_id(np.ascontiguousarray(image).tobytes())].append(row)
+        copies[image_id(np.ascontiguousarray(image).tobytes())].append(row)
     groups = [rows for rows in copies.values() if len(rows) > 1]
     splits = [data.splits[rows] for rows in groups]
     return Duplicates(

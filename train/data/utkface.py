@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from edge.labels import GENDERS
-from train.data.archives import read_pictures
-from train.data.dataset import BadRow, Dataset, Split, decode_gray, settle_bad_rows
+from train.data.archives import read_images
+from train.data.dataset import BadRow, Dataset, Split, check_bad_rows, decode_gray
 
 # Sides differ between copies (200 in the original); the networks read far less than this.
 SIDE = 96
@@ -57,7 +57,7 @@ def load_utkface(path: Path) -> Dataset:
         labels.append(int(match[2]))
         ethnicities.append(int(match[3]))
         ids.append(name)
-    bad_rows = settle_bad_rows(f"UTKFace in {path}", bad, len(images))
+    bad_rows = check_bad_rows(f"UTKFace in {path}", bad, len(images))
     return Dataset(
         name="UTKFace",
         images=np.stack(images),
@@ -82,7 +82,7 @@ def _split(name: str) -> Split:
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of every jpg, sorted by name; of several with one name in other folders, the first."""
     last = None
-    for file, content in read_pictures(path, ".jpg"):
+    for file, content in read_images(path, ".jpg"):
         if file.name != last:
             yield file.name, content
         last = file.name

@@ -15,7 +15,7 @@ from train.evaluation.metrics import by_group
 _AGES = ((12, "age 0-12"), (19, "age 13-19"), (39, "age 20-39"), (59, "age 40-59"), (200, "age 60+"))
 
 
-def groups_of(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def evaluate_groups(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """Accuracy per label, age band and ethnicity, where the set annotates them.
 
     Args:

@@ -134,7 +134,7 @@ class ReferenceSpec:
 Spec = NetSpec | TeacherSpec | ReferenceSpec
 
 
-def read_spec(held: dict[str, Any]) -> Spec:
+def spec_from_dict(held: dict[str, Any]) -> Spec:
     """The spec that a run's `run.json` holds."""
     if "stages" in held:
         return NetSpec(**{**held, "stages": tuple(Stage(**stage) for stage in held["stages"])})

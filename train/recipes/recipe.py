@@ -8,7 +8,7 @@ from typing import Any, Literal
 from edge.errors import ConfigError
 from edge.inference.preprocess import Framing
 from edge.labels import Task
-from train.augment import Augmentation, View
+from train.augment import Augmentation, CropSpec
 from train.models.spec import Spec
 
 Optimizer = Literal["adamw", "adam", "momentum", "muon"]
@@ -98,9 +98,9 @@ class Recipe:
             raise ConfigError(f"{self.name}: teachers, their share and a number of views belong together")
 
     @property
-    def view(self) -> View:
+    def crop(self) -> CropSpec:
         """How the network looks at a face."""
-        return View(self.spec.size, self.framing)
+        return CropSpec(self.spec.size, self.framing)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON holds it."""

@@ -12,10 +12,10 @@ import numpy as np
 from edge.errors import DataError
 from train.augment import plain_images
 from train.data import Dataset, Split
-from train.evaluation.groups import groups_of
+from train.evaluation.groups import evaluate_groups
 from train.evaluation.predictions import predict
 from train.reports.run_report import Report, report_run
-from train.runs.inputs import load_checkpoint, read_settings, view_of
+from train.runs.inputs import crop_spec_of, load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ def evaluate_run(data: Dataset, folder: Path, split: Split = "val") -> Report:
         )
     foreign = not _same(data, settings["data"])
     model = load_checkpoint(folder)
-    crops = plain_images(rows, view_of(settings))
+    crops = plain_images(rows, crop_spec_of(settings))
     logits = predict(model, crops[..., None])
-    groups = groups_of(rows, logits.argmax(axis=1) == rows.labels)
+    groups = evaluate_groups(rows, logits.argmax(axis=1) == rows.labels)
     out = folder
     if foreign:
         out /= f"on-{data.name.lower()}"

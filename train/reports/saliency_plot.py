@@ -17,7 +17,7 @@ from edge.detection.haar import HaarDetector
 from edge.errors import DataError
 from edge.inference.preprocess import cut_square, even_contrast
 from edge.types import Gray
-from train.augment import View, plain_images
+from train.augment import CropSpec, plain_images
 from train.data import Dataset
 from train.evaluation.predictions import predict
 from train.evaluation.saliency import METHODS, saliency
@@ -34,7 +34,7 @@ _TITLE_WIDTH = 16  # letters above a panel
 _PANEL = 1.05  # inches
 
 
-def save_labels_png(networks: Networks, rows: Dataset, view: View, path: Path) -> None:
+def save_labels_png(networks: Networks, rows: Dataset, view: CropSpec, path: Path) -> None:
     """Draws a line for each label: some faces with their saliencies, then averages.
 
     A face is one that all networks read right, if there is any. The average is that of the guided gradients'
@@ -103,7 +103,7 @@ def _broken(name: str) -> str:
     return "\n".join(textwrap.wrap(name, _TITLE_WIDTH))
 
 
-def read_face(path: Path, view: View, detector: HaarDetector) -> Gray:
+def read_face(path: Path, view: CropSpec, detector: HaarDetector) -> Gray:
     """The crop of a picture's largest face as the device makes it; all of the picture where none is found.
 
     Returns:
@@ -124,7 +124,7 @@ def read_face(path: Path, view: View, detector: HaarDetector) -> Gray:
     return even_contrast(cut_square(gray, largest, view.size, view.framing))
 
 
-def _faces_of(networks: Networks, rows: Dataset, view: View, label: int) -> Gray:
+def _faces_of(networks: Networks, rows: Dataset, view: CropSpec, label: int) -> Gray:
     """Up to `_AVERAGED` crops of a label, those read right if there are any."""
     places = np.flatnonzero(rows.labels == label)[: 4 * _AVERAGED]
     if not len(places):

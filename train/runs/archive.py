@@ -21,7 +21,7 @@ import numpy as np
 from edge.errors import ConfigError, DataError
 from edge.files import atomic_write
 from train.models.sepnet import build
-from train.models.spec import read_spec
+from train.models.spec import spec_from_dict
 
 _TEXTS = ("run.json", "log.csv", "val.json", "train.json")
 _CHECKPOINTS = ("best.keras", "final.keras")
@@ -154,6 +154,6 @@ def _arrays(content: bytes) -> dict[str, Any]:
 
 def _model(recipe: dict[str, Any], arrays: dict[str, Any]) -> keras.Model:
     scale, offset = map(float, arrays.pop("scaling"))
-    model = build(read_spec(recipe["spec"]), scale, offset, recipe["precision"])
+    model = build(spec_from_dict(recipe["spec"]), scale, offset, recipe["precision"])
     model.set_weights([arrays[name].astype(np.float32) for name in sorted(arrays)])
     return model

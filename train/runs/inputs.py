@@ -13,7 +13,7 @@ import keras
 from edge.errors import DataError
 from edge.inference.preprocess import Framing
 from edge.labels import Task
-from train.augment import View
+from train.augment import CropSpec
 from train.data import Dataset, find_named, load_named
 from train.data.face_boxes import with_boxes
 from train.data.ferplus import with_votes
@@ -180,7 +180,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def view_of(settings: Mapping[str, Any]) -> View:
+def crop_spec_of(settings: Mapping[str, Any]) -> CropSpec:
     """What a run's network is shown of a picture."""
     recipe = settings["recipe"]
-    return View(recipe["spec"]["size"], Framing(**recipe["framing"]))
+    return CropSpec(recipe["spec"]["size"], Framing(**recipe["framing"]))

@@ -110,6 +110,6 @@ def _labelled(recipe: Recipe, training: Dataset) -> npt.NDArray[np.float32]:
     labels = np.eye(len(training.label_names), dtype=np.float32)[training.labels]
     if not recipe.votes:
         return labels
-    if training.expected is None:
+    if training.soft_labels is None:
         raise DataError(f"{recipe.name} trains towards votes, but {training.name} was read without them")
-    return np.asarray((1 - recipe.votes) * labels + recipe.votes * training.expected, dtype=np.float32)
+    return np.asarray((1 - recipe.votes) * labels + recipe.votes * training.soft_labels, dtype=np.float32)

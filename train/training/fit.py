@@ -125,7 +125,7 @@ def _go_on(  # noqa: PLR0913, PLR0917 - what `fit` has made ready
     losses = [row["val_loss"] for row in log]
     if done:
         logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)
-    checks = plain_images(validation, recipe.view)[..., np.newaxis]
+    checks = plain_images(validation, recipe.crop)[..., np.newaxis]
     weights = balanced_weights(training, recipe.balance) if recipe.balance else None
     trainer = Trainer(cluster, model)
 
@@ -197,7 +197,7 @@ def _steps(recipe: Recipe, training: Dataset) -> int:
 def _fresh(recipe: Recipe, training: Dataset) -> keras.Model:
     scale, offset = SCALE, OFFSET
     if recipe.standardize:
-        pixels = plain_images(training, recipe.view)
+        pixels = plain_images(training, recipe.crop)
         scale, offset = 1 / float(pixels.std()), -float(pixels.mean() / pixels.std())
     model = build(recipe.spec, scale, offset, recipe.precision)
     optimizer = make_optimizer(recipe, _steps(recipe, training))
@@ -238,8 +238,8 @@ def _beside(recipe: Recipe, data: Dataset) -> dict[str, str]:
     if data.boxes is not None:
         # Widened, since the digests in the `run.json` of earlier runs were taken over 64-bit numbers.
         arrays["boxes"] = data.boxes.astype(np.int64)
-    if recipe.votes and data.expected is not None:
-        arrays["votes"] = data.expected
+    if recipe.votes and data.soft_labels is not None:
+        arrays["votes"] = data.soft_labels
     if recipe.balance and "age" in data.attributes:
         arrays["ages"] = data.attributes["age"]
     return {

@@ -68,5 +68,5 @@ def _make(epoch: int) -> Gray:
         raise DataError("the augmenting process was given no pictures")
     data, recipe = _adopted
     if recipe.augmentation is None:
-        return plain_images(data, recipe.view)
-    return epoch_images(data, recipe.view, recipe.augmentation, recipe.seed * 100_003 + epoch)
+        return plain_images(data, recipe.crop)
+    return epoch_images(data, recipe.crop, recipe.augmentation, recipe.seed * 100_003 + epoch)

@@ -50,8 +50,8 @@ def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
 
     def view(number: int) -> Gray:
         if recipe.augmentation is None or number == 0:
-            return plain_images(training, recipe.view)
-        return epoch_images(training, recipe.view, recipe.augmentation, number)
+            return plain_images(training, recipe.crop)
+        return epoch_images(training, recipe.crop, recipe.augmentation, number)
 
     return cached_array(_path(cache, "views", key), shape, np.uint8, view, "expanding the set")
 

@@ -11,7 +11,7 @@ import pytest
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.data import load_ckplus
-from train.data.scene_crop import SceneCutter
+from train.data.scene_crop import SceneCropper
 from train.data.subjects import Tenths, split_of
 
 FOLDERS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
@@ -289,11 +289,11 @@ def test_original_without_its_labels_says_what_to_get(tmp_path, scene):
 def test_the_largest_face_of_a_scene_is_cut(scene):
     picture = np.hstack([scene("neutral"), np.full((490, 320), 128, np.uint8)])
     picture[150:310, 720:880] = cv2.resize(scene("happy")[120:360, 200:440], (160, 160))
-    cutter = SceneCutter()
-    alone = cutter.cut(scene("neutral"))
-    both = cutter.cut(picture)
+    cutter = SceneCropper()
+    alone = cutter.crop(scene("neutral"))
+    both = cutter.crop(picture)
     assert alone is not None
     assert both is not None
     assert both.box.width == 60
     assert np.abs(both.image.astype(int) - alone.image).mean() < 8
-    assert cutter.cut(np.full((40, 40), 128, np.uint8)) is None
+    assert cutter.crop(np.full((40, 40), 128, np.uint8)) is None

@@ -10,7 +10,7 @@ import pytest
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.data import Dataset, find_named, load_fer2013
-from train.data.ferplus import COLUMNS, expected_labels, find_votes, load_votes, with_votes
+from train.data.ferplus import COLUMNS, find_votes, load_votes, soft_labels, with_votes
 
 DATA = os.environ.get("EMOTINY_DATA", "")
 
@@ -48,7 +48,7 @@ def test_what_votes_let_expect_is_counted_from_the_labels():
     shares = np.zeros((4, 10), np.float32)
     shares[[0, 1, 2], 1] = 1  # all saw happiness; the label was happy, happy, sad
     shares[3, 4] = 1
-    expected = expected_labels(shares, training)
+    expected = soft_labels(shares, training)
     np.testing.assert_allclose(expected[0], [0, 0, 0, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
     np.testing.assert_allclose(expected[3], np.eye(7)[3], atol=1e-6)
 
@@ -56,9 +56,11 @@ def test_what_votes_let_expect_is_counted_from_the_labels():
 def test_only_training_rows_learn_from_votes(tmp_path):
     write_votes(tmp_path / "fer2013new.csv", votes())
     whole = with_votes(data(), tmp_path / "fer2013.csv")
-    assert whole.expected is not None
-    np.testing.assert_allclose(whole.expected.sum(axis=1), (whole.splits == "train").astype(float), atol=1e-5)
-    assert whole.part("val").expected is not None
+    assert whole.soft_labels is not None
+    np.testing.assert_allclose(
+        whole.soft_labels.sum(axis=1), (whole.splits == "train").astype(float), atol=1e-5
+    )
+    assert whole.part("val").soft_labels is not None
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,10 @@ def test_real_votes_stand_beside_the_real_set():
     path = find_named("fer2013", DATA)
     whole = load_fer2013(path)
     learned = with_votes(whole, path)
-    assert learned.expected is not None
+    assert learned.soft_labels is not None
     rows = np.flatnonzero(learned.splits == "train")
     # Most annotators agree with the label, which no other order of the votes would give.
-    assert (learned.expected[rows].argmax(axis=1) == learned.labels[rows]).mean() > 0.6
+    assert (learned.soft_labels[rows].argmax(axis=1) == learned.labels[rows]).mean() > 0.6
     with pytest.raises(DataError, match="row 1 is of 'Training', FER-2013's of 'PublicTest'"):
         with_votes(whole.take(np.arange(len(whole))[::-1]), path)
 

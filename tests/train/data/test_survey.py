@@ -46,14 +46,14 @@ def test_figures_are_those_counted_by_hand(data):
     assert seen.counts == {"train": (4, 2, 0, 0), "val": (1, 0, 2, 0), "test": (1, 0, 1, 0)}
     assert seen.total == 11
     assert seen.duplicates == Duplicates(groups=3, surplus=4, contradicting=1, across_splits=2, leaked=1)
-    assert seen.people == {"train": 3, "val": 3, "test": 2}
-    assert seen.shared_people == 2  # 3 in train and val, 5 in val and test
+    assert seen.subjects == {"train": 3, "val": 3, "test": 2}
+    assert seen.shared_subjects == 2  # 3 in train and val, 5 in val and test
     assert (seen.bad_count, len(seen.bad_rows)) == (30, 20)
     assert seen.left_out == {"no face found": 1200, "contempt": 3}
 
 
 def test_lines_are_an_aligned_table_and_what_is_wrong(data):
-    assert survey(data).lines() == [
+    assert survey(data).to_lines() == [
         "Toy: 11 pictures of 8x8",
         "label   train  val  test  all   share",
         "a           4    1     1    6   54.5%",
@@ -79,9 +79,9 @@ def test_a_set_without_people_or_duplicates(data):
     seen = survey(replace(rows, attributes={}, bad_rows=(), left_out={}))
     assert seen.duplicates == Duplicates(0, 0, 0, 0, 0)
     assert list(seen.counts) == ["train", "val"]
-    assert seen.people == {}
-    assert not any("people" in line for line in seen.lines())
-    assert "damaged, left out: 0" in seen.lines()
+    assert seen.subjects == {}
+    assert not any("people" in line for line in seen.to_lines())
+    assert "damaged, left out: 0" in seen.to_lines()
 
 
 def test_pictures_that_differ_in_one_pixel_are_no_duplicates(data):
@@ -166,7 +166,7 @@ def test_ckplus_is_split_by_people():
     except DataError as error:
         pytest.skip(str(error))
     seen = survey(load_named("ckplus", DATA))
-    assert seen.shared_people == 0
+    assert seen.shared_subjects == 0
     assert set(seen.counts) == {"train", "val"}
     assert 0.1 < sum(seen.counts["val"]) / seen.total < 0.3
     assert min(seen.counts["val"]) > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from train.data import Dataset
-from train.evaluation.groups import balanced_weights, groups_of
+from train.evaluation.groups import balanced_weights, evaluate_groups
 
 
 def rows_of(labels, **attributes):
@@ -41,7 +41,7 @@ def test_ages_are_balanced_within_a_label():
 
 def test_accuracy_by_age_band_ethnicity_and_label():
     rows = rows_of([0, 0, 1, 1], age=[12, 13, 39, 40], ethnicity=[0, 0, 1, 4])
-    assert groups_of(rows, np.array([True, False, True, True])) == {
+    assert evaluate_groups(rows, np.array([True, False, True, True])) == {
         "age 0-12": {"count": 1, "accuracy": 1.0},
         "age 13-19": {"count": 1, "accuracy": 0.0},
         "age 20-39": {"count": 1, "accuracy": 1.0},
@@ -56,4 +56,4 @@ def test_accuracy_by_age_band_ethnicity_and_label():
 
 
 def test_a_dataset_without_ages_and_ethnicities_has_no_groups():
-    assert groups_of(rows_of([0, 1]), np.array([True, False])) == {}
+    assert evaluate_groups(rows_of([0, 1]), np.array([True, False])) == {}

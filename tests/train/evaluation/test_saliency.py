@@ -119,14 +119,14 @@ def test_the_sheet_of_labels_has_a_line_for_each(two, toy, toy_recipe, tmp_path)
 
     from train.reports.saliency_plot import save_labels_png
 
-    save_labels_png(two, toy.part("val"), toy_recipe.view, tmp_path / "sheet.png")
+    save_labels_png(two, toy.part("val"), toy_recipe.crop, tmp_path / "sheet.png")
     picture = cv2.imread(str(tmp_path / "sheet.png"))
     assert picture.shape[0] > 7 * 80
     assert picture.shape[1] > 13 * 80
     reds = (picture[..., 2].astype(int) - picture[..., 0] > 60).mean()
     assert reds > 0.01  # something speaks for a label
     with pytest.raises(DataError, match="toy: no picture of 'angry'"):
-        save_labels_png(two, toy.take(np.flatnonzero(toy.labels != 0)), toy_recipe.view, tmp_path / "x.png")
+        save_labels_png(two, toy.take(np.flatnonzero(toy.labels != 0)), toy_recipe.crop, tmp_path / "x.png")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tm
     cv2.imwrite(str(tmp_path / "scene.png"), picture)
     cv2.imwrite(str(tmp_path / "gray.png"), np.full((50, 40), 90, np.uint8))
     face, whole = (
-        read_face(tmp_path / f"{name}.png", toy_recipe.view, detector) for name in ("scene", "gray")
+        read_face(tmp_path / f"{name}.png", toy_recipe.crop, detector) for name in ("scene", "gray")
     )
     assert face.shape == whole.shape == (16, 16)
     around = cv2.resize(picture[120:360, 200:440], (16, 16), interpolation=cv2.INTER_AREA)
@@ -193,4 +193,4 @@ def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tm
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 150
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(DataError, match=r"no\.png: no picture that OpenCV can read"):
-        read_face(tmp_path / "no.png", toy_recipe.view, detector)
+        read_face(tmp_path / "no.png", toy_recipe.crop, detector)

@@ -31,7 +31,7 @@ def test_files_are_fer2013_in_folders_and_hold_every_view(training, toy_recipe, 
     validation = replace(training, images=training.images[::-1], splits=np.array(["val"] * 28)).take(
         np.arange(21)
     )
-    crops = plain_images(validation, recipe.view)
+    crops = plain_images(validation, recipe.crop)
     sheet = write_expansion(training, views, validation, crops, tmp_path / "out")
     again = load_fer2013(tmp_path / "out")
     # No copy of a training picture is drawn into the validation split.

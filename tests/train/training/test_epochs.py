@@ -34,7 +34,7 @@ def test_the_first_view_is_the_original_and_the_others_are_changed_once(toy, toy
     recipe = replace(toy_recipe, views=3)
     views = expand(training, recipe, tmp_path)
     assert views.shape == (3, 420, 16, 16)
-    np.testing.assert_array_equal(views[0], plain_images(training, recipe.view))
+    np.testing.assert_array_equal(views[0], plain_images(training, recipe.crop))
     for left, right in ((0, 1), (0, 2), (1, 2)):
         assert (views[left] != views[right]).any(axis=(1, 2)).mean() > 0.9
     files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
@@ -137,14 +137,14 @@ def test_without_views_and_changes_every_epoch_is_the_original(toy, toy_recipe):
     recipe = replace(toy_recipe, augmentation=None)
     with iter_epochs(recipe, training, Checkpoints(), 2) as epochs:
         for lesson in epochs:
-            np.testing.assert_array_equal(lesson.images, plain_images(training, recipe.view))
+            np.testing.assert_array_equal(lesson.images, plain_images(training, recipe.crop))
 
 
 def test_votes_are_mixed_into_the_labels_or_missed(toy, toy_recipe):
     training = toy.part("train").take(np.arange(7))
     recipe = replace(toy_recipe, votes=0.4, augmentation=None)
     expected = np.full((7, 7), 1 / 7, np.float32)
-    with iter_epochs(recipe, replace(training, expected=expected), Checkpoints(), 0) as epochs:
+    with iter_epochs(recipe, replace(training, soft_labels=expected), Checkpoints(), 0) as epochs:
         np.testing.assert_allclose(
             next(epochs).targets, 0.6 * np.eye(7)[training.labels] + 0.4 / 7, atol=1e-6
         )

@@ -103,11 +103,11 @@ def test_two_processes_do_not_train_one_run(toy, toy_recipe, tmp_path):
 
 def test_what_stands_beside_the_pictures_decides_as_well(toy, toy_recipe):
     ages = {"age": np.arange(len(toy))}
-    rows = replace(toy, attributes=ages, expected=np.eye(7, dtype=np.float32)[toy.labels])
+    rows = replace(toy, attributes=ages, soft_labels=np.eye(7, dtype=np.float32)[toy.labels])
     recipe = replace(toy_recipe, votes=0.5, balance=0.5)
     held = _beside(recipe, rows)
     assert set(held) == {"votes", "ages"}
-    assert _beside(recipe, replace(rows, expected=1 - rows.expected))["votes"] != held["votes"]
+    assert _beside(recipe, replace(rows, soft_labels=1 - rows.soft_labels))["votes"] != held["votes"]
     assert _beside(recipe, replace(rows, attributes={"age": ages["age"] + 1}))["ages"] != held["ages"]
     assert _beside(toy_recipe, rows) == {}
 
@@ -179,10 +179,10 @@ def test_each_way_of_training_learns(toy, toy_recipe, tmp_path, change):
     rows = toy.part("val")
     from train.augment import plain_images
 
-    predicted = model.predict(plain_images(rows, toy_recipe.view)[..., np.newaxis], verbose=0).argmax(axis=1)
+    predicted = model.predict(plain_images(rows, toy_recipe.crop)[..., np.newaxis], verbose=0).argmax(axis=1)
     assert (predicted == rows.labels).mean() > 0.5
     if "standardize" in change:
-        pixels = plain_images(toy.part("train"), toy_recipe.view)
+        pixels = plain_images(toy.part("train"), toy_recipe.crop)
         scaled = np.asarray(model.get_layer("scale")(pixels.astype(np.float32)))
         assert scaled.mean() == pytest.approx(0, abs=1e-4)
         assert scaled.std() == pytest.approx(1, abs=1e-4)
