@@ -35,7 +35,12 @@ class Box(NamedTuple):
         return Box(left, top, right - left, bottom - top)
 
     def iou(self, other: Box) -> float:
-        """Intersection over union with another box, 0 to 1."""
+        """Returns the intersection over union with another box, 0 to 1.
+
+        Example:
+            >>> Box(0, 0, 20, 20).iou(Box(10, 0, 20, 20))
+            0.3333333333333333
+        """
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         if width <= 0 or height <= 0:
@@ -141,6 +146,11 @@ class Face:
     detection: Detection
     emotion: Reading
     gender: Reading
+
+    @property
+    def box(self) -> Box:
+        """Where the face is, clipped to the frame."""
+        return self.detection.box
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,12 @@ class DetectorSettings:
 class HaarDetector:
     """Finds upright faces that look towards the camera. Its levels are no probabilities, so it gives none.
 
+    Example:
+        >>> from edge.sources.factory import open_source
+        >>> frame = next(iter(open_source("demo")))
+        >>> [detection.support >= 1 for detection in HaarDetector().detect(frame.gray)]
+        [True]
+
     Attributes:
         name: the cascade's file.
         scale_bands: 3; the first, the smallest faces, are two sizes of them.

@@ -104,6 +104,13 @@ class Classifier:
 class FaceReader:
     """Reads emotion and apparent gender of a face.
 
+    Example:
+        >>> import numpy as np
+        >>> gray = np.full((48, 48), 128, np.uint8)
+        >>> emotion, gender = FaceReader.shipped().read_face(gray, Box(0, 0, 48, 48))
+        >>> gender.labels, round(sum(gender.values), 6)
+        (('male', 'female'), 1.0)
+
     Attributes:
         emotion: the network for emotions.
         gender: the network for apparent gender.

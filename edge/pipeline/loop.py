@@ -43,6 +43,13 @@ class Pipeline:
     Used as a context manager, it closes what `from_settings` opened. What the caller passes in, the caller
     closes.
 
+    Example:
+        >>> from edge.settings.settings import Settings
+        >>> with Pipeline.from_settings(Settings(source="demo", fast=True)) as pipeline:
+        ...     summary = pipeline.run(max_frames=5)
+        >>> summary.frames, summary.frames_with_face
+        (5, 5)
+
     Attributes:
         camera: Source of frames.
         tracker: Finds faces and follows them.
@@ -134,11 +141,12 @@ class Pipeline:
     def __iter__(self) -> Iterator[Report]:
         return self.reports(Event())
 
-    def run(self, stop: Stop, max_frames: int | None = None) -> Summary:
+    def run(self, stop: Stop | None = None, max_frames: int | None = None) -> Summary:
         """Processes frames until the source ends, `stop` is set or enough frames were processed.
 
         Args:
-            stop: Looked at before every frame, and at least every `TICK_S` seconds while there is none.
+            stop: Looked at before every frame, and at least every `TICK_S` seconds while there is none; None
+                where nothing but the source and `max_frames` ends the run.
             max_frames: Largest number of frames; None for no limit.
 
         Raises:
@@ -148,7 +156,7 @@ class Pipeline:
         """
         tally = Tally()
         started_s = self.meter.clock()
-        for report in self.reports(stop, max_frames):
+        for report in self.reports(stop or Event(), max_frames):
             tally.add(report)
         return tally.summary(self.meter.clock() - started_s, self.camera.dropped)
 

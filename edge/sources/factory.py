@@ -23,7 +23,9 @@ from edge.sources.v4l2_devices import query_all
 from edge.system.platform import detect_platform
 
 
-def open_source(source: str, settings: CaptureSettings, *, fast: bool, demo: bool = True) -> Camera:
+def open_source(
+    source: str, settings: CaptureSettings | None = None, *, fast: bool = False, demo: bool = True
+) -> Camera:
     """Opens what `--source` names.
 
     What blocks is put off to the iteration, so this returns at once; it looks only at what can be seen
@@ -42,7 +44,7 @@ def open_source(source: str, settings: CaptureSettings, *, fast: bool, demo: boo
         ConfigError: the text names no kind of source.
         MissingDependencyError: a package that this kind needs is not installed.
     """
-    return source_opener(source, settings, fast=fast, demo=demo)()
+    return source_opener(source, settings or CaptureSettings(), fast=fast, demo=demo)()
 
 
 def source_opener(source: str, settings: CaptureSettings, *, fast: bool, demo: bool = True) -> Opener:
