@@ -1,1 +1,1 @@
-"""Epochs: targets, distillation, prefetching, optimizers, the trainer, the run's folder."""
+"""Training: the data of each epoch, distillation, optimizers, the trainer, and the run's folder."""

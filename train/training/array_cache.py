@@ -1,12 +1,17 @@
-"""Arrays that take minutes to make: kept in files, made piece by piece, once, whatever breaks in on it."""
+"""Arrays that take minutes to compute: kept in a file, and computed row by row.
+
+Each row is written as soon as it is computed, so an interrupted computation is resumed from the file.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
+import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,66 +28,78 @@ logger = logging.getLogger(__name__)
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
+def cache_path(folder: Path, kind: str, key: Mapping[str, object]) -> Path:
+    """Returns the path of the array that a key stands for.
+
+    Args:
+        folder: folder of the cache.
+        kind: what the array holds; the first part of the file's name.
+        key: everything that decides the array's content; JSON must be able to hold it.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return folder / f"{kind}-{digest[:16]}.npy"
+
+
 def cached_array(
     path: Path,
     shape: tuple[int, ...],
     dtype: type[_Scalar],
-    make: Callable[[int], npt.NDArray[_Scalar]],
-    doing: str,
+    compute: Callable[[int], npt.NDArray[_Scalar]],
+    description: str,
 ) -> npt.NDArray[_Scalar]:
-    """The array in a file, which is made if it is not there yet.
+    """Returns the array in a file; computes it first if there is no such file.
 
-    What was broken off goes on with the piece that it broke off in. Of several processes that want the same
-    file, one makes it and the others wait.
+    Of several processes that want the same file, one computes it and the others wait.
 
     Args:
-        path: of the .npy file; its name says all that decides its content.
-        shape: of the array.
-        dtype: of the array.
-        make: from the number of a piece to the piece, (shape[1], ...).
-        doing: what the progress bar says.
+        path: the .npy file; its name stands for everything that decides its content (see `cache_path`).
+        shape: shape of the array.
+        dtype: dtype of the array.
+        compute: takes the index of a row and returns the row, (shape[1], ...).
+        description: text of the progress bar.
 
     Returns:
         The array, read-only, read from the file as it is used.
 
     Raises:
-        OutputError: the file cannot be written; the pieces that were are kept.
+        OutputError: the file cannot be written; the rows that were written are kept.
     """
     if not path.exists():
-        _make(path, shape, np.dtype(dtype), make, doing)
-    found: npt.NDArray[_Scalar] = np.load(path, mmap_mode="r")
-    return found
+        _compute_file(path, shape, np.dtype(dtype), compute, description)
+    array: npt.NDArray[_Scalar] = np.load(path, mmap_mode="r")
+    return array
 
 
-def _make(
+def _compute_file(
     path: Path,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    make: Callable[[int], npt.NDArray[Any]],
-    doing: str,
+    compute: Callable[[int], npt.NDArray[Any]],
+    description: str,
 ) -> None:
+    # Not `edge.files.atomic_write`: that removes what an interruption leaves behind, and this continues it.
     partial = path.with_name(f"partial-{path.name}")
-    with _writing(path):
+    with _output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = partial.open("ab", buffering=0)
     with file:
         _lock(file, path)
-        if path.exists():  # made by the process that was waited for
+        if path.exists():  # computed by the process that held the lock
             partial.unlink(missing_ok=True)
             return
-        with _writing(path):
+        with _output_errors(path):
             done = _resume(file, shape, dtype)
-        for number in tqdm(range(done, shape[0]), doing, shape[0], initial=done, unit="view"):
-            piece = np.ascontiguousarray(make(number), dtype)
-            with _writing(path):
-                _append(file, piece.tobytes())
+        for index in tqdm(range(done, shape[0]), description, shape[0], initial=done, unit="view"):
+            row = np.ascontiguousarray(compute(index), dtype)
+            with _output_errors(path):
+                _append(file, row.tobytes())
                 os.fsync(file.fileno())
         partial.replace(path)
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """What the system refuses here is refused to this file; what `make` meets has reasons of its own."""
+def _output_errors(path: Path) -> Iterator[None]:
+    """Turns the system's errors into errors of this file; `compute`, outside of it, raises its own."""
     try:
         yield
     except OSError as error:
@@ -90,26 +107,26 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _lock(file: io.FileIO, path: Path) -> None:
-    """Until the file is closed, or its process dies."""
-    with _writing(path):
+    """Locks the file until it is closed or this process ends."""
+    with _output_errors(path):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logger.info("waiting for another process, which makes %s", path)
+            logger.info("waiting for another process, which computes %s", path)
             fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _resume(file: io.FileIO, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """Leaves the header and the pieces that are whole; their number."""
-    text = io.BytesIO()
+    """Truncates the file to its header and its complete rows; returns the number of those rows."""
+    buffer = io.BytesIO()
     fields = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(text, fields)  # type: ignore[no-untyped-call]
-    header = text.getvalue()
-    size = int(np.prod(shape[1:])) * dtype.itemsize
-    # The last piece is made again: after a power cut it can be of the right length and hold nothing.
-    done = max(0, (os.fstat(file.fileno()).st_size - len(header)) // size - 1)
+    np.lib.format.write_array_header_1_0(buffer, fields)  # type: ignore[no-untyped-call]
+    header = buffer.getvalue()
+    row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+    # The last row is computed again: after a power cut it can have the right length and hold nothing.
+    done = max(0, (os.fstat(file.fileno()).st_size - len(header)) // row_bytes - 1)
     if done:
-        file.truncate(len(header) + done * size)
+        file.truncate(len(header) + done * row_bytes)
     else:
         file.truncate(0)
         _append(file, header)
@@ -117,7 +134,7 @@ def _resume(file: io.FileIO, shape: tuple[int, ...], dtype: np.dtype[Any]) -> in
 
 
 def _append(file: io.FileIO, content: bytes) -> None:
-    """All of it: a file without a buffer may take less at a time, but nothing is left to be written later."""
-    left = memoryview(content)
-    while left:
-        left = left[file.write(left) :]
+    """Writes all of the content: an unbuffered file may accept only a part of it at a time."""
+    remaining = memoryview(content)
+    while remaining:
+        remaining = remaining[file.write(remaining) :]

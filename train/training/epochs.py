@@ -1,4 +1,4 @@
-"""What an epoch teaches: its pictures and its targets, from a seed, from votes and from other networks."""
+"""The images and targets of each epoch: a function of the recipe, the epoch's index and the teachers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from edge.types import Gray
 from train.data import Dataset
 from train.models.weights_hash import weights_digest
 from train.recipes.recipe import Recipe
+from train.training.distillation import teacher_scores
 from train.training.prefetch import prefetched_epochs
-from train.training.views import expand, teacher_scores
+from train.training.views import expand
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """What a run builds on.
+    """The checkpoints that a run builds on.
 
     Attributes:
-        start: checkpoint of a network of the same spec whose weights it goes on from.
-        teachers: the teachers' checkpoints by their recipes' names.
-        cache: folder for changed copies and for the teachers' answers.
+        start: checkpoint of a network of the same spec, whose weights the run starts from; None for random
+            weights.
+        teachers: {recipe's name: checkpoint} of the teachers.
+        cache: folder for the views and the teachers' scores.
     """
 
     start: Path | None = None
@@ -34,10 +36,10 @@ class Checkpoints:
     cache: Path = Path("runs") / "cache"
 
     def digests(self) -> dict[str, str]:
-        """{role: digest of the checkpoint's weights}: other weights make another run.
+        """Returns {role: digest of the checkpoint's weights}: with other weights it is another run.
 
         Raises:
-            DataError: one cannot be read.
+            DataError: a checkpoint cannot be read.
         """
         files = {**({"start": self.start} if self.start else {}), **self.teachers}
         return {name: weights_digest(path) for name, path in files.items()}
@@ -45,10 +47,10 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class EpochData:
-    """One epoch.
+    """The images and targets of one epoch.
 
     Attributes:
-        epoch: its number, from 0.
+        epoch: index of the epoch, from 0.
         images: (N, size, size) uint8, in the order of the training rows.
         targets: (N, C) float32, each row summing to 1.
     """
@@ -60,53 +62,55 @@ class EpochData:
 
 @contextmanager
 def iter_epochs(
-    recipe: Recipe, training: Dataset, sources: Checkpoints, first: int
+    recipe: Recipe, training: Dataset, checkpoints: Checkpoints, first: int
 ) -> Iterator[Iterator[EpochData]]:
-    """The epochs of a run, each a function of the recipe and its number alone.
+    """Opens an iterator over the epochs of a run; each depends only on the recipe and the epoch's index.
 
     Args:
-        recipe: what decides them.
+        recipe: how images and targets are made.
         training: N rows.
-        sources: the teachers, and where to keep what is computed once.
-        first: number of the first epoch that is wanted.
+        checkpoints: the teachers, and the folder for what is computed once.
+        first: index of the first epoch.
 
     Yields:
-        The lessons in turn.
+        An iterator over the remaining epochs.
 
     Raises:
         DataError: a teacher's checkpoint or the votes are missing.
     """
-    labelled = _labelled(recipe, training)
+    labels = _label_targets(recipe, training)
     if not recipe.views:
         with prefetched_epochs(training, recipe, first) as epochs:
-            yield (EpochData(epoch, images, labelled) for epoch, images in epochs)
+            yield (EpochData(epoch, images, labels) for epoch, images in epochs)
         return
-    views = expand(training, recipe, sources.cache)
-    taught = teacher_scores(views, recipe, sources.teachers, sources.cache) if recipe.teachers else None
-    yield (_lesson(recipe, views, labelled, taught, epoch) for epoch in range(first, recipe.epochs))
+    views = expand(training, recipe, checkpoints.cache)
+    scores = None
+    if recipe.teachers:
+        scores = teacher_scores(views, recipe, checkpoints.teachers, checkpoints.cache)
+    yield (_epoch_of_views(recipe, views, labels, scores, epoch) for epoch in range(first, recipe.epochs))
 
 
-def _lesson(
+def _epoch_of_views(
     recipe: Recipe,
     views: Gray,
-    labelled: npt.NDArray[np.float32],
-    taught: npt.NDArray[np.float32] | None,
+    labels: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32] | None,
     epoch: int,
 ) -> EpochData:
     view = (epoch + recipe.seed - 1) % recipe.views
     images = np.array(views[view])
     if recipe.augmentation is not None and recipe.augmentation.flip:
-        # The teachers' answers are means over a picture and its mirror image: they hold for both.
+        # The teachers' scores are means over an image and its mirror image: they hold for both.
         mirrored = np.random.default_rng((recipe.seed, epoch, 1)).random(len(images)) < 0.5
         images[mirrored] = images[mirrored, :, ::-1]
-    targets = labelled
-    if taught is not None:
-        targets = (1 - recipe.teaching) * labelled + recipe.teaching * taught[view]
+    targets = labels
+    if scores is not None:
+        targets = (1 - recipe.teaching) * labels + recipe.teaching * scores[view]
     return EpochData(epoch, images, targets)
 
 
-def _labelled(recipe: Recipe, training: Dataset) -> npt.NDArray[np.float32]:
-    """(N, C): the set's labels, mixed with what further votes let expect."""
+def _label_targets(recipe: Recipe, training: Dataset) -> npt.NDArray[np.float32]:
+    """Returns the set's labels as (N, C) float32, mixed with what FER+'s votes let expect."""
     labels = np.eye(len(training.label_names), dtype=np.float32)[training.labels]
     if not recipe.votes:
         return labels

@@ -1,18 +1,13 @@
-"""Training that can be killed at any moment and goes on where it stopped, epoch by epoch."""
+"""Trains a recipe epoch by epoch; a run that was killed is resumed after its last finished epoch."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import cv2
 import keras
 import numpy as np
 
@@ -28,8 +23,9 @@ from train.models.complexity import folded_parameters, multiply_accumulates
 from train.models.sepnet import OFFSET, SCALE, build
 from train.models.spec import NetSpec
 from train.recipes.recipe import Recipe
-from train.training.epochs import Checkpoints, iter_epochs
+from train.training.epochs import Checkpoints, EpochData, iter_epochs
 from train.training.optimizers import make_optimizer, plateau_rate
+from train.training.provenance import provenance
 from train.training.run_folder import (
     append_log,
     check_same,
@@ -48,153 +44,174 @@ def fit(
     recipe: Recipe,
     data: Dataset,
     folder: Path,
-    sources: Checkpoints | None = None,
+    checkpoints: Checkpoints | None = None,
     cluster: Cluster | None = None,
 ) -> keras.Model:
-    """Trains a recipe, or goes on with a run that was broken off.
+    """Trains a recipe, or resumes a run that was interrupted.
 
-    The folder holds `run.json` (everything that decides the result), `log.csv` (a line an epoch),
-    `best.keras` (highest validation accuracy), `last.weights.h5` (with the optimizer's state) and, at the
-    end, `final.keras`. Order and augmentation of an epoch are functions of seed and epoch alone. The log's
-    training accuracy is that against the targets, on changed pictures, while the weights still move.
+    The folder holds `run.json` (everything that decides the result), `log.csv` (a line per epoch),
+    `best.keras` (the epoch of the highest validation accuracy), `last.weights.h5` (the last epoch, with the
+    optimizer's state) and, at the end, `final.keras`. Order and augmentation of an epoch depend on seed and
+    epoch alone. The training accuracy in the log is measured against the targets, on changed images, while
+    the weights still move.
 
     Args:
         recipe: what to train.
-        data: with "train" and "val" splits; the boxes located, if it has any.
-        folder: the run's own; made if it is not there.
-        sources: checkpoints that this run builds on.
-        cluster: what trains it together; None for this process alone. Only the chief's files are the run's.
+        data: a dataset with "train" and "val" splits, and with its boxes if the recipe needs them.
+        folder: the run's own folder; created if it does not exist.
+        checkpoints: the checkpoints that this run builds on.
+        cluster: the processes and devices that train together; None for this process alone. Only the chief's
+            files are the run's.
 
     Returns:
-        The best checkpoint; to workers that are not the chief, the network as it stands.
+        The best checkpoint; for workers other than the chief, the network in its present state.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, start, data or, where it is not finished,
-            versions; another process trains it; the start is of another spec; the network has not as many
-            outputs as the data has labels.
-        DataError: a split or a source is missing.
+        ConfigError: the folder holds a run of another recipe, start, data or (unless it is finished) other
+            versions; another process trains it; the start has another spec; the network's number of outputs
+            is not the data's number of labels.
+        DataError: a split or a checkpoint is missing.
     """
-    sources, cluster = sources or Checkpoints(), cluster or Cluster()
+    checkpoints, cluster = checkpoints or Checkpoints(), cluster or Cluster()
     if recipe.spec.classes != len(data.label_names):
         raise ConfigError(f"{recipe.spec.classes} classes for {data.name}'s {len(data.label_names)} labels")
-    training, validation = data.part("train"), data.part("val")
+    data.part("val")  # refused before the network is built
     keras.utils.set_random_seed(recipe.seed)
     folder = cluster.own(folder)
     with cluster.scope():
-        model = _fresh(recipe, training)
-    decisive = _decisive(recipe, data, sources)
+        model = _compiled_model(recipe, data.part("train"))
+    decisive = provenance(recipe, data, checkpoints)
     finished = (folder / "final.keras").exists()
     if finished:
-        # No version decides anything any more; of a run from elsewhere, whose teachers came in half
-        # precision, it is the recipe that counts.
-        counts = ("recipe",) if is_restored(folder) else ("recipe", "data", "sources")
-        check_same(folder / "run.json", {name: decisive[name] for name in counts})
+        # Versions no longer decide anything. A restored run may have been trained with other data files, or
+        # with teachers whose archived weights are rounded: only its recipe is compared.
+        compared = ("recipe",) if is_restored(folder) else ("recipe", "data", "sources")
+        check_same(folder / "run.json", {name: decisive[name] for name in compared})
     if cluster.chief_says(finished):
         return keras.models.load_model(folder / "best.keras") if finished else model
     body = model.get_layer("body")
     facts = {
-        "parameters": _parameters(recipe, body),
+        "parameters": _stored_parameters(recipe, body),
         "multiply_accumulates": multiply_accumulates(body),
         "labels": list(data.label_names),
     }
     claim(folder, decisive, facts)
     with locked(folder):
-        return _go_on(recipe, training, validation, folder, sources, cluster, model)
+        return _Run(recipe, data, folder, cluster, model).train(checkpoints)
 
 
-def _go_on(  # noqa: PLR0913, PLR0917 - what `fit` has made ready
-    recipe: Recipe,
-    training: Dataset,
-    validation: Dataset,
-    folder: Path,
-    sources: Checkpoints,
-    cluster: Cluster,
-    model: keras.Model,
-) -> keras.Model:
-    """Trains a compiled network from the last epoch that is done."""
-    last, steps = folder / "last.weights.h5", _steps(recipe, training)
-    if last.exists():
-        # Into a fresh model: a saved one would forget which variables the weight decay leaves alone.
-        model.load_weights(last)
-    elif sources.start is not None:
-        _copy_weights(sources.start, model)
-    cluster.share(model)
-    done = int(model.optimizer.iterations.numpy()) // steps
-    log = truncate_log(folder, done)
-    best = max((row["val_accuracy"] for row in log), default=-1.0)  # as the log rounds
-    losses = [row["val_loss"] for row in log]
-    if done:
-        logger.info("%s: %d of %d epochs are done", folder, done, recipe.epochs)
-    checks = plain_images(validation, recipe.crop)[..., np.newaxis]
-    weights = balanced_weights(training, recipe.balance) if recipe.balance else None
-    trainer = Trainer(cluster, model)
+class _Run:
+    """The training of a compiled network in a folder that is locked and belongs to this run."""
 
-    with iter_epochs(recipe, training, sources, done) as epochs:
-        for lesson in epochs:
-            started = time.monotonic()
-            if recipe.schedule == "plateau":
-                model.optimizer.learning_rate = plateau_rate(recipe.learning_rate, losses)
-            order = np.random.default_rng((recipe.seed, lesson.epoch)).permutation(len(training))
-            progress = trainer.train(
-                Epoch(
-                    lesson.epoch,
-                    lesson.images[order][..., np.newaxis],
-                    lesson.targets[order],
-                    None if weights is None else weights[order],
-                    recipe.batch_size,
-                )
-            )
-            with _averaged(recipe, model):
-                current = trainer.local()
-                logits = predict(current, checks)
-                result = evaluate_logits(logits, validation, "val")
-                # As it will be read again: else an equal one later would count as better after a resumption.
-                if (accuracy := float(rounded(result.accuracy))) > best:
-                    best = accuracy
-                    atomic_write(folder / "best.keras", current.save)
-            row = {
-                "epoch": lesson.epoch + 1,
-                "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-                "loss": progress.loss,
-                "accuracy": progress.accuracy,
-                "val_loss": negative_log_likelihood(logits, validation.labels),
-                "val_accuracy": result.accuracy,
-                "val_macro_f1": result.macro_f1,
-                "seconds": time.monotonic() - started,
-            }
-            append_log(folder, row)
-            losses.append(float(rounded(row["val_loss"])))
-            atomic_write(
-                last, model.save_weights
-            )  # after the log: an epoch counts as done once this file says so
-            logger.info(
-                "%s %d/%d: loss %.4f, training %.2f %%, validation %.2f %% (best %.2f %%), %.0f s",
-                folder.name,
-                lesson.epoch + 1,
-                recipe.epochs,
-                row["loss"],
-                100 * row["accuracy"],
-                100 * result.accuracy,
-                100 * best,
-                row["seconds"],
-            )
-    with _averaged(recipe, model):
-        atomic_write(folder / "final.keras", trainer.local().save)
-    return keras.models.load_model(folder / "best.keras") if cluster.is_chief else model
+    def __init__(
+        self, recipe: Recipe, data: Dataset, folder: Path, cluster: Cluster, model: keras.Model
+    ) -> None:
+        self._recipe, self._folder, self._cluster, self._model = recipe, folder, cluster, model
+        self._training, self._validation = data.part("train"), data.part("val")
+        self._last = folder / "last.weights.h5"
+        self._validation_crops = plain_images(self._validation, recipe.crop)[..., np.newaxis]
+        self._weights = balanced_weights(self._training, recipe.balance) if recipe.balance else None
+        self._trainer = Trainer(cluster, model)
+        self._best_accuracy = -1.0
+        self._losses: list[float] = []
+
+    def train(self, checkpoints: Checkpoints) -> keras.Model:
+        """Trains the epochs that are not finished yet; returns what `fit` returns."""
+        done = self._resume(checkpoints.start)
+        with iter_epochs(self._recipe, self._training, checkpoints, done) as epochs:
+            for data in epochs:
+                self._train_epoch(data)
+        with _averaged(self._recipe, self._model):
+            atomic_write(self._folder / "final.keras", self._trainer.local().save)
+        if not self._cluster.is_chief:
+            return self._model
+        return keras.models.load_model(self._folder / "best.keras")
+
+    def _resume(self, start: Path | None) -> int:
+        """Restores the state after the last finished epoch, or the weights to start from.
+
+        Returns:
+            The number of finished epochs.
+        """
+        if self._last.exists():
+            # Into a fresh model: a saved one would forget which variables are excluded from weight decay.
+            self._model.load_weights(self._last)
+        elif start is not None:
+            _copy_weights(start, self._model)
+        self._cluster.share(self._model)
+        done = int(self._model.optimizer.iterations.numpy()) // _steps(self._recipe, self._training)
+        log = truncate_log(self._folder, done)
+        self._best_accuracy = max((row["val_accuracy"] for row in log), default=-1.0)
+        self._losses = [row["val_loss"] for row in log]
+        if done:
+            logger.info("%s: %d of %d epochs are done", self._folder, done, self._recipe.epochs)
+        return done
+
+    def _train_epoch(self, data: EpochData) -> None:
+        started = time.monotonic()
+        if self._recipe.schedule == "plateau":
+            self._model.optimizer.learning_rate = plateau_rate(self._recipe.learning_rate, self._losses)
+        progress = self._trainer.train(self._shuffled(data))
+        with _averaged(self._recipe, self._model):
+            current = self._trainer.local()
+            logits = predict(current, self._validation_crops)
+            evaluation = evaluate_logits(logits, self._validation, "val")
+            # Rounded as the log holds it: after a resumption, an equal epoch would count as better otherwise.
+            if (accuracy := float(rounded(evaluation.accuracy))) > self._best_accuracy:
+                self._best_accuracy = accuracy
+                atomic_write(self._folder / "best.keras", current.save)
+        row = {
+            "epoch": data.epoch + 1,
+            "learning_rate": float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate)),
+            "loss": progress.loss,
+            "accuracy": progress.accuracy,
+            "val_loss": negative_log_likelihood(logits, self._validation.labels),
+            "val_accuracy": evaluation.accuracy,
+            "val_macro_f1": evaluation.macro_f1,
+            "seconds": time.monotonic() - started,
+        }
+        append_log(self._folder, row)
+        self._losses.append(float(rounded(row["val_loss"])))
+        # After the log: an epoch counts as finished once its weights are written.
+        atomic_write(self._last, self._model.save_weights)
+        logger.info(
+            "%s %d/%d: loss %.4f, training %.2f %%, validation %.2f %% (best %.2f %%), %.0f s",
+            self._folder.name,
+            data.epoch + 1,
+            self._recipe.epochs,
+            row["loss"],
+            100 * row["accuracy"],
+            100 * evaluation.accuracy,
+            100 * self._best_accuracy,
+            row["seconds"],
+        )
+
+    def _shuffled(self, data: EpochData) -> Epoch:
+        order = np.random.default_rng((self._recipe.seed, data.epoch)).permutation(len(self._training))
+        return Epoch(
+            data.epoch,
+            data.images[order][..., np.newaxis],
+            data.targets[order],
+            None if self._weights is None else self._weights[order],
+            self._recipe.batch_size,
+        )
 
 
-def _parameters(recipe: Recipe, body: keras.Model) -> int:
-    """As a file holds them; a spec knows best which biases become one when its network is folded."""
+def _stored_parameters(recipe: Recipe, body: keras.Model) -> int:
+    """Returns the number of parameters in the network's file.
+
+    The spec of the package's own networks knows which biases become one when batch normalization is folded.
+    """
     spec = recipe.spec
     return spec.stored_parameters() if isinstance(spec, NetSpec) else folded_parameters(body)
 
 
 def _steps(recipe: Recipe, training: Dataset) -> int:
-    """Of an epoch."""
+    """Returns the number of batches in an epoch."""
     return -(-len(training) // recipe.batch_size)
 
 
-def _fresh(recipe: Recipe, training: Dataset) -> keras.Model:
+def _compiled_model(recipe: Recipe, training: Dataset) -> keras.Model:
     scale, offset = SCALE, OFFSET
     if recipe.standardize:
         pixels = plain_images(training, recipe.crop)
@@ -212,16 +229,16 @@ def _fresh(recipe: Recipe, training: Dataset) -> keras.Model:
 
 @contextmanager
 def _averaged(recipe: Recipe, model: keras.Model) -> Iterator[None]:
-    """The model with its running mean of weights, where the recipe keeps one; as it was afterwards."""
+    """Gives the model the running mean of its weights, if the recipe asks for one; restores it on exit."""
     if not recipe.averaging:
         yield
         return
-    held = [variable.numpy() for variable in model.trainable_variables]
+    weights = [variable.numpy() for variable in model.trainable_variables]
     model.optimizer.finalize_variable_values(model.trainable_variables)
     try:
         yield
     finally:
-        for variable, value in zip(model.trainable_variables, held, strict=True):
+        for variable, value in zip(model.trainable_variables, weights, strict=True):
             variable.assign(value)
 
 
@@ -230,39 +247,3 @@ def _copy_weights(start: Path, model: keras.Model) -> None:
         model.set_weights(keras.models.load_model(start).get_weights())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{start}: no checkpoint of this spec to start from ({error})") from error
-
-
-def _beside(recipe: Recipe, data: Dataset) -> dict[str, str]:
-    """{what else of the data a recipe looks at: its digest}."""
-    arrays: dict[str, Any] = {}
-    if data.boxes is not None:
-        # Widened, since the digests in the `run.json` of earlier runs were taken over 64-bit numbers.
-        arrays["boxes"] = data.boxes.astype(np.int64)
-    if recipe.votes and data.soft_labels is not None:
-        arrays["votes"] = data.soft_labels
-    if recipe.balance and "age" in data.attributes:
-        arrays["ages"] = data.attributes["age"]
-    return {
-        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
-        for name, array in arrays.items()
-    }
-
-
-def _decisive(recipe: Recipe, data: Dataset, sources: Checkpoints) -> dict[str, Any]:
-    """Everything that decides a run's result."""
-    backend = keras.backend.backend()
-    return {
-        "recipe": recipe.to_dict(),
-        "data": {"name": data.name, "rows": len(data), "fingerprint": data.fingerprint()},
-        "beside": _beside(recipe, data),
-        "versions": {
-            "python": sys.version.split()[0],
-            "keras": keras.__version__,
-            backend: version(backend),
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-            "imgaug": version("imgaug"),
-        },
-        "backend": backend,
-        "sources": sources.digests(),
-    }

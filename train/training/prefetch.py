@@ -1,4 +1,4 @@
-"""Makes the next epoch's pictures in another process while the network trains on this one's."""
+"""Prepares the next epoch's images in another process while the network trains on the current ones."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ from train.recipes.recipe import Recipe
 
 @contextmanager
 def prefetched_epochs(data: Dataset, recipe: Recipe, first: int) -> Iterator[Iterator[tuple[int, Gray]]]:
-    """The pictures of each epoch, one epoch ahead of their use.
+    """Opens an iterator over the images of each epoch, which are prepared one epoch ahead.
 
     Args:
         data: N rows.
-        recipe: size, framing, augmentation, seed and number of epochs: an epoch's pictures are a function
-            of these and its number alone.
-        first: number of the first epoch that is wanted.
+        recipe: size, framing, augmentation, seed and number of epochs. An epoch's images depend only on these
+            and on its index.
+        first: index of the first epoch.
 
     Yields:
-        (number, (N, size, size) uint8) of each epoch in turn.
+        An iterator over (index of the epoch, (N, size, size) uint8).
     """
     context = get_context("spawn")  # TensorFlow's threads do not survive a fork
-    with ProcessPoolExecutor(1, context, initializer=_adopt, initargs=(data, recipe)) as pool:
+    with ProcessPoolExecutor(1, context, initializer=_start_worker, initargs=(data, recipe)) as pool:
 
-        def made() -> Iterator[tuple[int, Gray]]:
-            ahead: Future[Gray] | None = None
+        def epochs() -> Iterator[tuple[int, Gray]]:
+            upcoming: Future[Gray] | None = None
             for epoch in range(first, recipe.epochs):
-                images = (ahead or pool.submit(_make, epoch)).result()
-                ahead = pool.submit(_make, epoch + 1) if epoch + 1 < recipe.epochs else None
+                images = (upcoming or pool.submit(_prepare, epoch)).result()
+                upcoming = pool.submit(_prepare, epoch + 1) if epoch + 1 < recipe.epochs else None
                 yield epoch, images
 
         try:
-            yield made()
+            yield epochs()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-_adopted: tuple[Dataset, Recipe] | None = None
+_worker_input: tuple[Dataset, Recipe] | None = None
 
 
-def _adopt(data: Dataset, recipe: Recipe) -> None:
-    """Hands the process its pictures once instead of once an epoch."""
-    global _adopted  # noqa: PLW0603 - a pool's process has no other place to keep them
-    _adopted = (data, recipe)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _start_worker(data: Dataset, recipe: Recipe) -> None:
+    """Hands the data to the worker process once instead of once an epoch."""
+    global _worker_input  # noqa: PLW0603 - a pool's process has no other place to keep it
+    _worker_input = (data, recipe)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """A pool's process would wait for work for ever where its parent was killed."""
+def _exit_with_parent() -> None:
+    """Ends the worker process with its parent: it would wait for work for ever if the parent was killed."""
     parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def _make(epoch: int) -> Gray:
-    if _adopted is None:
-        raise DataError("the augmenting process was given no pictures")
-    data, recipe = _adopted
+def _prepare(epoch: int) -> Gray:
+    if _worker_input is None:
+        raise DataError("the augmenting process has no images")
+    data, recipe = _worker_input
     if recipe.augmentation is None:
         return plain_images(data, recipe.crop)
     return epoch_images(data, recipe.crop, recipe.augmentation, recipe.seed * 100_003 + epoch)

@@ -1,4 +1,4 @@
-"""A run's folder: what it was started with, its log, and files that are there whole or not at all."""
+"""The folder of a run: what the run was started with, a lock, and the log of its epochs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ _COLUMNS = (
 def claim(
     folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any], name: str = "run.json"
 ) -> None:
-    """Makes the folder a run's own and writes `run.json`, or checks that the run in it is the same.
+    """Writes a run's settings into its folder, or checks that the run already in it is the same.
 
     Args:
-        folder: made if it is not there.
+        folder: the run's folder; created if it does not exist.
         decisive: everything that decides the result.
-        facts: what else is worth knowing of the run; no reason to refuse one.
-        name: of the file.
+        facts: further facts of the run, which are not compared.
+        name: name of the file.
 
     Raises:
         ConfigError: the folder holds another run, or checkpoints of an unknown one.
+        OutputError: the file cannot be written.
     """
     file = folder / name
     if file.exists():
@@ -45,14 +46,14 @@ def claim(
 
 
 def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
-    """Holds what decides a result against what a `run.json` or `plan.json` says.
+    """Compares what decides a result with a `run.json` or `plan.json`.
 
     Raises:
-        ConfigError: it says otherwise.
+        ConfigError: the file holds other values.
     """
     wanted = json.loads(json.dumps(decisive))
-    held = json.loads(file.read_text(encoding="utf-8"))
-    differing = [key for key in wanted if held.get(key) != wanted[key]]
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    differing = [key for key in wanted if stored.get(key) != wanted[key]]
     if differing:
         raise ConfigError(
             f"{file.parent} holds a run with another {', '.join(differing)}; "
@@ -62,10 +63,10 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps every other process from training the run in a folder; the lock goes with this process.
+    """Keeps other processes from training the run in a folder; the lock ends with this process.
 
     Raises:
-        ConfigError: one does already.
+        ConfigError: another process holds the lock.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -81,34 +82,42 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_restored(folder: Path) -> bool:
-    """Whether the run was trained elsewhere and restored here: it has no optimizer state."""
+    """Returns whether the finished run was restored from an archive: it then has no optimizer state."""
     return (folder / "final.keras").exists() and not (folder / "last.weights.h5").exists()
 
 
 def truncate_log(folder: Path, epochs: int) -> list[dict[str, float]]:
-    """The log's first epochs; a later line, of an epoch whose checkpoint was not written any more, goes."""
+    """Removes the log's lines after the last finished epoch, and returns those before.
+
+    A process that dies between writing the log and the weights leaves the line of an unfinished epoch.
+
+    Args:
+        folder: the run's folder.
+        epochs: number of finished epochs.
+    """
     file = folder / "log.csv"
     if not file.exists():
         return []
     with file.open(encoding="utf-8", newline="") as text:
         lines = text.readlines()
-    kept = lines[: epochs + 1]
-    if len(kept) < len(lines):
-        atomic_write(file, lambda path: path.write_text("".join(kept), encoding="utf-8", newline=""))
-    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(kept)]
+    finished = lines[: epochs + 1]
+    if len(finished) < len(lines):
+        content = "".join(finished)
+        atomic_write(file, lambda path: path.write_text(content, encoding="utf-8", newline=""))
+    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(finished)]
 
 
 def append_log(folder: Path, row: Mapping[str, Any]) -> None:
-    """Adds an epoch's line to `log.csv`, which it begins where there is none."""
+    """Appends an epoch's line to `log.csv`; creates the file with its header if it does not exist."""
     file = folder / "log.csv"
-    fresh = not file.exists()
+    is_new = not file.exists()
     with file.open("a", encoding="utf-8", newline="") as text:
         writer = csv.DictWriter(text, _COLUMNS)
-        if fresh:
+        if is_new:
             writer.writeheader()
         writer.writerow({key: rounded(row[key]) for key in _COLUMNS})
 
 
 def rounded(value: float) -> str:
-    """A figure as the log has it."""
+    """Formats a figure as the log holds it: six significant digits."""
     return f"{value:.6g}"

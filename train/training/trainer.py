@@ -1,8 +1,8 @@
-"""Trains a network epoch by epoch, on one device or on all that a cluster has.
+"""Trains a network epoch by epoch, on one device or on all devices of a cluster.
 
-Keras 3's own `fit` cannot do the latter: under MultiWorkerMirroredStrategy it fails before its first batch
-(keras-team/keras issue 20585), and under MirroredStrategy its means are wrong where a batch does not divide
-evenly. So all strategies share one step here, with the network's own loss and optimizer.
+Keras 3's own `fit` trains on one device only: under MultiWorkerMirroredStrategy it fails before its first
+batch (keras-team/keras issue 20585), and under MirroredStrategy its means are wrong where a batch does not
+divide evenly. All strategies therefore share one step here, with the network's own loss and optimizer.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training rows is made of, in its order.
+    """One pass over the training rows, in the order in which they are trained.
 
     Attributes:
-        number: from 0.
+        number: index of the epoch, from 0.
         images: (N, size, size, 1) uint8.
-        targets: (N, C), each row summing to 1.
-        weights: (N,) weight of each row in the loss; None for 1.
-        batch_size: rows of a step, over all replicas.
+        targets: (N, C) float32, each row summing to 1.
+        weights: (N,) float32, the weight of each row in the loss; None for 1.
+        batch_size: number of rows in a step, over all replicas.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a pass showed, on its own pictures and while the weights still moved.
+    """Loss and accuracy of a pass, on its own images and while the weights still moved.
 
     Attributes:
         loss: mean over all rows.
@@ -57,10 +57,10 @@ class Progress:
 
 
 class Trainer:
-    """Trains a network, epoch by epoch, on whatever a cluster has.
+    """Trains a network, epoch by epoch, on the devices of a cluster.
 
-    A replica normalizes by mean and deviation of the whole batch, not of its share: a share is small, and the
-    result would be another than a single worker's.
+    Each replica normalizes by the mean and deviation of the whole batch instead of its own share: a share is
+    small, and the result would differ from a single worker's.
     """
 
     def __init__(self, cluster: Cluster, model: keras.Model) -> None:
@@ -70,7 +70,7 @@ class Trainer:
         self._step: Callable[[Any], Any] | None = None
 
     def train(self, epoch: Epoch) -> Progress:
-        """One pass over the rows; every worker is given the same arrays, and uses its share of each batch.
+        """Trains one pass; every worker receives the same arrays and uses its share of each batch.
 
         Raises:
             EdgeError: another worker is gone.
@@ -79,18 +79,18 @@ class Trainer:
             return self._fit(epoch)
         if self._step is None:
             self._step = _step(self._cluster, self._model)
-        sizes, sums = [], []
+        sizes, results = [], []
         with self._cluster.together(), _whole_batch_statistics(self._model):
             for start in range(0, len(epoch.images), epoch.batch_size):
                 rows = slice(start, min(start + epoch.batch_size, len(epoch.images)))
-                sums.append(self._step(_shares(self._cluster, epoch, rows)))
+                results.append(self._step(_shares(self._cluster, epoch, rows)))
                 sizes.append(rows.stop - start)
-            found = np.array([each.numpy() for each in sums], dtype=np.float64)  # (steps, 2)
+            steps = np.array([result.numpy() for result in results], dtype=np.float64)  # (steps, 2)
         count = len(epoch.images)
-        return Progress(float(np.dot(sizes, found[:, 0])) / count, float(found[:, 1].sum()) / count)
+        return Progress(float(np.dot(sizes, steps[:, 0])) / count, float(steps[:, 1].sum()) / count)
 
     def local(self) -> keras.Model:
-        """The network with its present weights, for use in this process alone: to predict, say."""
+        """Returns the network with its present weights, for use in this process alone, such as predicting."""
         if self._cluster.strategy is None:
             return self._model
         if self._copy is None:
@@ -111,7 +111,7 @@ class Trainer:
 
 
 def _step(cluster: Cluster, model: keras.Model) -> Callable[[Any], Any]:
-    """One step of all replicas: [mean loss of the batch, number of rows that were right], float32."""
+    """Makes the step of all replicas. It returns (mean loss of the batch, number of correct rows)."""
     import tensorflow as tf
 
     variables, optimizer = model.trainable_variables, model.optimizer
@@ -122,9 +122,9 @@ def _step(cluster: Cluster, model: keras.Model) -> Callable[[Any], Any]:
             loss = model.compute_loss(images, targets, logits, weights, training=True)
             scaled = optimizer.scale_loss(loss)
         optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-        right = tf.cast(tf.argmax(logits, -1) == tf.argmax(targets, -1), tf.float32)
-        found = tf.stack([tf.cast(loss, tf.float32), tf.reduce_sum(counts * right)])
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, found)
+        correct = tf.cast(tf.argmax(logits, -1) == tf.argmax(targets, -1), tf.float32)
+        result = tf.stack([tf.cast(loss, tf.float32), tf.reduce_sum(counts * correct)])
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, result)
 
     @tf.function  # type: ignore[untyped-decorator]
     def step(shares: Any) -> Any:
@@ -134,19 +134,20 @@ def _step(cluster: Cluster, model: keras.Model) -> Callable[[Any], Any]:
 
 
 def _shares(cluster: Cluster, epoch: Epoch, rows: slice) -> Any:
-    """What each replica here is given of a batch: images, targets, weights, and what a row counts for.
+    """Returns each local replica's share of a batch: images, targets, weights, and how much each row counts.
 
-    Keras divides a replica's loss by its rows and by the number of replicas: the weights undo this, and
-    divide by the rows of the whole batch. A batch of fewer rows than replicas goes to each of them whole.
+    Keras divides a replica's loss by the number of its rows and by the number of replicas: the weights undo
+    this and divide by the number of rows in the whole batch. A batch with fewer rows than there are replicas
+    goes to each replica as a whole.
     """
     import tensorflow as tf
 
     size, replicas = rows.stop - rows.start, cluster.replicas
 
     def share(context: Any) -> Any:
-        number = context.replica_id_in_sync_group
+        index = context.replica_id_in_sync_group
         first, end = (
-            (0, size) if size < replicas else (number * size // replicas, (number + 1) * size // replicas)
+            (0, size) if size < replicas else (index * size // replicas, (index + 1) * size // replicas)
         )
         part = slice(rows.start + first, rows.start + end)
         count = np.full(end - first, 1 / replicas if size < replicas else 1, dtype=np.float32)
@@ -163,9 +164,9 @@ def _shares(cluster: Cluster, epoch: Epoch, rows: slice) -> Any:
 
 @contextmanager
 def _raw_weights(optimizer: Any) -> Iterator[None]:
-    """Keeps Keras from putting the running mean in the weights' place at the end of each `fit`.
+    """Keeps Keras from replacing the weights by their running mean at the end of each `fit`.
 
-    It takes that for the end of training; here it is the end of an epoch.
+    Keras takes the end of `fit` for the end of training; here it is the end of an epoch.
     """
     optimizer.finalize_variable_values = lambda _: None
     try:
@@ -176,7 +177,7 @@ def _raw_weights(optimizer: Any) -> Iterator[None]:
 
 @contextmanager
 def _whole_batch_statistics(model: keras.Model) -> Iterator[None]:
-    """Normalization over all replicas while a step is traced; what is saved says nothing of it."""
+    """Lets batch normalization use all replicas while a step is traced; saved models are not affected."""
     layers = [
         layer
         for layer in model._flatten_layers(include_self=False)  # nested networks too

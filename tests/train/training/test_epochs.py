@@ -11,9 +11,10 @@ pytestmark = pytest.mark.train
 
 from train.augment import epoch_images, plain_images  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
+from train.training.distillation import teacher_scores  # noqa: E402
 from train.training.epochs import Checkpoints, iter_epochs  # noqa: E402
 from train.training.fit import fit  # noqa: E402
-from train.training.views import expand, teacher_scores  # noqa: E402
+from train.training.views import expand  # noqa: E402
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_votes_are_mixed_into_the_labels_or_missed(toy, toy_recipe):
 
 
 def test_a_teacher_that_is_not_trained_is_named(toy, toy_recipe, tmp_path):
-    with pytest.raises(DataError, match="taught by teacher, which is not trained: train teacher first"):
+    with pytest.raises(DataError, match="distilled from teacher, which is not trained: train teacher first"):
         fit(taught(toy_recipe), toy, tmp_path / "run", Checkpoints(cache=tmp_path / "cache"))
 
 

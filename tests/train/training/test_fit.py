@@ -14,7 +14,8 @@ import keras  # noqa: E402
 
 from train.evaluation.metrics import evaluate  # noqa: E402
 from train.training.epochs import Checkpoints  # noqa: E402
-from train.training.fit import _beside, fit  # noqa: E402
+from train.training.fit import fit  # noqa: E402
+from train.training.provenance import provenance  # noqa: E402
 from train.training.run_folder import locked, rounded  # noqa: E402
 
 
@@ -74,7 +75,7 @@ def test_of_equal_epochs_the_first_is_kept_whether_the_run_is_broken_off_or_not(
     # 1/3 stands in the log as less than it is.
     always = evaluate("toy val", toy.label_names, np.array([0, 0, 0]), np.array([0, 1, 1]))
     assert float(rounded(always.accuracy)) < always.accuracy
-    monkeypatch.setattr("train.training.fit._evaluate", lambda *_: always)
+    monkeypatch.setattr("train.training.fit.evaluate_logits", lambda *_: always)
     with broken_off("run 2/4"):
         fit(toy_recipe, toy, tmp_path / "run")
     first = (tmp_path / "run" / "best.keras").read_bytes()
@@ -101,22 +102,25 @@ def test_two_processes_do_not_train_one_run(toy, toy_recipe, tmp_path):
     fit(replace(toy_recipe, epochs=1), toy, tmp_path / "other")
 
 
-def test_what_stands_beside_the_pictures_decides_as_well(toy, toy_recipe):
+def test_boxes_votes_and_ages_decide_a_run_if_the_recipe_uses_them(toy, toy_recipe):
+    def digests(recipe, rows):
+        return provenance(recipe, rows, Checkpoints())["beside"]
+
     ages = {"age": np.arange(len(toy))}
     rows = replace(toy, attributes=ages, soft_labels=np.eye(7, dtype=np.float32)[toy.labels])
     recipe = replace(toy_recipe, votes=0.5, balance=0.5)
-    held = _beside(recipe, rows)
-    assert set(held) == {"votes", "ages"}
-    assert _beside(recipe, replace(rows, soft_labels=1 - rows.soft_labels))["votes"] != held["votes"]
-    assert _beside(recipe, replace(rows, attributes={"age": ages["age"] + 1}))["ages"] != held["ages"]
-    assert _beside(toy_recipe, rows) == {}
+    before = digests(recipe, rows)
+    assert set(before) == {"votes", "ages"}
+    assert digests(recipe, replace(rows, soft_labels=1 - rows.soft_labels))["votes"] != before["votes"]
+    assert digests(recipe, replace(rows, attributes={"age": ages["age"] + 1}))["ages"] != before["ages"]
+    assert digests(toy_recipe, rows) == {}
 
 
-def test_digests_of_boxes_are_those_of_earlier_runs(toy, toy_recipe, tmp_path):
+def test_digests_of_boxes_are_those_of_earlier_runs(toy, toy_recipe):
     boxes = np.array([[row % 3, -2, 14, 15] for row in range(len(toy))], dtype=np.int32)
-    fit(replace(toy_recipe, epochs=1), replace(toy, boxes=boxes), tmp_path / "run")
     # As computed when boxes were kept as tuples and hashed as 64-bit numbers.
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["beside"] == {"boxes": "cce2574722414429"}
+    digests = provenance(toy_recipe, replace(toy, boxes=boxes), Checkpoints())["beside"]
+    assert digests == {"boxes": "cce2574722414429"}
 
 
 def test_goes_on_from_another_runs_weights(toy, toy_recipe, tmp_path):
