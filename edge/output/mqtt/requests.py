@@ -1,46 +1,43 @@
-"""Asks a broker one thing after the other, and waits for each answer."""
+"""Asks a broker one question at a time and waits for each answer."""
 
 from __future__ import annotations
 
-import logging
 import time
 from types import TracebackType
-from typing import Any
 
-import paho.mqtt.client as paho
 from paho.mqtt.enums import LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import ConfigError, OutputError
 from edge.output.mqtt import faults
+from edge.output.mqtt.callbacks import CallbackQueue
 from edge.output.mqtt.client import make_client
 from edge.output.mqtt.faults import Fault
 from edge.output.mqtt.settings import MqttSettings
 
-logger = logging.getLogger(__name__)
-
-_TICK_S = 0.2
+_STEP_S = 0.2
 
 
 class RequestClient:
-    """One connection, which is not begun anew.
+    """A connection for questions, which is not opened again when it is lost.
 
-    paho's own thread would do that, and a broker that closes on what it forbids would seem to have taken it.
+    paho's own thread would reconnect, and a broker that closes the connection on a forbidden message would
+    seem to have accepted it.
 
     Attributes:
-        received: topic and payload of what came.
+        received: Topic and payload of every message received.
     """
 
     def __init__(self, settings: MqttSettings, purpose: str, timeout_s: float) -> None:
-        """Nothing is connected yet.
+        """Makes a client that is not connected yet.
 
         Args:
-            settings: the connection's.
-            purpose: as for `make_client`.
-            timeout_s: how long each answer may take.
+            settings: Settings of the connection.
+            purpose: Suffix of the client's name, see `make_client`.
+            timeout_s: Seconds that the broker may take for each answer.
 
         Raises:
-            ConfigError: a certificate, key or password cannot be read.
+            ConfigError: a certificate, key or password file cannot be used.
         """
         self.received: list[tuple[str, bytes]] = []
         self._settings = settings
@@ -49,17 +46,17 @@ class RequestClient:
         self._answers: dict[tuple[str, int | None], ReasonCode] = {}
         self._fault: Fault | None = None
         self._last_error = ""
+        self._callbacks = CallbackQueue()
         client = self._client = make_client(settings, purpose)
-        client.on_connect = lambda _, __, ___, reason, ____: self._record_answer("connect", 0, reason)
-        client.on_subscribe = lambda _, __, number, reasons, ___: self._record_answer(
-            "subscribe", number, reasons[0]
-        )
-        client.on_publish = lambda _, __, number, reason, ___: self._record_answer("publish", number, reason)
-        client.on_disconnect = self._on_disconnect
+        client.on_connect = self._callbacks.deferred(self._on_connect)
+        client.on_subscribe = self._callbacks.deferred(self._on_subscribe)
+        client.on_publish = self._callbacks.deferred(self._on_publish)
+        client.on_disconnect = self._callbacks.deferred(self._on_disconnect)
+        client.on_log = self._callbacks.deferred(self._on_log)
+        # Decoded here, inside paho: a topic that is not UTF-8 is the broker's error.
         client.on_message = lambda _, __, message: self.received.append(
             (message.topic, bytes(message.payload))
         )
-        client.on_log = self._on_log
 
     def __enter__(self) -> RequestClient:
         return self
@@ -68,74 +65,88 @@ class RequestClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.disconnect()
-        found = self._client.socket()
-        if found is not None:
-            found.close()
+        opened = self._client.socket()
+        if opened is not None:
+            opened.close()
 
     def connect(self) -> None:
         """Connects and logs in.
 
         Raises:
-            ConfigError: the broker refuses it.
-            OutputError: it does not answer.
-            OSError: it cannot be reached.
+            ConfigError: the broker refuses the connection.
+            OutputError: the broker does not answer.
+            OSError: the broker cannot be reached.
         """
         try:
             self._client.connect(*self._settings.address, keepalive=self._settings.keepalive_s)
         except OSError:
             raise
-        except Exception as error:  # what paho's readers of a handshake may raise is not told
+        except Exception as error:  # a handshake with another protocol may raise anything
             raise OutputError(
                 self._with_address(faults.connect_failure(error, self._settings).text)
             ) from error
-        reason = self._wait_for_answer("connect", 0, faults.NO_ANSWER, "")
+        reason = self._wait_for_answer("connect", 0, faults.NO_ANSWER)
         if reason.is_failure:
             raise ConfigError(self._with_address(faults.refusal(reason, self._settings).text))
         self._is_connected = True
 
     def subscribe(self, topic: str) -> ReasonCode:
-        """Listens to a topic, and hears what is kept there; gives what the broker said.
+        """Subscribes to a topic; its retained message arrives before the next answer.
+
+        Returns:
+            The broker's answer.
 
         Raises:
-            OutputError: it does not answer.
+            OutputError: the broker does not answer, or ends the connection.
         """
         number = self._client.subscribe(topic, qos=1)[1]
-        return self._wait_for_answer("subscribe", number, f"does not answer a subscription to {topic}", "")
+        return self._wait_for_answer("subscribe", number, f"does not answer a subscription to {topic}")
 
     def publish(self, topic: str, *, retain: bool = False) -> ReasonCode:
-        """Says nothing, in no bytes, on a topic; gives what the broker said.
+        """Publishes an empty message.
+
+        Returns:
+            The broker's answer.
 
         Raises:
-            OutputError: it does not answer.
+            OutputError: the broker does not answer, or ends the connection.
         """
         number = self._client.publish(topic, b"", qos=1, retain=retain).mid
-        silent = f"does not acknowledge a message on {topic}"
         return self._wait_for_answer(
-            "publish", number, silent, f"; {faults.describe_unacknowledged(topic, self._settings)}"
+            "publish",
+            number,
+            f"does not acknowledge a message on {topic}",
+            f"; {faults.describe_unacknowledged(topic, self._settings)}",
         )
 
-    def _wait_for_answer(self, kind: str, number: int | None, silent: str, ended: str) -> ReasonCode:
-        """Waits for the answer to one question; what is said where none comes, or the connection ends."""
-        until_s = time.monotonic() + self._timeout_s
-        while (kind, number) not in self._answers:
+    def _wait_for_answer(
+        self, kind: str, number: int | None, no_answer: str, disconnected: str = ""
+    ) -> ReasonCode:
+        """Waits for the answer to one question.
+
+        Args:
+            kind: Kind of question.
+            number: paho's number of the question; 0 for "connect".
+            no_answer: Error text if the time is over.
+            disconnected: Added to the error text if the connection ends.
+        """
+        give_up_s = time.monotonic() + self._timeout_s
+        while True:
+            self._callbacks.run()
             if self._fault is None and self._client.socket() is not None:
                 self._step()
             if self._fault is None and self._client.socket() is None:
                 self._fault = self._disconnection(None)
             if (kind, number) in self._answers:
-                break
+                return self._answers.pop((kind, number))
             if self._fault is not None:
-                failure = ConfigError if self._fault.refused else OutputError
-                raise failure(self._with_address(self._fault.text + ended))
-            if time.monotonic() > until_s:
-                raise OutputError(self._with_address(silent))
-        return self._answers.pop((kind, number))
+                error = ConfigError if self._fault.refused else OutputError
+                raise error(self._with_address(self._fault.text + disconnected))
+            if time.monotonic() > give_up_s:
+                raise OutputError(self._with_address(no_answer))
 
     def _step(self) -> None:
-        try:
-            self._client.loop(_TICK_S)
-        except Exception as error:  # noqa: BLE001 - what paho's readers of nonsense may raise is not told
-            logger.debug("MQTT: %r", error)
+        if not self._callbacks.call(self._client.loop, _STEP_S):
             self._fault = Fault(faults.NOT_MQTT)
 
     def _with_address(self, text: str) -> str:
@@ -146,12 +157,21 @@ class RequestClient:
             reason, self._last_error, self._settings, was_connected=self._is_connected
         )
 
-    def _record_answer(self, kind: str, number: int, reason: ReasonCode) -> None:
-        self._answers[kind, number] = reason
+    def _on_connect(self, _flags: object, reason: ReasonCode, _properties: object) -> None:
+        self._answers["connect", 0] = reason
 
-    def _on_disconnect(self, _: paho.Client, __: Any, ___: Any, reason: Any, ____: Any = None) -> None:
+    def _on_subscribe(self, number: int, reasons: list[ReasonCode], _properties: object) -> None:
+        if reasons:
+            self._answers["subscribe", number] = reasons[0]
+        else:
+            self._fault = Fault(faults.NOT_MQTT)
+
+    def _on_publish(self, number: int, reason: ReasonCode, _properties: object) -> None:
+        self._answers["publish", number] = reason
+
+    def _on_disconnect(self, _flags: object, reason: ReasonCode, _properties: object) -> None:
         self._fault = self._fault or self._disconnection(reason)
 
-    def _on_log(self, _: paho.Client, __: Any, level: int, text: str) -> None:
+    def _on_log(self, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
             self._last_error = text
