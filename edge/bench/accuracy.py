@@ -1,4 +1,8 @@
-"""Which faces are true, though nobody drew them: those that a thorough search finds again and again."""
+"""How well a loop sees a clip that nobody annotated.
+
+The ground truth is what an exhaustive search finds again and again: boxes of successive frames are linked to
+tracks, and a track with too few detections is a false alarm.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +18,37 @@ from edge.detection.image import equalize
 from edge.tracking.assignment import assign
 from edge.types import UNCERTAIN, Box, Gray
 
-_LINKED = 0.3  # IoU of one face in two frames
-_MATCHED = 0.5  # IoU of one face in one frame, as is usual
-_CLOSE = 0.2  # IoU beyond which two boxes of one frame are of one face, mostly
-_GAP_S = 0.5
-_LEAST = 5  # frames in which a face was found
-_SHARE = 0.5  # of the frames from the first to the last
+_LINK_IOU = 0.3  # least overlap of one face's boxes in two frames
+_MATCH_IOU = 0.5  # least overlap of two boxes of one face in one frame, as is usual
+_SAME_PLACE_IOU = 0.2  # of two boxes of one frame that overlap more, one is mostly a false alarm
+_MAX_GAP_S = 0.5
+_MIN_DETECTIONS = 5  # of a track
+_MIN_DETECTED_SHARE = 0.5  # of the frames between a track's first and last detection
 
 
 @dataclass
 class GroundTruthTrack:
-    """A face through the frames of a clip.
+    """A face in the frames of a clip.
 
     Attributes:
-        found: {frame: its box} where it was detected.
-        boxes: the same, with those in between put in by straight lines.
+        detected: {frame index: box} for the frames in which the search found the face.
+        boxes: The same, and between them boxes that are interpolated linearly.
     """
 
-    found: dict[int, Box]
+    detected: dict[int, Box]
     boxes: dict[int, Box] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What a loop says of one face. `id` is 0 where it knows no identities."""
+    """A face as a loop reports it.
+
+    Attributes:
+        box: Where the face is.
+        id: Its identity; 0 if the loop does not track faces.
+        emotion: Label, or "uncertain".
+        gender: Label of the apparent gender, or "uncertain".
+    """
 
     box: Box
     id: int
@@ -47,16 +58,18 @@ class Observation:
 
 @dataclass(frozen=True)
 class Score:
-    """How well a loop saw a clip.
+    """How well a loop sees a clip.
+
+    Two boxes match if their IoU is at least 0.5. A true face is a face of a `GroundTruthTrack`.
 
     Attributes:
-        recall: share of the reference's boxes on true faces that it has too, IoU at least 0.5.
-        precision: share of its boxes that lie on a true face, IoU at least 0.5.
-        label_changes: from one emotion or apparent gender to another, a second that a face is seen;
-            to be uncertain in between is no change.
-        uncertain: share of the labels of true faces that are none.
-        id_switches: how often a true face's identity changed.
-        faces: the reference's boxes on true faces.
+        recall: Share of the reference loop's boxes on true faces that this loop's boxes match.
+        precision: Share of this loop's boxes that match a true face.
+        label_changes: Changes from one emotion or apparent gender to another, per second that a face is
+            visible; uncertain labels in between are ignored.
+        uncertain: Share of the labels on true faces that are uncertain.
+        id_switches: How often the identity of a true face changed.
+        faces: Number of the reference loop's boxes on true faces.
     """
 
     recall: float
@@ -68,143 +81,140 @@ class Score:
 
 
 def exhaustive_detections(gray: Gray) -> list[Box]:
-    """All that the cascade finds in a frame, as it is and evened, at a factor of 1.05 and two neighbours.
+    """Returns everything that the cascade finds in a frame, at a scale factor of 1.05 and two neighbours.
 
-    Beyond its edges the picture goes on with their pixels: a face that they cut is a face.
+    The search runs on the frame as it is and with its histogram equalized. The frame is padded with copies of
+    its border, so that a face which the border cuts off is found too.
 
     Args:
         gray: (H, W) uint8.
     """
     height, width = gray.shape
-    beyond = max(height, width) // 8
-    larger = np.asarray(
-        cv2.copyMakeBorder(gray, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE), np.uint8
+    border = max(height, width) // 8
+    padded = np.asarray(
+        cv2.copyMakeBorder(gray, border, border, border, border, cv2.BORDER_REPLICATE), np.uint8
     )
     cascade = cv2.CascadeClassifier(str(find_cascade()))
-    found: list[Box] = []
-    for picture in (larger, equalize(larger)):
-        for values in cascade.detectMultiScale(picture, scaleFactor=1.05, minNeighbors=2):
+    boxes: list[Box] = []
+    for image in (padded, equalize(padded)):
+        for values in cascade.detectMultiScale(image, scaleFactor=1.05, minNeighbors=2):
             x, y, *size_wh = (int(value) for value in values)
-            box = Box(x - beyond, y - beyond, *size_wh).clipped((height, width))
-            if box is not None and all(box.iou(other) < _MATCHED for other in found):
-                found.append(box)
-    return found
+            box = Box(x - border, y - border, *size_wh).clipped((height, width))
+            if box is not None and all(box.iou(other) < _MATCH_IOU for other in boxes):
+                boxes.append(box)
+    return boxes
 
 
-def true_faces(found: Sequence[Sequence[Box]], times: Sequence[float]) -> list[GroundTruthTrack]:
-    """The faces that a clip shows.
+def ground_truth_tracks(
+    detections: Sequence[Sequence[Box]], times: Sequence[float]
+) -> list[GroundTruthTrack]:
+    """Links detections of successive frames to the faces that a clip shows.
 
-    Boxes of successive frames are linked where they overlap; what was found in fewer than five frames, or
-    in less than half of those from its first to its last, is a false alarm.
+    A track that was detected in fewer than five frames, or in less than half of the frames between its first
+    and its last detection, is a false alarm and left out.
 
     Args:
-        found: of each frame what was found, from `thorough`.
-        times: of the frames in seconds.
+        detections: Boxes of each frame, from `exhaustive_detections`.
+        times: Time of each frame, in seconds.
     """
-    chains: list[GroundTruthTrack] = []
-    for number, boxes in enumerate(found):
-        recent = [chain for chain in chains if times[number] - times[max(chain.found)] <= _GAP_S]
-        ends = [chain.found[max(chain.found)] for chain in recent]
-        pairs = assign([[_far(end, box, _LINKED) for box in boxes] for end in ends])
+    tracks: list[GroundTruthTrack] = []
+    for index, boxes in enumerate(detections):
+        recent = [track for track in tracks if times[index] - times[max(track.detected)] <= _MAX_GAP_S]
+        last_boxes = [track.detected[max(track.detected)] for track in recent]
+        pairs = assign([[_cost(last, box, _LINK_IOU) for box in boxes] for last in last_boxes])
         for row, column in pairs:
-            recent[row].found[number] = boxes[column]
+            recent[row].detected[index] = boxes[column]
         linked = {column for _, column in pairs}
-        chains += [GroundTruthTrack({number: box}) for place, box in enumerate(boxes) if place not in linked]
-    true = [
-        chain
-        for chain in chains
-        if len(chain.found) >= _LEAST
-        and len(chain.found) >= _SHARE * (max(chain.found) - min(chain.found) + 1)
-    ]
-    for chain in true:
-        chain.boxes = _filled(chain.found)
-    # Two faces are not in one place for long: of two chains that are, the longer one is the face.
-    alone: list[GroundTruthTrack] = []
-    for chain in sorted(true, key=lambda each: -len(each.found)):
-        if not any(_one_place(chain, other) for other in alone):
-            alone.append(chain)
-    return alone
+        tracks += [GroundTruthTrack({index: box}) for column, box in enumerate(boxes) if column not in linked]
+    confirmed = [track for track in tracks if _is_confirmed(track)]
+    for track in confirmed:
+        track.boxes = _interpolated(track.detected)
+    # Two faces are not in the same place for long: of two tracks that are, the longer one is the face.
+    distinct: list[GroundTruthTrack] = []
+    for track in sorted(confirmed, key=lambda each: -len(each.detected)):
+        if not any(_in_same_place(track, other) for other in distinct):
+            distinct.append(track)
+    return distinct
 
 
 def score(
-    chains: Sequence[GroundTruthTrack],
+    tracks: Sequence[GroundTruthTrack],
     reference: Sequence[Sequence[Observation]],
-    seen: Sequence[Sequence[Observation]],
+    observed: Sequence[Sequence[Observation]],
     times: Sequence[float],
 ) -> Score:
-    """How well a loop saw what is there.
+    """Compares what a loop reported with the ground truth and with a reference loop.
 
     Args:
-        chains: from `true_faces`.
-        reference: of each frame what the loop says that others are compared with.
-        seen: the same of the loop.
-        times: of the frames in seconds.
+        tracks: From `ground_truth_tracks`.
+        reference: What the reference loop reported of each frame; recall is measured against it.
+        observed: What the loop reported of each frame.
+        times: Time of each frame, in seconds.
     """
-    said: list[list[tuple[float, Observation]]] = [[] for _ in chains]
-    hits = found = boxes = right = 0
-    for number, (expected, faces) in enumerate(zip(reference, seen, strict=True)):
-        true = {place: chain.boxes[number] for place, chain in enumerate(chains) if number in chain.boxes}
-        pairs = _paired(list(true.values()), [face.box for face in faces])
+    by_track: list[list[tuple[float, Observation]]] = [[] for _ in tracks]
+    matched_wanted = all_wanted = all_boxes = matched_boxes = 0
+    for index, (expected, faces) in enumerate(zip(reference, observed, strict=True)):
+        true = {number: track.boxes[index] for number, track in enumerate(tracks) if index in track.boxes}
+        pairs = _matched(list(true.values()), [face.box for face in faces])
         for row, column in pairs:
-            said[list(true)[row]].append((times[number], faces[column]))
-        known = _paired(list(true.values()), [face.box for face in expected])
-        wanted = [expected[column].box for _, column in known]
-        hits += len(_paired(wanted, [face.box for face in faces]))
-        found += len(wanted)
-        boxes += len(faces)
-        right += len(pairs)
-    seconds = sum(each[-1][0] - each[0][0] for each in said if each)
-    labels = [[label(one) for _, one in each] for label in _LABELS for each in said]
-    named = [[label for label in each if label != UNCERTAIN] for each in labels]
-    identities = [[one.id for _, one in each] for each in said]
+            by_track[list(true)[row]].append((times[index], faces[column]))
+        wanted = [
+            expected[column].box
+            for _, column in _matched(list(true.values()), [face.box for face in expected])
+        ]
+        matched_wanted += len(_matched(wanted, [face.box for face in faces]))
+        all_wanted += len(wanted)
+        all_boxes += len(faces)
+        matched_boxes += len(pairs)
+    seconds = sum(track[-1][0] - track[0][0] for track in by_track if track)
+    labels = [[label_of(face) for _, face in track] for label_of in _LABELS for track in by_track]
+    certain = [[label for label in each if label != UNCERTAIN] for each in labels]
+    identities = [[face.id for _, face in track] for track in by_track]
     return Score(
-        recall=hits / found if found else 1.0,
-        precision=right / boxes if boxes else 1.0,
-        label_changes=sum(map(_changes, named)) / seconds if seconds else 0.0,
-        uncertain=1 - sum(map(len, named)) / max(1, sum(map(len, labels))),
+        recall=matched_wanted / all_wanted if all_wanted else 1.0,
+        precision=matched_boxes / all_boxes if all_boxes else 1.0,
+        label_changes=sum(map(_changes, certain)) / seconds if seconds else 0.0,
+        uncertain=1 - sum(map(len, certain)) / max(1, sum(map(len, labels))),
         id_switches=sum(map(_changes, identities)),
-        faces=found,
+        faces=all_wanted,
     )
 
 
-_LABELS: tuple[Callable[[Observation], str], ...] = (lambda one: one.emotion, lambda one: one.gender)
+_LABELS: tuple[Callable[[Observation], str], ...] = (lambda face: face.emotion, lambda face: face.gender)
 
 
-def _one_place(chain: GroundTruthTrack, other: GroundTruthTrack) -> bool:
-    common = chain.boxes.keys() & other.boxes.keys()
-    close = sum(chain.boxes[number].iou(other.boxes[number]) > _CLOSE for number in common)
-    return close > _SHARE * len(chain.boxes)
+def _is_confirmed(track: GroundTruthTrack) -> bool:
+    detections, span = len(track.detected), max(track.detected) - min(track.detected) + 1
+    return detections >= _MIN_DETECTIONS and detections >= _MIN_DETECTED_SHARE * span
 
 
-def _paired(boxes: Sequence[Box], others: Sequence[Box]) -> list[tuple[int, int]]:
-    return assign([[_far(box, other, _MATCHED) for other in others] for box in boxes])
+def _in_same_place(track: GroundTruthTrack, other: GroundTruthTrack) -> bool:
+    """Whether the track overlaps the other one in more than half of its frames."""
+    common = track.boxes.keys() & other.boxes.keys()
+    overlapping = sum(track.boxes[index].iou(other.boxes[index]) > _SAME_PLACE_IOU for index in common)
+    return overlapping > 0.5 * len(track.boxes)
 
 
-def _far(one: Box, other: Box, least: float) -> float:
-    overlap = one.iou(other)
-    return 1 - overlap if overlap >= least else float("inf")
+def _matched(boxes: Sequence[Box], others: Sequence[Box]) -> list[tuple[int, int]]:
+    return assign([[_cost(box, other, _MATCH_IOU) for other in others] for box in boxes])
 
 
-def _changes(said: Sequence[object]) -> int:
-    return sum(one != other for one, other in pairwise(said))
+def _cost(box: Box, other: Box, min_iou: float) -> float:
+    """The cost of a pair for `assign`; infinite if the boxes overlap less than `min_iou`."""
+    iou = box.iou(other)
+    return 1 - iou if iou >= min_iou else float("inf")
 
 
-def _filled(found: dict[int, Box]) -> dict[int, Box]:
-    """The boxes with those of the frames in between."""
-    numbers = sorted(found)
-    filled = dict(found)
-    for before, after in pairwise(numbers):
-        one, other = found[before], found[after]
-        for number in range(before + 1, after):
-            part = (number - before) / (after - before)
-            sides = (
-                round(a + part * (b - a))
-                for a, b in (
-                    (one.x, other.x),
-                    (one.y, other.y),
-                    (one.width, other.width),
-                    (one.height, other.height),
-                )
-            )
-            filled[number] = Box(*sides)
-    return filled
+def _changes(values: Sequence[object]) -> int:
+    return sum(value != following for value, following in pairwise(values))
+
+
+def _interpolated(detected: dict[int, Box]) -> dict[int, Box]:
+    """Adds a box for every frame between two detections."""
+    boxes = dict(detected)
+    for before, after in pairwise(sorted(detected)):
+        start, end = detected[before], detected[after]
+        for index in range(before + 1, after):
+            part = (index - before) / (after - before)
+            boxes[index] = Box(*(round(a + part * (b - a)) for a, b in zip(start, end, strict=True)))
+    return boxes

@@ -1,43 +1,49 @@
-"""What a report of a board says of it: nothing by which a person or a single device could be told."""
+"""What a report of a board says about it: nothing that identifies a person or a single device."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import platform
 import re
 from pathlib import Path
+from threading import Event
 
 import cv2
 import numpy as np
 
+from edge.diagnostics.check import probe_source
+from edge.errors import EdgeError
 from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import chosen_runtime
 from edge.labels import TASKS
+from edge.settings.settings import Settings
 from edge.sources.discovery import find_cameras
 from edge.system.platform import Platform
+from edge.system.stdio import print_message
 
-# By /proc/cpuinfo's "CPU part": what Arm calls the cores of these boards.
-_PARTS = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd42": "Cortex-A78AE"}
-_RUNTIMES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime", "tensorflow": "tensorflow"}
+# Arm's names for the "CPU part" in /proc/cpuinfo of these boards.
+_CORES = {"0xd03": "Cortex-A53", "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd42": "Cortex-A78AE"}
+_RUNTIME_PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime", "tensorflow": "tensorflow"}
 
 
-def facts(system: Platform, root: Path = Path("/")) -> dict[str, str]:
-    """What the board is and what runs on it, by what each thing is called.
+def collect_facts(system: Platform, root: Path = Path("/")) -> dict[str, str]:
+    """Returns what the board is and what runs on it, as {property: text}.
 
     Args:
-        system: this one.
-        root: of the file system.
+        system: This board's platform.
+        root: Root of the file system.
 
     Raises:
-        EdgeError: a network or a runtime cannot be used.
+        EdgeError: A network or a runtime cannot be used.
     """
     return {
-        "board": board(system),
+        "board": board_name(system),
         "system": ", ".join(
             (
-                system.name or "not told",
+                system.name or "unknown",
                 f"Linux {platform.release()}",
                 platform.machine(),
                 f"{system.bits} bits",
@@ -52,23 +58,23 @@ def facts(system: Platform, root: Path = Path("/")) -> dict[str, str]:
     }
 
 
-def board(system: Platform) -> str:
-    """What it calls itself; what is no board has its processor's kind for a name."""
+def board_name(system: Platform) -> str:
+    """Returns the model of the board; for a machine that names none, the kind of its processor."""
     return system.model or f"no board: {platform.machine()}"
 
 
 def processor(root: Path) -> str:
-    """Its cores, and between which frequencies the kernel moves them by which rule.
+    """Returns the number and kind of the cores, the frequency governor and the range of frequencies.
 
     Args:
-        root: of the file system.
+        root: Root of the file system.
     """
-    said = _read(root / "proc/cpuinfo")
-    named = re.findall(r"^(?:model name|CPU part)\s*: (.*)$", said, re.MULTILINE)
-    names = " and ".join(dict.fromkeys(_PARTS.get(name, name) for name in named)) or platform.machine()
+    cpuinfo = _read(root / "proc/cpuinfo")
+    names = re.findall(r"^(?:model name|CPU part)\s*: (.*)$", cpuinfo, re.MULTILINE)
+    cores = " and ".join(dict.fromkeys(_CORES.get(name, name) for name in names)) or platform.machine()
     policies = sorted((root / "sys/devices/system/cpu/cpufreq").glob("policy*"))
-    rules = dict.fromkeys(filter(None, (_read(policy / "scaling_governor") for policy in policies)))
-    told = [f"{os.cpu_count()} x {names}", *rules]
+    governors = dict.fromkeys(filter(None, (_read(policy / "scaling_governor") for policy in policies)))
+    parts = [f"{os.cpu_count()} x {cores}", *governors]
     mhz = [
         int(text) // 1000
         for policy in policies
@@ -76,30 +82,30 @@ def processor(root: Path) -> str:
         if text.isdecimal()
     ]
     if mhz:
-        told.append(f"{min(mhz)} to {max(mhz)} MHz")
-    return ", ".join(told)
+        parts.append(f"{min(mhz)} to {max(mhz)} MHz")
+    return ", ".join(parts)
 
 
 def memory(root: Path) -> str:
-    """How much there is, and how much of it is free.
+    """Returns the size of the memory and how much of it is free.
 
     Args:
-        root: of the file system.
+        root: Root of the file system.
     """
-    said = dict(re.findall(r"^(\w+):\s+(\d+) kB$", _read(root / "proc/meminfo"), re.MULTILINE))
-    if "MemTotal" not in said or "MemAvailable" not in said:
-        return "not told"
-    return f"{int(said['MemTotal']) // 1024} MB, {int(said['MemAvailable']) // 1024} free"
+    kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", _read(root / "proc/meminfo"), re.MULTILINE))
+    if "MemTotal" not in kilobytes or "MemAvailable" not in kilobytes:
+        return "unknown"
+    return f"{int(kilobytes['MemTotal']) // 1024} MB, {int(kilobytes['MemAvailable']) // 1024} free"
 
 
 def runtime() -> str:
-    """The runtime that is used, and its version."""
-    name = _RUNTIMES[chosen_runtime()]
-    return f"{name} {_version(name)}"
+    """Returns the name and version of the TFLite runtime in use."""
+    package = _RUNTIME_PACKAGES[chosen_runtime()]
+    return f"{package} {_version(package)}"
 
 
 def packages() -> str:
-    """Those that have a part in a frame's work."""
+    """Returns the versions of the packages that work on a frame."""
     gstreamer = "with" if cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER) else "no"
     return (
         f"numpy {np.__version__}, OpenCV {cv2.__version__} ({gstreamer} GStreamer), {runtime()}, "
@@ -108,23 +114,36 @@ def packages() -> str:
 
 
 def networks() -> str:
-    """Which files are read with."""
+    """Returns the names and the beginnings of the hashes of the installed networks."""
     contracts = [Classifier(find_model(MODELS_FOLDER, task), task).contract for task in TASKS]
     return ", ".join(f"{contract.name} ({contract.sha256[:12]})" for contract in contracts)
 
 
 def cameras(system: Platform) -> str:
-    """All that are connected, by model and formats.
+    """Returns the models and formats of all connected cameras.
 
     Args:
-        system: this one.
+        system: This board's platform.
     """
-    # Not by the names that udev makes, which hold serial numbers; and what a failure says may hold a path.
-    told = [
-        found.text if found.error is None else f"{found.source} cannot be used"
-        for found in find_cameras(system)
+    # Not their names in /dev, which udev makes from serial numbers, nor an error's text, which may hold a
+    # path.
+    texts = [
+        camera.text if camera.error is None else f"{camera.source} cannot be used"
+        for camera in find_cameras(system)
     ]
-    return "; ".join(told) or "none"
+    return "; ".join(texts) or "none"
+
+
+def first_camera() -> str:
+    """Returns the frame size and rate of the camera that `emotiny run` would open."""
+    try:
+        info = probe_source(Settings(), Event())
+    except EdgeError as error:
+        # On standard error, and not in the report, because it may hold a path.
+        print_message(str(error), logging.WARNING)
+        return "no camera can be opened"
+    width, height = info.size_wh
+    return f"{width}x{height}, {info.fps:.1f} frames a second"
 
 
 def _version(package: str) -> str:
@@ -135,7 +154,7 @@ def _version(package: str) -> str:
 
 
 def _read(path: Path) -> str:
-    # A container may lack any of these.
+    # Any of these files may be missing in a container.
     try:
         return path.read_text().strip()
     except OSError:

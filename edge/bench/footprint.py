@@ -1,4 +1,4 @@
-"""What a process of its own takes: memory, and the time to its first report."""
+"""What fresh processes cost: memory, and processor time up to the first report."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ from edge.errors import EdgeError
 from edge.inference.interpreter import ENVIRONMENT_VARIABLE
 
 # Not getrusage: its peak is inherited from the process that started this one.
-_TELL = """
+_PRINT_USAGE = """
 import json, re, time
 status = open("/proc/self/status").read()
 megabytes = [int(re.search(name + r":\\s+(\\d+)", status)[1]) / 1024 for name in ("VmRSS", "VmHWM")]
 print(json.dumps([*megabytes, time.process_time()]))
 """
-_TIMES = 5
-_PARTS = (
-    "import numpy, cv2; from edge.inference.interpreter import _find_interpreter; _find_interpreter('')\n"
-)
-_OPEN = "from edge.bench.footprint import first_frame; first_frame({source!r})\n"
+_LOOP_FRAMES = 30  # of loops (a) and (b)
+# Code of the processes that are measured.
+_IMPORT_PARTS = "import numpy, cv2; from edge.inference.interpreter import chosen_runtime; chosen_runtime()\n"
+_READ_FRAME = "from edge.bench.footprint import read_one_frame; read_one_frame({source!r})\n"
 _RUN = "import sys; from edge.cli.main import main; code = main({arguments!r}); code and sys.exit(code)\n"
-_PLAY = "from edge.bench.footprint import play_loop; play_loop({name!r}, {arguments!r})\n"
+_PLAY = "from edge.bench.footprint import play_loop; play_loop({name!r}, {source!r})\n"
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Of a fresh process: resident and peak megabytes at its end, processor seconds."""
+    """What a process used until its end.
+
+    Attributes:
+        resident_mb: Resident memory at its end, in megabytes.
+        peak_mb: Peak of its resident memory, in megabytes.
+        cpu_s: Processor seconds.
+    """
 
     resident_mb: float
     peak_mb: float
@@ -40,51 +45,61 @@ class Footprint:
 
 
 def resident_mb() -> float:
-    """Megabytes of this process that are in memory now."""
-    status = Path("/proc/self/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return int(found[1]) / 1024 if found else 0.0
+    """Returns the resident memory of this process in megabytes."""
+    match = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
+    return int(match[1]) / 1024 if match else 0.0
 
 
-def footprints(source: str, frames: int) -> dict[str, Footprint]:
-    """What fresh processes take: the bare parts, the source opened too, one report, and whole runs.
+def footprints(source: str, frames: int, repetitions: int = 5) -> dict[str, Footprint]:
+    """Measures fresh processes, each of which does more than the one before it.
 
     Args:
-        source: as `open_source` takes it.
-        frames: of the whole runs.
+        source: A source as `open_source` takes it.
+        frames: Number of frames that the run of this package's loop processes.
+        repetitions: Number of processes of each kind; that with the least processor time counts, because
+            others waited, or compiled modules.
+
+    Returns:
+        {name: footprint}: of the imports alone, of those and a source that was opened, of a run that ends
+        after its first report, and of each loop.
 
     Raises:
-        EdgeError: one of the processes failed.
+        EdgeError: One of the processes failed.
     """
-    run = _run_on(source)
-    told = run[1:-1]
+    codes = {
+        "parts": _IMPORT_PARTS,
+        "parts and source": _IMPORT_PARTS + _READ_FRAME.format(source=source),
+        "first report": _run_code(source, 1),
+        "a": _PLAY.format(name="a", source=source),
+        "b": _PLAY.format(name="b", source=source),
+        "c": _run_code(source, frames),
+    }
     return {
-        "parts": _measured(_PARTS),
-        "parts and source": _measured(_PARTS + _OPEN.format(source=source)),
-        "first report": _measured(_RUN.format(arguments=[*run, "1"])),
-        "a": _measured(_PLAY.format(name="a", arguments=["run", *told]) if frames else _PARTS),
-        "b": _measured(_PLAY.format(name="b", arguments=["run", *told]) if frames else _PARTS),
-        "c": _measured(_RUN.format(arguments=[*run, str(frames)])),
+        name: min((_measure(code) for _ in range(repetitions)), key=lambda footprint: footprint.cpu_s)
+        for name, code in codes.items()
     }
 
 
 def fresh_run(source: str, frames: int) -> tuple[Footprint, float]:
-    """What one fresh process takes that reports so many times, and seconds from its start to its end.
+    """Measures one fresh process of `emotiny run`.
 
     Args:
-        source: as `open_source` takes it.
-        frames: at least 1.
+        source: A source as `open_source` takes it.
+        frames: Number of frames after which the run ends, at least 1.
+
+    Returns:
+        Its footprint, and the seconds between its start and its end.
 
     Raises:
-        EdgeError: the process failed.
+        EdgeError: The process failed.
     """
-    begun_s = time.monotonic()
-    footprint = _once(_RUN.format(arguments=[*_run_on(source), str(frames)]))
-    return footprint, time.monotonic() - begun_s
+    start_s = time.monotonic()
+    footprint = _measure(_run_code(source, frames))
+    return footprint, time.monotonic() - start_s
 
 
-def first_frame(source: str) -> None:
-    """Opens a source and reads one frame."""
+def read_one_frame(source: str) -> None:
+    """Opens a source and reads one frame. A measured process calls this."""
     from edge.sources.camera import CaptureSettings
     from edge.sources.factory import open_source
 
@@ -92,19 +107,24 @@ def first_frame(source: str) -> None:
         next(frame for frame in camera if frame is not None)
 
 
-def play_loop(name: str, arguments: list[str], frames: int = 30) -> None:
-    """Lets one of the compared loops work on a source as it comes."""
+def play_loop(name: str, source: str, frames: int = _LOOP_FRAMES) -> None:
+    """Runs one of the compared loops on the frames of a source. A measured process calls this.
+
+    Args:
+        name: The loop's name in `LOOPS`.
+        source: A source as `open_source` takes it.
+        frames: Number of frames after which it ends.
+    """
     import cv2
 
     from edge.bench.loops import LOOPS
-    from edge.cli.parser import parser
-    from edge.settings.loader import settings_of
+    from edge.settings.settings import Settings
     from edge.sources.factory import open_source
 
-    settings = settings_of(parser().parse_args(arguments))
+    settings = Settings(source=source, output="jsonl", detect_threads=1)
     cv2.setNumThreads(settings.detect_threads)
     loop = LOOPS[name](settings)
-    with open_source(settings.source, settings.picture, fast=True) as camera:
+    with open_source(source, settings.picture, fast=True) as camera:
         for frame in camera:
             if frame is not None:
                 loop.step(frame)
@@ -112,29 +132,28 @@ def play_loop(name: str, arguments: list[str], frames: int = 30) -> None:
                     break
 
 
-def _run_on(source: str) -> list[str]:
-    """The words of a run, but for the number of frames."""
-    # Not with this machine's settings, by which a broker would be told of what is in a clip.
-    told = ["--config", os.devnull, "--log-level", "error", "--output", "jsonl", "--detect-threads", "1"]
-    return ["run", *told, "--source", source, "--fast", "--max-frames"]
+def _run_code(source: str, frames: int) -> str:
+    """Returns the code of a process that runs `emotiny run`."""
+    # Without this machine's settings: with a broker in them, the clip's faces would be published.
+    options = ("--config", os.devnull, "--log-level", "error", "--output", "jsonl", "--detect-threads", "1")
+    return _RUN.format(arguments=["run", *options, "--source", source, "--fast", "--max-frames", str(frames)])
 
 
-def _measured(code: str) -> Footprint:
-    """Of the process that took the least time: others waited for something, or compiled modules first."""
-    return min((_once(code) for _ in range(_TIMES)), key=lambda each: each.cpu_s)
+def _measure(code: str) -> Footprint:
+    """Runs Python code in a fresh process.
 
-
-def _once(code: str) -> Footprint:
-    # An installed package is compiled, whatever this process was told; and settings are not this machine's.
+    Raises:
+        EdgeError: The process failed.
+    """
+    # Modules may be compiled, as those of an installed package are, and this machine's settings are left out.
     environment = {
         name: value
         for name, value in os.environ.items()
         if name != "PYTHONDONTWRITEBYTECODE"
         and (not name.startswith("EMOTINY_") or name == ENVIRONMENT_VARIABLE)
     }
-    done = subprocess.run(
-        [sys.executable, "-c", code + _TELL], capture_output=True, text=True, check=False, env=environment
-    )
+    command = [sys.executable, "-c", code + _PRINT_USAGE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise EdgeError(f"a process of the bench failed: {done.stderr.strip().splitlines()[-1:]}")
     return Footprint(*json.loads(done.stdout.splitlines()[-1]))

@@ -1,4 +1,4 @@
-"""Three ways to do a frame's work: in full, as it is usually written, and as this package does it."""
+"""The loops that are compared: (a) a full search, (b) the loop as usually written, and (c) this package's."""
 
 from __future__ import annotations
 
@@ -33,80 +33,82 @@ _CLASSIC_SIDE = 64
 
 
 class Loop(Protocol):
-    """One way to do a frame's work.
+    """One way to work on a frame.
 
     Attributes:
-        stopwatch: what its stages take.
+        timer: Times the loop's stages.
     """
 
-    stopwatch: StageTimer
+    timer: StageTimer
 
     def step(self, frame: Frame) -> list[Observation]:
-        """Does a frame's work; frames come in order, times never fall."""
+        """Works on a frame and returns its faces; frames come in order, and their times never fall."""
 
 
 class FullSearchLoop:
-    """The whole picture searched in full size at a factor of 1.1, both networks on every face of a frame."""
+    """Searches every frame in full size at a scale factor of 1.1, and runs both networks on every face."""
 
     def __init__(self, settings: Settings) -> None:
-        """Opens the cascade and the networks that ship."""
-        self.stopwatch = StageTimer()
-        self._search = self.stopwatch.timed("detect", _cascade().detectMultiScale)
-        self._crop = self.stopwatch.timed("crop", crop_face)
-        self._emotion = _network(settings.emotion_model, "emotion", settings.threads)
-        self._gender = _network(settings.gender_model, "gender", settings.threads)
-        self._read_emotion = self.stopwatch.timed("emotion", self._emotion.classify)
-        self._read_gender = self.stopwatch.timed("gender", self._gender.classify)
+        """Opens the cascade and the networks of the settings."""
+        self.timer = StageTimer()
+        self._search = self.timer.timed("detect", _cascade().detectMultiScale)
+        self._crop = self.timer.timed("crop", crop_face)
+        emotion = _network(settings.emotion_model, "emotion", settings.threads)
+        gender = _network(settings.gender_model, "gender", settings.threads)
+        self._classifiers = (
+            (self.timer.timed("emotion", emotion.classify), emotion),
+            (self.timer.timed("gender", gender.classify), gender),
+        )
 
     def step(self, frame: Frame) -> list[Observation]:
-        """Searches, crops and reads."""
-        found = self._search(frame.gray, scaleFactor=1.1, minNeighbors=3)
-        seen = []
-        for box in _boxes(found):
-            scores = []
-            for read, network in ((self._read_emotion, self._emotion), (self._read_gender, self._gender)):
+        """Searches, crops and classifies."""
+        faces = []
+        for box in _boxes(self._search(frame.gray, scaleFactor=1.1, minNeighbors=3)):
+            labels = []
+            for classify, network in self._classifiers:
                 contract = network.contract
-                scores.append(read(self._crop(frame.gray, box, contract.size, contract.framing)))
-            seen.append(Observation(box, 0, scores[0].label, scores[1].label))
-        return seen
+                crop = self._crop(frame.gray, box, contract.size, contract.framing)
+                labels.append(classify(crop).label)
+            faces.append(Observation(box, 0, *labels))
+        return faces
 
 
 class ClassicLoop:
-    """As it is usually written: a factor of 1.3, five neighbours, two float networks at 64x64.
+    """Works as usual loops do: a scale factor of 1.3, five neighbours, two float networks at 64x64.
 
-    The networks are mini-Xception (Arriaga et al. 2017, arXiv:1710.07557) with constant weights: they take
-    the time that they take, and what they say means nothing.
+    The networks are mini-Xception (Arriaga et al. 2017, arXiv:1710.07557) with constant weights: they take as
+    long as trained ones, and their labels mean nothing.
     """
 
     def __init__(self, settings: Settings) -> None:
         """Opens the cascade and the two networks."""
-        self.stopwatch = StageTimer()
-        self._search = self.stopwatch.timed("detect", _cascade().detectMultiScale)
-        self._crop = self.stopwatch.timed("crop", _classic_crop)
-        self._readers = [
-            self.stopwatch.timed(task, _float_network(classes, settings.threads))
+        self.timer = StageTimer()
+        self._search = self.timer.timed("detect", _cascade().detectMultiScale)
+        self._crop = self.timer.timed("crop", _classic_crop)
+        self._networks = [
+            self.timer.timed(task, _float_network(classes, settings.threads))
             for task, classes in (("emotion", len(EMOTIONS)), ("gender", len(GENDERS)))
         ]
 
     def step(self, frame: Frame) -> list[Observation]:
-        """Searches, crops and reads."""
-        seen = []
+        """Searches, crops and classifies."""
+        faces = []
         for box in _boxes(self._search(frame.gray, scaleFactor=1.3, minNeighbors=5)):
-            pixels = self._crop(frame.gray, box)
-            emotion, gender = (int(read(pixels).argmax()) for read in self._readers)
-            seen.append(Observation(box, 0, EMOTIONS[emotion], GENDERS[gender]))
-        return seen
+            crop = self._crop(frame.gray, box)
+            emotion, gender = (int(network(crop).argmax()) for network in self._networks)
+            faces.append(Observation(box, 0, EMOTIONS[emotion], GENDERS[gender]))
+        return faces
 
 
 class EmotinyLoop:
-    """What `run` does with a frame, down to what it says of it."""
+    """Works on a frame as `emotiny run` does, including the output of its report."""
 
     def __init__(self, settings: Settings) -> None:
-        """Opens what `run` opens, but for the camera."""
-        self.stopwatch = timer = StageTimer()
+        """Opens what `emotiny run` opens, except a camera."""
+        self.timer = timer = StageTimer()
         self._now_s = 0.0
-        nowhere = _Nowhere()
-        sink = JsonLinesSink(nowhere) if settings.output == "jsonl" else ConsoleSink(nowhere)
+        stream = _NullStream()
+        sink = JsonLinesSink(stream) if settings.output == "jsonl" else ConsoleSink(stream)
         self._pipeline = pipeline = Pipeline.from_settings(
             settings, sinks=[sink], camera=ReplayCamera([]), clock=lambda: self._now_s
         )
@@ -117,7 +119,7 @@ class EmotinyLoop:
         timer.instrument(pipeline.scheduler, read="scheduler")
 
     def step(self, frame: Frame) -> list[Observation]:
-        """Follows, reads and reports, as if frames came at their times."""
+        """Tracks, classifies and reports, as if the frame came at its own time."""
         self._now_s = frame.captured_at
         report = self._pipeline.process(frame)
         return [
@@ -126,16 +128,16 @@ class EmotinyLoop:
         ]
 
 
-class _Nowhere(io.StringIO):
-    """Forgets what is written to it."""
+class _NullStream(io.StringIO):
+    """A stream that discards what is written to it."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
-# By the letters that the tables use.
+# By the letter that tables and results use.
 LOOPS: dict[str, Callable[[Settings], Loop]] = {"a": FullSearchLoop, "b": ClassicLoop, "c": EmotinyLoop}
-MEANINGS = {
+DESCRIPTIONS = {
     "a": "plain: cascade at 1.1 on every whole frame, both networks on every face",
     "b": "classic: cascade at 1.3 and 5 neighbours on every whole frame, two float networks at 64x64",
     "c": "emotiny",
@@ -150,26 +152,26 @@ def _cascade() -> cv2.CascadeClassifier:
     return cv2.CascadeClassifier(str(find_cascade()))
 
 
-def _boxes(found: Sequence[Sequence[int]]) -> list[Box]:
-    return [Box(*(int(value) for value in each)) for each in found]
+def _boxes(detections: Sequence[Sequence[int]]) -> list[Box]:
+    return [Box(*(int(value) for value in detection)) for detection in detections]
 
 
 def _classic_crop(gray: Gray, box: Box) -> _Floats:
-    """(1, 64, 64, 1) float32, -1 to 1."""
+    """Returns the face as (1, 64, 64, 1) float32, -1 to 1."""
     face = cv2.resize(gray[box.y : box.y + box.height, box.x : box.x + box.width], (_CLASSIC_SIDE,) * 2)
     return ((face.astype(np.float32) / 255 - 0.5) * 2)[np.newaxis, :, :, np.newaxis]
 
 
-def _float_network(classes: int, threads: int) -> Callable[..., _Floats]:
+def _float_network(classes: int, threads: int) -> Callable[[_Floats], _Floats]:
+    """Returns a function from a (1, 64, 64, 1) crop to (1, classes) scores."""
     path = Path(__file__).with_name(f"mini_xception_{classes}.tflite.gz")
     interpreter = open_interpreter(gzip.decompress(path.read_bytes()), threads)
-    pixels, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    input_index = interpreter.get_input_details()[0]["index"]
+    output_index = interpreter.get_output_details()[0]["index"]
 
-    def read(
-        crop: _Floats,
-    ) -> _Floats:
-        interpreter.set_tensor(pixels, crop)
+    def scores(crop: _Floats) -> _Floats:
+        interpreter.set_tensor(input_index, crop)
         interpreter.invoke()
-        return interpreter.get_tensor(answer)
+        return interpreter.get_tensor(output_index)
 
-    return read
+    return scores

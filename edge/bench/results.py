@@ -1,4 +1,4 @@
-"""The bench's results as tables, as JSON, and beside those of an earlier run."""
+"""The bench's results: as tables, as JSON, and compared with those of an earlier run."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from edge.bench.footprint import Footprint
-from edge.bench.loops import MEANINGS
+from edge.bench.loops import DESCRIPTIONS
 from edge.bench.measure import Outcome
 from edge.bench.scenes import Scene
 from edge.bench.soak import Sample
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OutputError
+from edge.files import atomic_write, os_error_reason
 
-# Ratios of one run to another closer to 1 than this are what the same machine gives twice.
+# Two runs on the same machine differ by up to this share.
 _NOISE = 0.15
 _VERSION = 1  # of the file that --json writes
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that was measured.
+    """Everything that was measured.
 
     Attributes:
-        machine: what it was measured on.
-        clips: {clip: {loop: its outcome}}.
-        footprints: {process: what it takes}.
-        scenes: composed ones.
-        long: samples of the long run.
+        machine: {property: value} of the machine, its packages and the number of threads.
+        clips: {name of a clip: {loop: outcome}}.
+        footprints: {process: footprint}.
+        scenes: Composed scenes.
+        long: Samples of the soak.
     """
 
     machine: Mapping[str, str]
@@ -40,8 +41,31 @@ class Results:
 
 
 def to_json(results: Results) -> str:
-    """The results, as `--against` reads them."""
+    """Returns the results as JSON, which `read_earlier` and `read_scenes` read."""
     return json.dumps({"version": _VERSION, **asdict(results)}, indent=1) + "\n"
+
+
+def write_json(results: Results, path: Path) -> None:
+    """Writes the results to a file.
+
+    A regular file is replaced as a whole or not at all. A link or a device, such as /dev/stdout, is written
+    to, because a rename would replace it.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    if not is_replaceable(path):
+        try:
+            path.write_text(to_json(results), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {os_error_reason(error)}") from error
+        return
+    atomic_write(path, lambda partial: partial.write_text(to_json(results), encoding="utf-8"))
+
+
+def is_replaceable(path: Path) -> bool:
+    """Whether `write_json` replaces the path by a new file: it is a regular file, or does not exist."""
+    return not path.is_symlink() and (path.is_file() or not path.exists())
 
 
 def read_earlier(path: Path) -> dict[str, Any]:
@@ -92,7 +116,7 @@ def _read(path: Path, check: Callable[[dict[str, Any]], object]) -> dict[str, An
 
 def _check_comparable(earlier: Mapping[str, Any]) -> None:
     for outcomes in earlier["clips"].values():
-        for name in MEANINGS:
+        for name in DESCRIPTIONS:
             float(outcomes[name]["cost"]["ms"]), float(outcomes[name]["score"]["recall"])
     for footprint in earlier["footprints"].values():
         float(footprint["peak_mb"])
@@ -104,17 +128,17 @@ def _scene_of(fields: Mapping[str, Any]) -> Scene:
         faces=int(fields["faces"]),
         size_wh=(int(width), int(height)),
         threads=int(fields["threads"]),
-        ms={name: float(fields["ms"][name]) for name in MEANINGS},
+        ms={name: float(fields["ms"][name]) for name in DESCRIPTIONS},
         p95_ms=float(fields["p95_ms"]),
         followed=float(fields["followed"]),
     )
 
 
-def lines(results: Results) -> Iterator[str]:
-    """The results as a person reads them."""
+def format_results(results: Results) -> Iterator[str]:
+    """Yields the lines of the tables."""
     yield ", ".join(f"{name} {value}" for name, value in results.machine.items())
     if results.clips:
-        yield from (f"({name}) {meaning}" for name, meaning in MEANINGS.items())
+        yield from (f"({loop}) {description}" for loop, description in DESCRIPTIONS.items())
     for clip, outcomes in results.clips.items():
         yield ""
         yield from _clip_lines(clip, outcomes)
@@ -126,67 +150,80 @@ def lines(results: Results) -> Iterator[str]:
         yield from _scene_lines(results.scenes)
     if results.long:
         yield ""
-        yield "     frames  resident MB  blocks of Python  people so far"
-        for one in results.long:
-            yield f"{one.frames:11}{one.resident_mb:13.1f}{one.blocks:18}{one.people:15}"
+        yield "     frames  resident MB  Python's blocks  identities"
+        for sample in results.long:
+            yield f"{sample.frames:11}{sample.resident_mb:13.1f}{sample.blocks:17}{sample.people:12}"
 
 
 def compare_results(results: Results, earlier: Mapping[str, Any]) -> Iterator[str]:
-    """What changed since an earlier run, in ratios that do not hang on the machine's speed."""
-    yield "against the earlier run:"
+    """Yields lines about changes since an earlier run, in ratios that a machine's speed does not change.
+
+    Args:
+        results: Results of this run.
+        earlier: Results of the earlier run, from `read_earlier`.
+    """
+    yield "compared with the earlier run:"
     for clip, outcomes in results.clips.items():
         before = earlier["clips"].get(clip)
         if before is None:
-            yield f"  {clip}: was not measured then"
+            yield f"  {clip}: not measured then"
             continue
-        for name, outcome in outcomes.items():
+        for loop, outcome in outcomes.items():
             now = outcomes["a"].cost.ms / outcome.cost.ms
-            then = before["a"]["cost"]["ms"] / before[name]["cost"]["ms"]
+            then = before["a"]["cost"]["ms"] / before[loop]["cost"]["ms"]
             change = now / then - 1
             verdict = "as before" if abs(change) < _NOISE else "faster" if change > 0 else "slower"
             yield (
-                f"  {clip} ({name}): {now:.1f} times (a), was {then:.1f}: {verdict}; recall "
-                f"{outcome.score.recall:.3f}, was {before[name]['score']['recall']:.3f}"
+                f"  {clip} ({loop}): {now:.1f} times (a), was {then:.1f}: {verdict}; recall "
+                f"{outcome.score.recall:.3f}, was {before[loop]['score']['recall']:.3f}"
             )
     for process, footprint in results.footprints.items():
         if process in earlier["footprints"]:
             then = earlier["footprints"][process]["peak_mb"]
-            yield f"  {process}: {footprint.peak_mb:.0f} MB at most, was {then:.0f}"
+            yield f"  {process}: peak {footprint.peak_mb:.0f} MB, was {then:.0f}"
 
 
 def _clip_lines(clip: str, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
-    plain, classic = outcomes["a"].cost.ms, outcomes["b"].cost.ms
-    yield (f"{clip:34}  x (a)  x (b)  ms wall  ms CPU  recall  precision  labels/s  uncertain  id switches")
-    for name, (cost, score) in ((name, (one.cost, one.score)) for name, one in outcomes.items()):
-        switches = str(score.id_switches) if name == "c" else "-"
+    full_ms, classic_ms = outcomes["a"].cost.ms, outcomes["b"].cost.ms
+    yield f"{clip:34}  x (a)  x (b)  ms wall  ms CPU  recall  precision  labels/s  uncertain  id switches"
+    for loop, outcome in outcomes.items():
+        cost, score = outcome.cost, outcome.score
+        switches = str(score.id_switches) if loop == "c" else "-"
         yield (
-            f"  ({name}) {MEANINGS[name].partition(':')[0]:28}{plain / cost.ms:7.1f}{classic / cost.ms:7.1f}"
+            f"  {_name(loop):32}{full_ms / cost.ms:7.1f}{classic_ms / cost.ms:7.1f}"
             f"{cost.ms:9.2f}{cost.cpu_ms:8.2f}{score.recall:8.3f}{score.precision:11.3f}"
             f"{score.label_changes:10.3f}{score.uncertain:11.2f}{switches:>13}"
         )
-    yield "  stages, ms: middle / 95 % / share of all time"
-    for name, outcome in outcomes.items():
-        stages = sorted(outcome.cost.stages.items(), key=lambda item: -item[1].share)
-        told = ", ".join(f"{stage} {one.p50:.2f} / {one.p95:.2f} / {one.share:.0%}" for stage, one in stages)
+    yield "  stages, ms: median / 95th percentile / share of all time"
+    for loop, outcome in outcomes.items():
+        stages = ", ".join(
+            f"{stage} {spread.p50:.2f} / {spread.p95:.2f} / {spread.share:.0%}"
+            for stage, spread in sorted(outcome.cost.stages.items(), key=lambda item: -item[1].share)
+        )
         frame = outcome.cost.frame
-        yield f"  ({name}) frame {frame.p50:.2f} / {frame.p95:.2f}; {told}"
+        yield f"  ({loop}) frame {frame.p50:.2f} / {frame.p95:.2f}; {stages}"
 
 
 def _footprint_lines(footprints: Mapping[str, Footprint]) -> Iterator[str]:
-    yield "fresh processes, one thread        MB at the end  MB at most  CPU seconds"
-    for name, one in footprints.items():
-        meaning = f"({name}) {MEANINGS[name].partition(':')[0]}" if name in MEANINGS else name
-        yield f"  {meaning:33}{one.resident_mb:13.0f}{one.peak_mb:12.0f}{one.cpu_s:13.2f}"
-    start = footprints["first report"].cpu_s / footprints["parts and source"].cpu_s
-    yield f"  to the first report: {start:.2f} times the bare parts and the opening of the source"
+    yield "fresh processes, one thread        MB at the end     peak MB  CPU seconds"
+    for process, footprint in footprints.items():
+        name = _name(process) if process in DESCRIPTIONS else process
+        yield f"  {name:33}{footprint.resident_mb:13.0f}{footprint.peak_mb:12.0f}{footprint.cpu_s:13.2f}"
+    ratio = footprints["first report"].cpu_s / footprints["parts and source"].cpu_s
+    yield f"  up to the first report: {ratio:.2f} times the CPU seconds of the parts and the source alone"
 
 
 def _scene_lines(scenes: Sequence[Scene]) -> Iterator[str]:
-    yield "composed scenes: ms a frame, (a) / (b) / (c), 95 % of (c); how many times (a); faces followed"
-    for one in scenes:
-        size = f"{one.size_wh[0]}x{one.size_wh[1]}"
+    yield "composed scenes: ms per frame, (a) / (b) / (c), 95th percentile of (c); times (a); faces followed"
+    for scene in scenes:
+        size = f"{scene.size_wh[0]}x{scene.size_wh[1]}"
         yield (
-            f"  {one.threads} thread{'s' if one.threads > 1 else ' '} {size:>9} {one.faces:3} faces "
-            f"{one.ms['a']:8.1f} /{one.ms['b']:7.1f} /{one.ms['c']:6.2f}{one.p95_ms:7.2f} "
-            f"{one.ms['a'] / one.ms['c']:7.1f} x {one.followed:6.1f}"
+            f"  {scene.threads} thread{'s' if scene.threads > 1 else ' '} {size:>9} {scene.faces:3} faces "
+            f"{scene.ms['a']:8.1f} /{scene.ms['b']:7.1f} /{scene.ms['c']:6.2f}{scene.p95_ms:7.2f} "
+            f"{scene.ms['a'] / scene.ms['c']:7.1f} x {scene.followed:6.1f}"
         )
+
+
+def _name(loop: str) -> str:
+    """Returns a loop's letter and short name, such as "(a) plain"."""
+    return f"({loop}) {DESCRIPTIONS[loop].partition(':')[0]}"

@@ -1,4 +1,4 @@
-"""What a frame costs with few and many faces, in small and large pictures, on one thread and more."""
+"""What a frame costs with few and many faces, in small and large frames, on one and two threads."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080))
 THREADS = (1, 2)
 CASES = tuple(itertools.product(THREADS, SIZES, COUNTS))
 _SECONDS = 4.0
-# The two that search every frame in full are the same from frame to frame.
+# Loops (a) and (b) do the same work on every frame, so that a few frames are enough.
 _FRAMES = {"a": 4, "b": 6, "c": None}
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One composed scene.
+    """What the loops took on a clip that was composed of faces.
 
     Attributes:
-        faces: shown.
-        size_wh: of the pictures in pixels.
-        threads: of OpenCV and of each network.
-        ms: milliseconds a frame of each loop.
-        p95_ms: what nineteen of twenty frames of this package's loop stay below.
-        followed: faces that it reports in the last second, on average.
+        faces: Number of faces in the clip.
+        size_wh: Size of its frames in pixels.
+        threads: Threads of OpenCV and of each network.
+        ms: {loop: milliseconds per frame}.
+        p95_ms: 95th percentile of the milliseconds per frame of this package's loop.
+        followed: Faces that this package's loop reports in the last second, on average.
     """
 
     faces: int
@@ -51,13 +51,13 @@ def measure_scenes(
     progress: Progress[tuple[int, tuple[int, int], int]],
     cases: Sequence[tuple[int, tuple[int, int], int]] = CASES,
 ) -> list[Scene]:
-    """Lets the loops work on composed scenes; OpenCV's number of threads is as it was afterwards.
+    """Runs all loops on composed clips, and restores OpenCV's number of threads afterwards.
 
     Args:
-        settings: of this package's loop.
-        faces: pictures of faces with what is around them, taken in turn.
-        progress: shows that something goes on.
-        cases: threads, width and height in pixels, and faces of each scene.
+        settings: Settings of this package's loop.
+        faces: (H, W) uint8 each: faces with some of their surroundings, used in turn.
+        progress: Shows how far the work is.
+        cases: (threads, size_wh in pixels, number of faces) of each scene.
     """
     before = cv2.getNumThreads()
     try:
@@ -74,14 +74,14 @@ def _scene(
 ) -> Scene:
     cv2.setNumThreads(threads)
     clip, _ = compose(faces, count, size_wh, _SECONDS)
-    chosen = replace(settings, threads=threads)
-    runs = {name: play(make(chosen), clip, _FRAMES[name]) for name, make in LOOPS.items()}
-    last = runs["c"].seen[-round(len(clip.frames) / _SECONDS) :]
+    settings = replace(settings, threads=threads)
+    runs = {name: play(open_loop(settings), clip, _FRAMES[name]) for name, open_loop in LOOPS.items()}
+    last_second = runs["c"].observed[-round(len(clip.frames) / _SECONDS) :]
     return Scene(
-        count,
-        size_wh,
-        threads,
-        {name: float(np.mean(run.wall_ms)) for name, run in runs.items()},
-        float(np.percentile(runs["c"].wall_ms, 95)),
-        float(np.mean([len(seen) for seen in last])),
+        faces=count,
+        size_wh=size_wh,
+        threads=threads,
+        ms={name: float(np.mean(run.wall_ms)) for name, run in runs.items()},
+        p95_ms=float(np.percentile(runs["c"].wall_ms, 95)),
+        followed=float(np.mean([len(observed) for observed in last_second])),
     )

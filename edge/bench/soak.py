@@ -1,4 +1,4 @@
-"""Whether the loop grows: the same clip over and over, forwards and backwards."""
+"""Whether the loop's memory grows: the loop works on the same clip over and over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ _SAMPLES = 20
 
 @dataclass(frozen=True)
 class Sample:
-    """After so many frames: resident memory in MB, blocks that Python holds, people seen so far."""
+    """The state of the process after some frames.
+
+    Attributes:
+        frames: Frames processed so far.
+        resident_mb: Resident memory in megabytes.
+        blocks: Memory blocks that Python's allocator holds.
+        people: Identities assigned so far.
+    """
 
     frames: int
     resident_mb: float
@@ -28,33 +35,35 @@ class Sample:
 
 
 def soak(clip: Clip, settings: Settings, frames: int, progress: Progress[int]) -> list[Sample]:
-    """Gives the loop a clip over and over.
+    """Runs the loop on a clip that is played forwards and backwards, so that faces do not jump.
 
     Args:
-        clip: played forwards and backwards, so that faces do not jump.
-        settings: of the loop.
-        frames: in all.
-        progress: shows that something goes on.
+        clip: Frames to play.
+        settings: Settings of the loop.
+        frames: Number of frames in all.
+        progress: Shows how far the work is.
 
     Returns:
-        Samples at equal distances, the first after a twentieth, when all that is made once is made.
+        Samples at equal intervals. The first follows a twentieth of the frames, by when everything that is
+        allocated once is allocated.
     """
     loop = EmotinyLoop(settings)
-    step_s = (clip.times[-1] - clip.times[0]) / (len(clip.times) - 1)
-    order = _to_and_fro(len(clip.frames))
+    frame_s = (clip.times[-1] - clip.times[0]) / (len(clip.times) - 1)
+    order = _forwards_and_backwards(len(clip.frames))
     samples = []
     people = 0
     for number in progress(range(frames), "frames"):
-        seen = loop.step(Frame(number, number * step_s, clip.frames[next(order)]))
-        loop.stopwatch.forget()
-        people = max(people, *(face.id for face in seen), 0)
+        faces = loop.step(Frame(number, number * frame_s, clip.frames[next(order)]))
+        loop.timer.discard_frame()
+        people = max(people, *(face.id for face in faces), 0)
         if (number + 1) % max(1, frames // _SAMPLES) == 0:
             gc.collect()
             samples.append(Sample(number + 1, resident_mb(), sys.getallocatedblocks(), people))
     return samples
 
 
-def _to_and_fro(count: int) -> Iterator[int]:
+def _forwards_and_backwards(count: int) -> Iterator[int]:
+    """Yields 0, 1, ... count - 1, ... 1, 0, 1, ... without end."""
     while True:
         yield from range(count - 1)
         yield from range(count - 1, 0, -1)

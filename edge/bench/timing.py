@@ -1,4 +1,4 @@
-"""How long the parts of a frame's work take."""
+"""How long the stages of a frame's work take."""
 
 from __future__ import annotations
 
@@ -9,39 +9,50 @@ from typing import Any
 
 
 class StageTimer:
-    """Adds up what each stage takes, frame by frame.
+    """Adds up how long each stage takes, frame by frame.
 
     Attributes:
-        frames: of each finished frame the milliseconds of the stages that it had.
+        frames: {stage: milliseconds} of each finished frame, with the stages that ran in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Starts with the first frame.
+
+        Args:
+            clock: Returns seconds.
+        """
         self.frames: list[Mapping[str, float]] = []
-        self._running: defaultdict[str, float] = defaultdict(float)
+        self._clock = clock
+        self._current: defaultdict[str, float] = defaultdict(float)
 
-    def next_frame(self) -> None:
-        """Ends a frame."""
-        self.frames.append(dict(self._running))
-        self._running.clear()
+    def end_frame(self) -> None:
+        """Appends the current frame to `frames` and begins the next one."""
+        self.frames.append(dict(self._current))
+        self._current.clear()
 
-    def forget(self) -> None:
-        """Drops a frame that nobody asks about."""
-        self._running.clear()
+    def discard_frame(self) -> None:
+        """Begins the next frame without keeping the current one."""
+        self._current.clear()
 
     def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, which counts for a stage each time it is called."""
-        running, clock = self._running, time.perf_counter
+        """Returns a function that does the same and adds the time of each call to the stage."""
+        current, clock = self._current, self._clock
 
-        def call(*arguments: Any, **named: Any) -> Any:
-            begun = clock()
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start_s = clock()
             try:
-                return function(*arguments, **named)
+                return function(*args, **kwargs)
             finally:
-                running[stage] += 1e3 * (clock() - begun)
+                current[stage] += 1e3 * (clock() - start_s)
 
         return call
 
-    def instrument(self, subject: object, **stages: str) -> None:
-        """Makes methods of one object count for stages: {method: stage}."""
+    def instrument(self, instance: object, **stages: str) -> None:
+        """Has some methods of an object timed from now on.
+
+        Args:
+            instance: Any object whose attributes can be set.
+            **stages: {name of a method: stage to which the time of its calls is added}.
+        """
         for method, stage in stages.items():
-            setattr(subject, method, self.timed(stage, getattr(subject, method)))
+            setattr(instance, method, self.timed(stage, getattr(instance, method)))

@@ -1,57 +1,62 @@
-"""What the device's process costs beside the bare imports of its parts: printed, and never judged by time."""
+"""What fresh processes cost: memory and time are printed, but only memory is judged, because time varies."""
 
-import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
-MODELS = Path(__file__).parents[2] / "models"
-PARTS = {
-    "numpy": "import numpy",
-    "+ OpenCV": "import numpy, cv2",
-    "+ runtime": """
-import numpy, cv2
-from edge.inference.interpreter import _find_interpreter
-_find_interpreter('')
-""",
-    "emotiny, one frame": f"""
-import sys
-from edge.cli.main import main
-sys.argv = ["emotiny"]
-main(["run", "--source", "demo", "--fast", "--max-frames", "1", "--log-level", "error", "--output", "jsonl",
-      "--emotion-model", {str(MODELS / "tiny_emotion.json")!r},
-      "--gender-model", {str(MODELS / "tiny_gender.json")!r}])
-""",
-}
-MEASURE = r"""
-import json, re, sys, time
-# Not getrusage: its peak is inherited from the process that started this one.
-status = open("/proc/self/status").read()
-print(json.dumps({
-    "seconds": time.process_time(),
-    "megabytes": int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024,
-}))
-"""
+import pytest
+
+from edge.bench.footprint import footprints, fresh_run, play_loop, resident_mb
+from edge.bench.loops import LOOPS
+from edge.errors import EdgeError
 
 
-def measure(code):
-    """Processor seconds and peak resident megabytes of a fresh process."""
-    done = subprocess.run(
-        [sys.executable, "-c", code + MEASURE], capture_output=True, text=True, check=True, timeout=120
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_memory_and_start_beside_the_bare_imports(capsys):
-    parts = {name: measure(code) for name, code in PARTS.items()}
-    bare, whole = parts["+ runtime"], parts["emotiny, one frame"]
+def test_memory_and_start_next_to_the_bare_imports(capsys):
+    measured = footprints("demo", 10, repetitions=1)
     with capsys.disabled():
         print("\nprocessor seconds and peak resident memory of a fresh process:")
-        for name, part in parts.items():
-            print(f"  {name:20} {part['seconds']:5.2f} s {part['megabytes']:6.0f} MB")
-        print(
-            f"  ratio to the bare imports: {whole['seconds'] / bare['seconds']:.2f} in time, "
-            f"{whole['megabytes'] / bare['megabytes']:.2f} in memory"
-        )
-    # Memory, unlike time, is no noise: a frame's worth of buffers, two networks and the cascade.
-    assert whole["megabytes"] < bare["megabytes"] + 80
+        for name, footprint in measured.items():
+            print(f"  {name:20} {footprint.cpu_s:5.2f} s {footprint.peak_mb:6.0f} MB")
+    assert list(measured) == ["parts", "parts and source", "first report", "a", "b", "c"]
+    for footprint in measured.values():
+        assert 0 < footprint.resident_mb <= footprint.peak_mb
+        assert footprint.cpu_s > 0
+    # A few frames of buffers, two networks and the cascade.
+    parts_mb = measured["parts"].peak_mb
+    assert parts_mb < measured["first report"].peak_mb < parts_mb + 80
+    assert measured["c"].peak_mb < parts_mb + 80
+
+
+def test_a_process_does_not_read_this_machine_s_settings(monkeypatch):
+    monkeypatch.setenv("EMOTINY_MAX_FPS", "no number")
+    footprint, seconds = fresh_run("demo", 1)
+    assert footprint.cpu_s > 0
+    assert seconds > 0
+
+
+def test_a_process_that_fails_is_an_error():
+    with pytest.raises(EdgeError, match=r"a process of the bench failed: .*none\.mp4"):
+        fresh_run("none.mp4", 1)
+
+
+def test_a_loop_is_played_with_settings_of_its_own(monkeypatch):
+    class RecordingLoop:
+        def __init__(self, frames, settings):
+            assert (settings.source, settings.output, settings.detect_threads) == ("demo", "jsonl", 1)
+            self.frames = frames
+
+        def step(self, frame):
+            self.frames.append(frame.index)
+            return []
+
+    frames: list[int] = []
+    monkeypatch.setitem(LOOPS, "a", partial(RecordingLoop, frames))
+    monkeypatch.setenv("EMOTINY_MAX_FPS", "no number")
+    play_loop("a", "demo", 4)
+    assert frames == [0, 1, 2, 3]
+
+
+def test_the_resident_memory_of_this_process_is_that_of_its_status():
+    before = resident_mb()
+    block = bytearray(b"x" * (64 << 20))
+    assert resident_mb() > before + 50, len(block)
+    assert before < int(Path("/proc/meminfo").read_text().split()[1]) / 1024
