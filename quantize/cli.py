@@ -179,14 +179,14 @@ def _plan(options: argparse.Namespace, recipe: Recipe) -> PruningPlan:
 def _compare(options: argparse.Namespace) -> None:
     from quantize.pruning.criteria import compare_criteria, plans_of
     from train.recipes.registry import find_recipe
-    from train.runs.inputs import load_for, sources_of, trained
+    from train.runs.inputs import checkpoints_for, load_for, trained
 
     if options.seeds < 1:
         raise ConfigError(f"--seeds {options.seeds}: expected at least 1")
     recipe = find_recipe(options.recipe)
     data = load_for(recipe, options.data, options.runs / "cache")
     folder = options.out or options.runs / f"{recipe.name}-compared"
-    sources = replace(sources_of(recipe, options.runs), start=trained(recipe.name, options.runs))
+    sources = replace(checkpoints_for(recipe, options.runs), start=trained(recipe.name, options.runs))
     compare_criteria(recipe, plans_of(_plan(options, recipe), options.seeds), data, folder, sources)
     logger.info("%s", folder / "criteria.png")
 
@@ -205,7 +205,8 @@ def _prune(options: argparse.Namespace) -> None:
 def _measure(options: argparse.Namespace) -> None:
     from quantize.release.int8_accuracy import measure_run
     from train.recipes.registry import GROUPS
-    from train.runs.inputs import load_located, read_settings, runs_named
+    from train.runs.inputs import load_located
+    from train.runs.lookup import read_settings, runs_named
 
     names = [member for name in options.names for member in GROUPS.get(name, (name,))]
     for run in [run for name in names for run in runs_named(name, options.runs)]:

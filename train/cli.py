@@ -156,13 +156,14 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _train(recipe: Recipe, options: argparse.Namespace, cluster: Cluster) -> None:
     from train.reports.evaluate_run import evaluate_run
-    from train.runs.inputs import folder_of, load_for, sources_of
+    from train.runs.inputs import checkpoints_for, load_for
+    from train.runs.lookup import folder_of
     from train.training.fit import fit
 
     if options.random_init and isinstance(recipe.spec, ReferenceSpec):
         recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
     folder = options.out or folder_of(recipe, options.runs)
-    sources = sources_of(recipe, options.runs)
+    sources = checkpoints_for(recipe, options.runs)
     data = load_for(recipe, options.data, options.runs / "cache")
     fit(recipe, data, folder, sources, cluster)
     if cluster.is_chief:
@@ -194,7 +195,8 @@ def _recipes(_: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from train.reports.evaluate_run import evaluate_run
-    from train.runs.inputs import load_located, read_settings, runs_to_show
+    from train.runs.inputs import load_located
+    from train.runs.lookup import read_settings, runs_to_show
 
     if (options.name is None) == (options.out is None):
         raise ConfigError("expected either RUN or --out FOLDER")
@@ -215,7 +217,7 @@ def _table(options: argparse.Namespace) -> None:
 
 def _archive(options: argparse.Namespace) -> None:
     from train.runs.archive import archive
-    from train.runs.inputs import runs_named
+    from train.runs.lookup import runs_named
 
     for name in options.names:
         for run in runs_named(name, options.runs):
@@ -244,7 +246,8 @@ def _saliency(options: argparse.Namespace) -> None:
     from edge.detection.haar import HaarDetector
     from train.reports.run_report import write_page
     from train.reports.saliency_plot import read_face, save_labels_png, save_pictures_png
-    from train.runs.inputs import crop_spec_of, load_checkpoint, load_located, read_settings, runs_to_show
+    from train.runs.inputs import load_located
+    from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings, runs_to_show
 
     folder, *others = runs_to_show(options.name, options.runs)
     if others:

@@ -18,7 +18,7 @@ from train.augment import plain_images
 from train.data import Dataset
 from train.evaluation.predictions import evaluate_model
 from train.recipes.recipe import Recipe
-from train.runs.inputs import load_checkpoint
+from train.runs.lookup import load_checkpoint
 from train.training.epochs import Checkpoints
 
 logger = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ from train.evaluation.predictions import evaluate_model
 from train.models.complexity import multiply_accumulates
 from train.models.spec import NetSpec, spec_from_dict
 from train.recipes.recipe import SEEDS, Recipe
-from train.runs.inputs import load_checkpoint, read_settings
+from train.runs.lookup import load_checkpoint, read_settings
 from train.training.epochs import Checkpoints, EpochData, iter_epochs
 from train.training.fit import fit
 from train.training.run_folder import check_same, claim, is_restored

@@ -26,7 +26,7 @@ from train.augment import CropSpec, plain_images
 from train.data import Dataset
 from train.models.sepnet import build
 from train.models.spec import ReferenceSpec
-from train.runs.inputs import load_checkpoint, read_settings
+from train.runs.lookup import load_checkpoint, read_settings
 
 LARGEST_FILE = 32 * 1024
 _ASKED = 500  # pictures that every runtime is asked about

@@ -15,7 +15,8 @@ from train.recipes.recipe import Recipe
 from train.recipes.registry import find_recipe
 from train.reports.evaluate_run import evaluate_run
 from train.reports.saliency_plot import save_labels_png
-from train.runs.inputs import existing_runs, load_checkpoint, sources_of, trained
+from train.runs.inputs import checkpoints_for, trained
+from train.runs.lookup import existing_runs, load_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def pruned_run(
     folder = folder or _pruned_folder(recipe, plan, runs)
     reported = _is_finished(folder) and (folder / "report.html").exists()
     parent = trained(recipe.name, runs)
-    steps = prune(recipe, plan, data, folder, replace(sources_of(recipe, runs), start=parent))
+    steps = prune(recipe, plan, data, folder, replace(checkpoints_for(recipe, runs), start=parent))
     if reported:
         return folder
     logger.info("%s: %d parameters left of %d", folder, steps[-1].parameters, steps[0].parameters)

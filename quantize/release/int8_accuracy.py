@@ -18,7 +18,7 @@ from quantize.conversion.converter import to_int8
 from quantize.tflite.inspect import read_contents
 from train.augment import CropSpec, plain_images
 from train.data import Dataset
-from train.runs.inputs import crop_spec_of, load_checkpoint, read_settings
+from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 _PICTURES = 210  # to calibrate with, of all labels together
 _BOTH_ENDS = (0, 255)

@@ -17,7 +17,7 @@ from quantize.release.quantized_run import QuantizedRun, convert, name_of, with_
 from quantize.verification.fidelity import Comparison, check_faithful, is_faithful
 from train.data import Dataset, Split
 from train.reports.confusion import save_confusion_png
-from train.runs.inputs import read_settings
+from train.runs.lookup import read_settings
 
 logger = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from train.augment import CropSpec, plain_images
 from train.data import Dataset, Split
 from train.evaluation.temperature_scaling import fit_temperature
 from train.models.weights_hash import weights_digest
-from train.runs.inputs import crop_spec_of, load_checkpoint, read_settings
+from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
 

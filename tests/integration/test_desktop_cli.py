@@ -49,7 +49,7 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
             train_main,
             ["fit", "emotion", "--runs", "{}"],
             3,
-            "emotion-teacher is needed, and its run in {}/emotion-teacher is not there: train emotion-teach",
+            "emotion-teacher is needed, and its run in {}/emotion-teacher does not exist: train emotion-t",
         ),
         (train_main, ["fit", "emotion", "--threads", "0"], 2, "--threads 0: expected 1 or more"),
         (train_main, ["workers", "2", "fit", "--strategy", "none"], 2, "--strategy none: workers train by"),
@@ -116,7 +116,7 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     ],
 )
 def test_a_seed_is_of_those_that_nothing_else_builds_on(tmp_path, monkeypatch, ready, words, asked):
-    from train.runs.inputs import folder_of
+    from train.runs.lookup import folder_of
 
     for name in ready:
         (tmp_path / name).mkdir()
@@ -132,7 +132,7 @@ def test_nothing_is_built_on_what_may_still_become_better(tmp_path, capsys):
     (tmp_path / "emotion-teacher").mkdir()
     (tmp_path / "emotion-teacher" / "best.keras").touch()
     assert train_main(["fit", "emotion", "--runs", str(tmp_path)]) == 3
-    assert "emotion-teacher is not at its end: train emotion-teacher first" in capsys.readouterr().err
+    assert "emotion-teacher is not finished: train emotion-teacher first" in capsys.readouterr().err
 
 
 def test_threads_are_those_that_are_asked_for(monkeypatch):

@@ -15,7 +15,7 @@ from train.data import Dataset, Split
 from train.evaluation.groups import evaluate_groups
 from train.evaluation.predictions import predict
 from train.reports.run_report import Report, report_run
-from train.runs.inputs import crop_spec_of, load_checkpoint, read_settings
+from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
 

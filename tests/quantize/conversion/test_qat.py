@@ -18,7 +18,7 @@ from quantize.release import acceptance, publish, quantized_run  # noqa: E402
 from quantize.verification.fidelity import Comparison  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.models.weights_hash import weights_digest  # noqa: E402
-from train.runs.inputs import load_checkpoint  # noqa: E402
+from train.runs.lookup import load_checkpoint  # noqa: E402
 
 
 def read_file(content, images):

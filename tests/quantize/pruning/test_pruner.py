@@ -90,7 +90,7 @@ def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(
     broken_off, toy, parent, tmp_path, monkeypatch
 ):
     from quantize.pruning.pruner import prune, read_steps
-    from train.runs.inputs import load_checkpoint, read_settings
+    from train.runs.lookup import load_checkpoint, read_settings
 
     recipe, folder = parent
     given = sources(folder, folder / "run" / "best.keras")
@@ -176,7 +176,7 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
     monkeypatch.setitem(candidates.PLANS, "emotion", plan(share=0.3))
     (runs / "emotion-parent" / "final.keras").rename(runs / "final.keras")
     assert candidates.candidates("emotion", toy, runs) == [found]
-    with pytest.raises(DataError, match="emotion-parent is not at its end: train emotion-parent first"):
+    with pytest.raises(DataError, match="emotion-parent is not finished: train emotion-parent first"):
         candidates.pruned_run(recipe, plan(seed=2), toy, runs)
     (runs / "final.keras").rename(runs / "emotion-parent" / "final.keras")
 

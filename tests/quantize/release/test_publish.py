@@ -21,7 +21,7 @@ from quantize.release import publish, quantized_run  # noqa: E402
 from quantize.tflite.inspect import read_contents  # noqa: E402
 from quantize.verification.fidelity import check_faithful, check_file, compare_with_float  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
-from train.runs.inputs import load_checkpoint  # noqa: E402
+from train.runs.lookup import load_checkpoint  # noqa: E402
 from train.training.fit import fit  # noqa: E402
 
 

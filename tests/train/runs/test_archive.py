@@ -33,7 +33,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
     from train.evaluation.predictions import predict
     from train.reports.evaluate_run import evaluate_run
     from train.runs.archive import archive, restore
-    from train.runs.inputs import load_checkpoint
+    from train.runs.lookup import load_checkpoint
     from train.training.fit import fit
 
     recipe, folder = run
