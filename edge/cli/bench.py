@@ -1,4 +1,4 @@
-"""`emotiny bench`: measures this package's loop against other ways to write it."""
+"""`bench`: measures this package's loop against other ways to write it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from edge.bench.accuracy import exhaustive_detections
 from edge.bench.clip import Clip, clip_name, crop_faces, demo_faces, read_clip
 from edge.bench.footprint import footprints
 from edge.bench.measure import measure
-from edge.bench.report import board_report
 from edge.bench.results import (
     Results,
     compare_results,
@@ -27,7 +26,6 @@ from edge.bench.results import (
 )
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
-from edge.cli.parser import parser
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.settings.settings import Settings
@@ -42,21 +40,12 @@ _Item = TypeVar("_Item")
 
 
 def run(arguments: argparse.Namespace, _: object) -> int:
-    """Runs the command; see `bench`."""
-    bench(arguments)
-    return 0
-
-
-def bench(arguments: argparse.Namespace) -> None:
     """Measures what the arguments ask for and prints it; progress goes to standard error.
 
     Raises:
         EdgeError: An argument is invalid, a clip cannot be read, or the results cannot be written.
     """
     _check(arguments)
-    if arguments.report:
-        _print(board_report())
-        return
     earlier = read_earlier(arguments.against) if arguments.against else None
     cv2.setNumThreads(arguments.threads)
     settings = Settings(threads=arguments.threads, detect_threads=arguments.threads)
@@ -75,6 +64,7 @@ def bench(arguments: argparse.Namespace) -> None:
         _print(compare_results(results, earlier))
     if arguments.json:
         write_json(results, arguments.json)
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -82,8 +72,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("frames", "runs", "threads"):
         if getattr(arguments, name) < 1:
             raise ConfigError(f"--{name} {getattr(arguments, name)}: must be at least 1")
-    if arguments.report and vars(arguments) != vars(parser().parse_args(["bench", "--report"])):
-        raise ConfigError("--report measures what it measures on every board: give nothing beside it")
     path = arguments.json
     if path and not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")

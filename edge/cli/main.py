@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | cameras | config | forget | bench | schema`."""
+"""The command line: `python -m edge run | check | cameras | config | forget | bench | report | schema`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="emotiny", description=_DESCRIPTION, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {__version__}")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|schema"
+        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|report|schema"
     )
     for name, text in (
         ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     text = "measure this loop against the ways others write it, on the same frames"
     bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
     _add_bench_options(bench)
+    text = "measure this board for about a minute and print a report, to paste into an issue"
+    commands.add_parser("report", help=text, description=text, allow_abbrev=False)
     text = "print the JSON Schema of a line of --output jsonl"
     commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
     return top
@@ -82,21 +84,22 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("clips", nargs="*", metavar="CLIP", help="videos, or demo (demo)")
-    add("--size", dest="size_wh", type=_size, metavar="WxH", help="picture size (what the clip has)")
-    add("--frames", type=int, default=150, metavar="N", help="of each clip at most (%(default)s)")
-    add("--runs", type=int, default=3, metavar="N", help="of each loop, in turn (%(default)s)")
+    add("--size", dest="size_wh", type=_size, metavar="WxH", help="size of the frames (that of the clip)")
+    add(
+        "--frames", type=int, default=150, metavar="N", help="use at most N frames of each clip (%(default)s)"
+    )
+    add("--runs", type=int, default=3, metavar="N", help="run each loop N times on each clip (%(default)s)")
     add("--threads", type=int, default=1, metavar="N", help="of OpenCV and of each network (%(default)s)")
     add(
         "--scenes",
         action="store_true",
-        help="1 to 16 faces, 320x240 to 1920x1080, one and two threads; "
-        "`python -m train bench-plot FILE OUT.png` draws what --json FILE holds of them",
+        help="also measure 1 to 16 faces at 320x240 to 1920x1080 on one and two threads; with --json FILE, "
+        "`python -m train bench-plot FILE OUT.png` draws them on the desktop",
     )
-    add("--footprint", action="store_true", help="memory and start of fresh processes")
-    add("--long", type=int, default=0, metavar="N", help="N frames on, does the loop grow?")
-    add("--json", type=Path, metavar="FILE", help="write all figures into it")
-    add("--against", type=Path, metavar="FILE", help="compare with what --json wrote earlier")
-    add("--report", action="store_true", help="a table about this board, to paste into an issue; alone")
+    add("--footprint", action="store_true", help="also measure memory and start-up of fresh processes")
+    add("--long", type=int, default=0, metavar="N", help="also run N frames, and show whether memory grows")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--against", type=Path, metavar="FILE", help="compare with a FILE of an earlier --json")
 
 
 def _size(text: str) -> tuple[int, int]:

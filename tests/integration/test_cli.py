@@ -376,7 +376,7 @@ def test_version_is_printed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "the following arguments are required: run|check|cameras|config|forget|bench|schema"),
+        ([], 2, "the following arguments are required: run|check|cameras|config|forget|bench|report|schema"),
         (["fly"], 2, "invalid choice: 'fly'"),
         (["run", "--colour"], 2, "unrecognized arguments: --colour"),
         (["run", "--max", "3"], 2, "unrecognized arguments: --max 3"),

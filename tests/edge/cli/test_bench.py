@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.cli.bench import bench
+from edge.cli.bench import run
 from edge.cli.parser import parser
 from edge.detection.haar import find_cascade
 from edge.errors import CameraError, ConfigError, OutputError
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run_bench(*arguments):
-    bench(parser().parse_args(["bench", *map(str, arguments)]))
+    assert run(parser().parse_args(["bench", *map(str, arguments)]), None) == 0
 
 
 def test_results_are_written_as_json_and_compared_with(tmp_path, capsys):

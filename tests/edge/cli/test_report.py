@@ -1,4 +1,4 @@
-"""`emotiny bench --report`: a report about this board that identifies nobody."""
+"""`emotiny report`: a report about this board that identifies nobody."""
 
 import os
 import re
@@ -13,6 +13,7 @@ import pytest
 import edge
 from edge.bench.report import COLUMNS
 from edge.cli.parser import parser
+from edge.errors import ConfigError
 from edge.settings.loader import settings_of
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +36,7 @@ def run_report(folder, *, unshare):
         assert settings_of(parser().parse_args(["check", "--config", str(settings)]), {}).mqtt.port == port
         prefix = ("unshare", "--uts", "sh", "-c", 'hostname zanzibar && exec "$@"', "sh") if unshare else ()
         done = subprocess.run(
-            [*prefix, sys.executable, "-m", "edge", "bench", "--report"],
+            [*prefix, sys.executable, "-m", "edge", "report"],
             cwd=folder,
             env=os.environ
             | {"HOME": str(home), "USER": "zebediah", "LOGNAME": "zebediah", "PYTHONPATH": str(ROOT)}
@@ -88,3 +89,9 @@ def test_a_report_is_anonymous_and_not_published(tmp_path):
     assert int(table["peak memory"].removesuffix(" MB")) > 60
     assert float(rows[-1][3]) > 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["--runs", "5"], ["--footprint"], ["--size", "320x240"]])
+def test_every_board_is_measured_in_the_same_way(arguments):
+    with pytest.raises(ConfigError, match=f"unrecognized arguments: {arguments[0]}"):
+        parser().parse_args(["report", *arguments])
