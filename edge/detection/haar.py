@@ -119,7 +119,7 @@ class HaarDetector:
         if not hasattr(cv2, "CascadeClassifier"):
             raise MissingDependencyError(
                 f"OpenCV {cv2.__version__} has no Haar cascade, 4.10 or a later 4 is expected; fix: "
-                f"{remedies.opencv_anew()}"
+                f"{remedies.reinstall_opencv()}"
             )
         path = cascade_path or find_cascade()
         # OpenCV itself would say nothing or print a page of its own.

@@ -98,7 +98,11 @@ def _cascade(settings: Settings) -> str:
     except MissingDependencyError:
         raise
     except ConfigError as error:
-        way = "leave detector.cascade out, for OpenCV's own" if settings.cascade else remedies.opencv_anew()
+        way = (
+            "leave detector.cascade out, for OpenCV's own"
+            if settings.cascade
+            else remedies.reinstall_opencv()
+        )
         raise ConfigError(f"{error}; fix: {way}") from error
 
 
@@ -180,7 +184,7 @@ def _broker(settings: Settings) -> str:
     try:
         from edge.output.mqtt.probe import probe
     except ImportError as error:
-        raise MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'") from error
+        raise MissingDependencyError(f"{error}; fix: {remedies.paho()}") from error
     return probe(mqtt, _BROKER_S)
 
 

@@ -101,7 +101,7 @@ def metrics_sink() -> type[MetricsSink]:
 
 def missing_paho(error: ImportError) -> MissingDependencyError:
     """Returns the error for a device that has a broker's address and lacks paho-mqtt."""
-    return MissingDependencyError(f"{error}: pip install 'paho-mqtt>=2,<3'")
+    return MissingDependencyError(f"{error}; fix: {remedies.paho()}")
 
 
 def _open_mqtt(settings: MqttSettings, enabled: Event) -> Sink:

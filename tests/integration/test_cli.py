@@ -419,7 +419,7 @@ def test_a_wrong_annotation_is_refused_before_anything_starts(clip, options, tmp
 def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert main(["run"]) == 2
-    assert remedies.OPENCV in capsys.readouterr().err
+    assert remedies.wanted("opencv-python-headless") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("runtime", ["", "tflite"])

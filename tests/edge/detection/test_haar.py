@@ -126,7 +126,9 @@ def test_an_opencv_without_the_cascade_says_what_to_install(monkeypatch):
     monkeypatch.delattr(cv2, "CascadeClassifier")
     with pytest.raises(MissingDependencyError, match=r"has no Haar cascade, .* expected; fix: `") as caught:
         HaarDetector()
-    assert f"pip install --force-reinstall --no-deps {remedies.OPENCV}`" in str(caught.value)
+    assert f"pip install --force-reinstall --no-deps {remedies.wanted('opencv-python-headless')}`" in str(
+        caught.value
+    )
     assert caught.value.exit_code == 2
 
 

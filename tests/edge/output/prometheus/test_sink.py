@@ -338,7 +338,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch, options, capsy
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     monkeypatch.delitem(sys.modules, "edge.output.prometheus.sink", raising=False)
     assert main(["run", "--source", "demo", "--metrics-port", "9", *options]) == 2
-    assert "pip install 'emotiny[prometheus]'" in capsys.readouterr().err
+    assert "pip install 'prometheus-client>=0.16'" in capsys.readouterr().err
 
 
 def test_the_package_is_imported_only_where_it_is_wanted(options):
