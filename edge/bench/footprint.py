@@ -118,11 +118,12 @@ def play_loop(name: str, source: str, frames: int = _LOOP_FRAMES) -> None:
     import cv2
 
     from edge.bench.loops import LOOPS
+    from edge.detection.haar import DetectorSettings
     from edge.settings.settings import Settings
     from edge.sources.factory import open_source
 
-    settings = Settings(source=source, output="jsonl", detect_threads=1)
-    cv2.setNumThreads(settings.detect_threads)
+    settings = Settings(source=source, output="jsonl", detector=DetectorSettings(threads=1))
+    cv2.setNumThreads(settings.detector.threads)
     loop = LOOPS[name](settings)
     with open_source(source, settings.picture, fast=True) as camera:
         for frame in camera:

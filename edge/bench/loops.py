@@ -53,8 +53,8 @@ class FullSearchLoop:
         self.timer = StageTimer()
         self._search = self.timer.timed("detect", _cascade().detectMultiScale)
         self._crop = self.timer.timed("crop", crop_face)
-        emotion = _network(settings.emotion_model, "emotion", settings.threads)
-        gender = _network(settings.gender_model, "gender", settings.threads)
+        emotion = _network(settings.models.emotion, "emotion", settings.models.threads)
+        gender = _network(settings.models.gender, "gender", settings.models.threads)
         self._classifiers = (
             (self.timer.timed("emotion", emotion.classify), emotion),
             (self.timer.timed("gender", gender.classify), gender),
@@ -86,7 +86,7 @@ class ClassicLoop:
         self._search = self.timer.timed("detect", _cascade().detectMultiScale)
         self._crop = self.timer.timed("crop", _classic_crop)
         self._networks = [
-            self.timer.timed(task, _float_network(classes, settings.threads))
+            self.timer.timed(task, _float_network(classes, settings.models.threads))
             for task, classes in (("emotion", len(EMOTIONS)), ("gender", len(GENDERS)))
         ]
 

@@ -14,7 +14,9 @@ from edge.bench.clip import Clip, read_clip
 from edge.bench.footprint import fresh_run
 from edge.bench.loops import DESCRIPTIONS, LOOPS
 from edge.bench.measure import cost_of, play
+from edge.detection.haar import DetectorSettings
 from edge.diagnostics.machine import service_state
+from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
 from edge.system.platform import Platform, detect_platform
@@ -82,7 +84,8 @@ def measure_board() -> BoardMeasurements:
     opencv_threads = cv2.getNumThreads()
     try:
         print_message("measuring the loops on one thread")
-        ms = _ms(clip, Settings(threads=1, detect_threads=1), tuple(LOOPS))
+        one_thread = Settings(models=ModelSettings(threads=1), detector=DetectorSettings(threads=1))
+        ms = _ms(clip, one_thread, tuple(LOOPS))
         print_message("measuring the loop with the default number of threads")
         default_ms = _ms(clip, defaults, ("c",))["c"]
     finally:
@@ -94,7 +97,7 @@ def measure_board() -> BoardMeasurements:
     return BoardMeasurements(
         ms=ms,
         fps=1e3 / default_ms,
-        threads=defaults.detect_threads,
+        threads=defaults.detector.threads,
         start_s=process_s,
         peak_mb=peak_mb,
         before=before,
@@ -153,7 +156,7 @@ def format_report(system: Platform, facts: Mapping[str, str], measured: BoardMea
 
 def _ms(clip: Clip, settings: Settings, names: tuple[str, ...]) -> dict[str, float]:
     """Returns the milliseconds per frame of loops that run in turn."""
-    cv2.setNumThreads(settings.detect_threads)
+    cv2.setNumThreads(settings.detector.threads)
     runs = [{name: play(LOOPS[name](settings), clip, _FRAMES[name]) for name in names} for _ in range(_RUNS)]
     return {name: cost_of([run[name] for run in runs]).ms for name in names}
 

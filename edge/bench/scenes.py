@@ -74,7 +74,7 @@ def _scene(
 ) -> Scene:
     cv2.setNumThreads(threads)
     clip, _ = compose(faces, count, size_wh, _SECONDS)
-    settings = replace(settings, threads=threads)
+    settings = replace(settings, models=replace(settings.models, threads=threads))
     runs = {name: play(open_loop(settings), clip, _FRAMES[name]) for name, open_loop in LOOPS.items()}
     last_second = runs["c"].observed[-round(len(clip.frames) / _SECONDS) :]
     return Scene(

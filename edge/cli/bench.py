@@ -26,8 +26,10 @@ from edge.bench.results import (
 )
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
+from edge.detection.haar import DetectorSettings
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
+from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
 from edge.system.stdio import write_text
@@ -48,7 +50,9 @@ def run(arguments: argparse.Namespace, _: object) -> int:
     _check(arguments)
     earlier = read_earlier(arguments.against) if arguments.against else None
     cv2.setNumThreads(arguments.threads)
-    settings = Settings(threads=arguments.threads, detect_threads=arguments.threads)
+    settings = Settings(
+        models=ModelSettings(threads=arguments.threads), detector=DetectorSettings(threads=arguments.threads)
+    )
     sources = arguments.clips or ["demo"]
     clips = [read_clip(source, CaptureSettings(arguments.size_wh), arguments.frames) for source in sources]
     outcomes = {clip.name: measure(clip, settings, arguments.runs) for clip in _progress(clips, "clips")}

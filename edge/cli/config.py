@@ -28,9 +28,9 @@ def run(arguments: argparse.Namespace, _: object) -> int:
     if arguments.write is not None:
         _write_defaults(arguments.write)
         return 0
-    values, origins = collect(arguments, os.environ)
-    settings = build(values, origins)
-    write_text(sys.stdout, "\n".join([*render_toml(values_of(settings), origins), ""]))
+    raw = collect(arguments, os.environ)
+    settings = build(raw.values, raw.origins)
+    write_text(sys.stdout, "\n".join([*render_toml(values_of(settings), raw.origins), ""]))
     return 0
 
 

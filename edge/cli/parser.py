@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from edge.errors import ConfigError
-from edge.settings.option import size
-from edge.settings.options import OPTIONS, SECTIONS
-from edge.settings.settings import Settings, values_of
+from edge.settings.option import Option, parse_size
+from edge.settings.settings import OPTIONS, SECTIONS, Settings, values_of
 from edge.version import __version__
 
 _DESCRIPTION = "Faces, emotions and apparent gender from a camera, on the device alone."
+_Value = TypeVar("_Value")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,31 +61,53 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
+    """Adds a flag for each setting, parsed as its variable is; None stands for a flag that is not given."""
     defaults = values_of(Settings())
     command.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="TOML file of settings (~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
+        help="TOML file of settings (default: ~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
     )
     for section, meaning in SECTIONS.items():
         group = command.add_argument_group(meaning) if section else command
         for option in (each for each in OPTIONS if each.section == section and each.flag):
-            default = defaults[option.key]
-            told = "" if default is None or option.kind == "switch" or "(" in option.text else f" ({default})"
-            more: dict[str, Any] = {"dest": option.key, "default": None, "help": option.text + told}
+            text = _help(option, defaults[option.key])
             if option.kind == "switch":
-                group.add_argument(option.flag, action=argparse.BooleanOptionalAction, **more)
+                group.add_argument(
+                    option.flag,
+                    dest=option.key,
+                    default=None,
+                    action=argparse.BooleanOptionalAction,
+                    help=text,
+                )
                 continue
-            more |= {"choices": [option.parse(each) for each in option.choices]} if option.choices else {}
-            more |= {} if option.choices else {"metavar": option.metavar}
-            group.add_argument(option.flag, type=_KINDS[option.kind], **more)
+            group.add_argument(
+                option.flag,
+                dest=option.key,
+                type=_TYPES[option.kind],
+                metavar=option.metavar,
+                help=text,
+            )
+
+
+def _help(option: Option, default: Any) -> str:
+    """Returns an option's meaning and, where it has one to show, its default."""
+    shown = option.default or ("" if default is None or option.kind == "switch" else str(default))
+    text = option.text + (f" (default: {shown})" if shown else "")
+    return text.replace("%", "%%")  # argparse formats it
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("clips", nargs="*", metavar="CLIP", help="videos, or demo (demo)")
-    add("--size", dest="size_wh", type=_size, metavar="WxH", help="size of the frames (that of the clip)")
+    add(
+        "--size",
+        dest="size_wh",
+        type=_argument_type(parse_size),
+        metavar="WxH",
+        help="size of the frames (that of the clip)",
+    )
     add(
         "--frames", type=int, default=150, metavar="N", help="use at most N frames of each clip (%(default)s)"
     )
@@ -102,18 +125,22 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
     add("--against", type=Path, metavar="FILE", help="compare with a FILE of an earlier --json")
 
 
-def _size(text: str) -> tuple[int, int]:
-    """`size` for argparse, which asks for an error of its own."""
-    try:
-        return size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _argument_type(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Returns a parser for argparse, which shows the message of its own error class alone."""
+
+    def parse_argument(text: str) -> _Value:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse_argument
 
 
-_KINDS: dict[str, Any] = {
+_TYPES: dict[str, Any] = {
     "text": str,
     "number": float,
     "integer": int,
     "file": Path,
-    "size": _size,
+    "size": _argument_type(parse_size),
 }

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, stop: StopSignals[Settings]) -> int:
             if not settings.mqtt.host:
                 enabled.set()  # without a broker nobody could switch it on again
             start_logging(settings.log_level)
-            cv2.setNumThreads(settings.detect_threads)
+            cv2.setNumThreads(settings.detector.threads)
             stop.arm(partial(reload_settings, partial(settings_of, arguments), settings))
             with _open_output(settings) as output:
                 sinks = [output, notify] if notify is not None else [output]

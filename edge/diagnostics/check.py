@@ -64,8 +64,8 @@ def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
         ("memory", machine.memory),
         ("picamera2", lambda: machine.picamera2(system)),
         ("runtime", chosen_runtime),
-        ("emotion model", lambda: _model(settings.emotion_model, "emotion")),
-        ("gender model", lambda: _model(settings.gender_model, "gender")),
+        ("emotion model", lambda: _model(settings.models.emotion, "emotion")),
+        ("gender model", lambda: _model(settings.models.gender, "gender")),
         ("cascade", lambda: _cascade(settings)),
         ("permissions", lambda: machine.permissions(system)),
         ("source", lambda: _source(settings, stop)),
@@ -94,13 +94,13 @@ def _model(path: Path | None, task: Task) -> str:
 
 def _cascade(settings: Settings) -> str:
     try:
-        return HaarDetector(settings.detector, settings.cascade).name
+        return HaarDetector(settings.detector).name
     except MissingDependencyError:
         raise
     except ConfigError as error:
         way = (
             "leave detector.cascade out, for OpenCV's own"
-            if settings.cascade
+            if settings.detector.cascade
             else remedies.reinstall_opencv()
         )
         raise ConfigError(f"{error}; fix: {way}") from error

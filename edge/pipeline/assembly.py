@@ -28,7 +28,7 @@ def open_reader(settings: Settings) -> FaceReader:
         ModelError: a file is missing, damaged or not what its contract describes.
         MissingDependencyError: no TFLite runtime is installed.
     """
-    return FaceReader.open(settings.emotion_model, settings.gender_model, settings.threads)
+    return FaceReader.open(settings.models.emotion, settings.models.gender, settings.models.threads)
 
 
 def open_detector(settings: Settings) -> HaarDetector:
@@ -38,7 +38,7 @@ def open_detector(settings: Settings) -> HaarDetector:
         ConfigError: the cascade file is missing or not a cascade.
         MissingDependencyError: this OpenCV has no cascade classifier.
     """
-    return HaarDetector(settings.detector, settings.cascade)
+    return HaarDetector(settings.detector)
 
 
 def open_camera(settings: Settings) -> Camera:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.errors import ConfigError
+from edge.option import option
 from edge.types import BoardState
 
 logger = logging.getLogger(__name__)
@@ -32,19 +33,26 @@ class BoardSensors(Protocol):
 
 @dataclass(frozen=True)
 class GovernorSettings:
-    """Limits.
+    """Limits on the load of the machine. `cpu_share` counts the processor time of the whole process."""
 
-    Attributes:
-        max_fps: frames processed a second at most; 0 for no limit.
-        cpu_share: cores' worth of processor time of the whole process at most, 0.05 to 64: 0.5 is half a
-            core; 0 for no limit.
-        hot_c: degrees Celsius from which on the loop works less, until it is 5 below. A Pi 4 or 5 holds
-            itself back from 80 on, a Pi 3B+ from 60.
-    """
-
-    max_fps: float = 0.0
-    cpu_share: float = 0.0
-    hot_c: float = 75.0
+    max_fps: float = field(
+        default=0.0,
+        metadata=option("frames processed a second at most, up to 1000; 0 for no limit", "--max-fps"),
+    )
+    cpu_share: float = field(
+        default=0.0,
+        metadata=option(
+            "processor cores used at most, 0.05 to 64, such as 0.5 for half of one; 0 for no limit",
+            "--cpu-share",
+        ),
+    )
+    # A Pi 4 or 5 throttles itself from 80 degrees on, a Pi 3B+ from 60.
+    hot_c: float = field(
+        default=75.0,
+        metadata=option(
+            "degrees Celsius from which the loop works less, until it is 5 below; 20 to 150", "--hot"
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_fps <= 1000:

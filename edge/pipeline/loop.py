@@ -95,7 +95,7 @@ class Pipeline:
         """Opens everything that settings name, the source last, and puts it together.
 
         Args:
-            settings: Settings of the run. `output`, `max_frames`, `log_level` and `detect_threads` are not
+            settings: Settings of the run. `output`, `max_frames`, `log_level` and `detector.threads` are not
                 used here: they concern a whole process.
             sinks: Receive the reports before those that the settings name; the caller closes them.
             camera: Used instead of `settings.source`; the caller closes it.

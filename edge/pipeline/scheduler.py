@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.errors import ConfigError
+from edge.option import option
 from edge.pipeline.smoothing import EmotionSmoother, GenderSmoother, SmoothingSettings
 from edge.types import Box, Gray, Reading, Scores, TrackedFace
 
@@ -21,15 +22,12 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class SchedulerSettings:
-    """How often faces are read.
+    """How often faces are read."""
 
-    Attributes:
-        read_s: from one reading of a face to the next.
-        reads: faces read in one frame, at most.
-    """
-
-    read_s: float = 0.25
-    reads: int = 2
+    read_s: float = field(
+        default=0.25, metadata=option("seconds between two readings of a face, 0 to 60", "--read")
+    )
+    reads: int = field(default=2, metadata=option("faces read in one frame at most", "--reads"))
 
     def __post_init__(self) -> None:
         if not 0 <= self.read_s <= 60 or self.reads < 1:

@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.errors import ConfigError
+from edge.option import option
 from edge.types import UNCERTAIN, Reading, Scores
 
 
 @dataclass(frozen=True)
 class SmoothingSettings:
-    """How evidence is gathered and when something is said.
+    """How readings are averaged, and when a label is reported.
 
-    Attributes:
-        time_constant_s: after it, an old expression counts for 1/e of what it did. With a margin of 0.2
-            between the new expression's score and the old one's, the label follows a true change within 1.4
-            times this and the time between two readings: a second by default.
-        margin: by how much another label's score must exceed that of the label said, 0 to 1.
-        min_confidence_emotion: least score of an emotion that is said, 0 to 1.
-        min_confidence_gender: the same of an apparent gender.
-        memory: readings of apparent gender that are remembered; a person's does not change.
+    With a margin of 0.2 between the new expression's score and the old one's, the label follows a true
+    change within 1.4 times the sum of `time_constant_s` and the time between two readings: a second by
+    default.
     """
 
-    time_constant_s: float = 0.5
-    margin: float = 0.1
-    min_confidence_emotion: float = 0.4
-    min_confidence_gender: float = 0.65
-    memory: int = 30
+    time_constant_s: float = field(
+        default=0.5,
+        metadata=option(
+            "seconds after which an earlier expression counts for 37 % (1/e) of what it did, 0 to 60",
+            "--time-constant",
+        ),
+    )
+    margin: float = field(
+        default=0.1,
+        metadata=option(
+            "lead in score with which another label replaces the reported one, 0 to 1", "--margin"
+        ),
+    )
+    min_confidence_emotion: float = field(
+        default=0.4,
+        metadata=option("least score of an emotion that is reported, 0 to 1", "--min-confidence-emotion"),
+    )
+    min_confidence_gender: float = field(
+        default=0.65,
+        metadata=option(
+            "least score of an apparent gender that is reported, 0 to 1", "--min-confidence-gender"
+        ),
+    )
+    memory: int = field(
+        default=30,
+        metadata=option("readings of a face's apparent gender that are averaged, at most", "--memory"),
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.time_constant_s <= 60:

@@ -1,4 +1,4 @@
-"""Settings from a TOML file and from the environment, and a file that says all of them."""
+"""Where settings come from: flags, environment variables, a TOML file, credentials."""
 
 from __future__ import annotations
 
@@ -6,103 +6,120 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from edge.settings.option import PREFIX, Option
-from edge.settings.options import OPTIONS, RESERVED_VARIABLES, SECTIONS
-from edge.settings.settings import Settings, build
+from edge.settings.option import VARIABLE_PREFIX, Option
+from edge.settings.settings import OPTIONS, SECTIONS, Settings, build
 
-# {key: value}, {key: where it is from}
-RawSettings = tuple[dict[str, Any], dict[str, str]]
+_CONFIG_VARIABLE = VARIABLE_PREFIX + "CONFIG"
+# Variables with the settings' prefix that are no settings: they choose the TFLite runtime, the folder of data
+# sets, and the instance of the systemd unit.
+RESERVED_VARIABLES = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE", _CONFIG_VARIABLE}
+# A larger file is no configuration; nobody should wait until one is parsed.
+_MAX_BYTES = 1 << 20
+# Two ways to set one thing: the stronger origin of either replaces both of a weaker one.
+_PASSWORD_KEYS = {"mqtt.password", "mqtt.password_file"}
 
-# A file of this size is no configuration; nobody should wait until one is parsed.
-_MOST_BYTES = 1 << 20
-# Two ways to give one thing.
-_PASSWORDS = {"mqtt.password", "mqtt.password_file"}
 
+@dataclass
+class RawSettings:
+    """Values that were set, not yet validated together.
 
-def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> RawSettings:
-    """All that is given, and where each is from: a flag before a variable before a file before a credential.
-
-    Whichever gives a password or password_file does so in the place of both of a weaker one.
-
-    Args:
-        arguments: parsed, of `run`, `check`, `config` or `forget`.
-        environment: {variable: value}.
-
-    Raises:
-        ConfigError: something is given that is no setting, or no value of one.
+    Attributes:
+        values: {key: value}.
+        origins: {key: where the value comes from}: a flag, a variable or a file.
     """
-    path = find_file(arguments.config, environment)
-    flags = {option.key: vars(arguments).get(option.key) for option in OPTIONS}
-    given = {key: value for key, value in flags.items() if value is not None}
-    origins = {option.key: option.flag for option in OPTIONS if option.key in given}
-    values: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    layers = (
-        read_credentials(environment, path),
-        read_file(path) if path else ({}, {}),
-        read_environment(environment),
-        (given, origins),
-    )
-    for layer in layers:
-        if _PASSWORDS & layer[0].keys():
-            for key in _PASSWORDS & values.keys():
-                del values[key], places[key]
-        values |= layer[0]
-        places |= layer[1]
-    return values, places
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def add(self, key: str, value: Any, origin: str) -> None:
+        """Sets a value, in place of an earlier one."""
+        self.values[key], self.origins[key] = value, origin
+
+    def discard(self, key: str) -> None:
+        """Removes a value if it is set."""
+        self.values.pop(key, None)
+        self.origins.pop(key, None)
 
 
 def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that a parsed `run`, `check` or `forget` asks for.
+    """Returns the settings of a parsed `run`, `check` or `forget`.
 
     Args:
-        arguments: parsed.
+        arguments: parsed command line.
         environment: {variable: value}; None for that of this process.
 
     Raises:
-        ConfigError: a value cannot be; the message says where it is from.
+        ConfigError: a value is not allowed, or what is set is no setting; the message names the origin.
     """
-    values, origins = collect(arguments, os.environ if environment is None else environment)
-    return build(values, origins)
+    raw = collect(arguments, os.environ if environment is None else environment)
+    return build(raw.values, raw.origins)
 
 
-def usual_places(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where the file is looked for, the first that is there counts."""
-    own = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
-    return own / "emotiny" / "config.toml", Path("/etc/emotiny/config.toml")
+def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> RawSettings:
+    """Returns all that is set: a flag before a variable before the file before a credential.
+
+    Args:
+        arguments: parsed command line of `run`, `check`, `config` or `forget`.
+        environment: {variable: value}.
+
+    Raises:
+        ConfigError: what is set is no setting, or a text cannot be parsed.
+    """
+    path = find_file(arguments.config, environment)
+    collected = RawSettings()
+    for stronger in (
+        read_credentials(environment, path),
+        read_file(path) if path else RawSettings(),
+        read_environment(environment),
+        _read_flags(arguments),
+    ):
+        if _PASSWORD_KEYS & stronger.values.keys():
+            for key in _PASSWORD_KEYS:
+                collected.discard(key)
+        collected.values |= stronger.values
+        collected.origins |= stronger.origins
+    return collected
+
+
+def default_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Returns where a settings file is searched for; the first that exists is read."""
+    home = environment.get("HOME", "/")
+    folder = Path(environment.get("XDG_CONFIG_HOME") or Path(home, ".config"))
+    return folder / "emotiny" / "config.toml", Path("/etc/emotiny/config.toml")
 
 
 def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None:
-    """The file to read.
+    """Returns the settings file to read; None if there is none.
 
     Args:
-        named: what `--config` names; None where it does not.
-        environment: `EMOTINY_CONFIG` names one too; else the usual places.
+        named: file that `--config` names; None without that flag.
+        environment: {variable: value}. `EMOTINY_CONFIG` names the file without that flag; without either,
+            the file is one of `default_files`.
 
     Raises:
-        ConfigError: one is named and is not there.
+        ConfigError: the named file does not exist.
     """
-    variable = PREFIX + "CONFIG"
-    chosen = named or (Path(environment[variable]) if environment.get(variable) else None)
+    chosen = named or (Path(environment[_CONFIG_VARIABLE]) if environment.get(_CONFIG_VARIABLE) else None)
     if chosen is None:
-        return next((path for path in usual_places(environment) if path.is_file()), None)
-    # /dev/null, for none of the usual ones, and a pipe are read as well.
+        return next((path for path in default_files(environment) if path.is_file()), None)
+    # Not is_file(): /dev/null stands for no settings at all, and a pipe may be read as well.
     if not chosen.exists() or chosen.is_dir():
         raise ConfigError(f"configuration {chosen}: no such file; `emotiny config --write FILE` makes one")
     return chosen
 
 
 def read_file(path: Path) -> RawSettings:
-    """What a file gives.
+    """Returns the settings in a TOML file.
 
     Raises:
-        ConfigError: it cannot be read, is no TOML, or holds what is no setting.
+        ConfigError: the file cannot be read, is no TOML, or holds something that is no setting.
     """
-    # Here, since most runs have no file, and none should wait for what reads it.
+    # Imported here, as most runs have no file and need not wait for the parser.
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -110,65 +127,69 @@ def read_file(path: Path) -> RawSettings:
 
     try:
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"configuration {path}: cannot be read: {error.strerror}") from error
-    if len(content) > _MOST_BYTES:
-        raise ConfigError(f"configuration {path}: larger than {_MOST_BYTES >> 20} MB")
+    if len(content) > _MAX_BYTES:
+        raise ConfigError(f"configuration {path}: larger than {_MAX_BYTES >> 20} MB")
     try:
         table = tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"configuration {path}: no UTF-8 text") from error
-    except (ValueError, RecursionError) as error:  # such as numbers of more digits than Python reads
+    except (ValueError, RecursionError) as error:  # ValueError also for more digits than Python reads
         raise ConfigError(f"configuration {path}: no TOML: {error}") from error
     known = {option.key: option for option in OPTIONS}
-    values: dict[str, Any] = {}
-    for key, value in _flat(table):
+    raw = RawSettings()
+    for key, value in _flatten(table):
         if key not in known:
-            raise ConfigError(f"configuration {path}: no setting {key!r}{_meant(key, known)}")
-        values[key] = _accepted(known[key], value, f"configuration {path}: {key}")
-    return values, dict.fromkeys(values, str(path))
+            raise ConfigError(f"configuration {path}: no setting {key!r}{_suggestion(key, known)}")
+        try:
+            raw.add(key, known[key].convert(value), str(path))
+        except ValueError as error:
+            raise ConfigError(f"configuration {path}: {key} = {error}") from error
+    return raw
 
 
 def read_environment(environment: Mapping[str, str]) -> RawSettings:
-    """What the variables give whose names begin with EMOTINY_.
+    """Returns the settings in variables whose names begin with EMOTINY_.
 
     Raises:
-        ConfigError: one of them is no setting, or its value cannot be.
+        ConfigError: such a variable is no setting, or its value cannot be parsed.
     """
     known = {option.variable: option for option in OPTIONS}
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    raw = RawSettings()
     for name, text in environment.items():
-        if not name.startswith(PREFIX) or name in RESERVED_VARIABLES or name == PREFIX + "CONFIG":
+        if not name.startswith(VARIABLE_PREFIX) or name in RESERVED_VARIABLES:
             continue
         if name not in known:
-            raise ConfigError(f"environment: no setting {name}{_meant(name, known)}")
+            raise ConfigError(f"environment: no setting {name}{_suggestion(name, known)}")
         try:
-            values[known[name].key] = known[name].parse(text)
+            raw.add(known[name].key, known[name].parse(text), name)
         except ValueError as error:
             raise ConfigError(f"environment: {name} {error}") from error
-        origins[known[name].key] = name
-    return values, origins
+    return raw
 
 
-def read_credentials(environment: Mapping[str, str], beside: Path | None) -> RawSettings:
-    """What lies in files of its own, as the service's password in `mqtt_password`; one may be empty.
+def read_credentials(environment: Mapping[str, str], settings_path: Path | None) -> RawSettings:
+    """Returns the secrets that have a file of their own, such as the password in `mqtt_password`.
+
+    An empty file sets nothing.
 
     Args:
-        environment: under systemd `CREDENTIALS_DIRECTORY` is the folder, which only this service can read.
-        beside: the file of settings, in whose folder they are looked for where systemd hands none over; so
-            whoever runs `check` or `forget` by hand has what the service has. None for no file.
+        environment: {variable: value}. Under systemd, `CREDENTIALS_DIRECTORY` is the folder of these files,
+            which only the service can read.
+        settings_path: settings file. Without systemd the files are searched for in its folder, so that
+            `check` and `forget` have by hand what the service has. None for no file.
 
     Raises:
-        ConfigError: one is there and cannot be read; beside the settings, by whoever may.
+        ConfigError: such a file exists and cannot be read. In the settings' folder, a file that this user
+            has no right to read is ignored.
     """
-    handed = environment.get("CREDENTIALS_DIRECTORY")
-    folder = Path(handed) if handed else beside.parent if beside else None
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    folder = Path(credentials) if credentials else settings_path.parent if settings_path else None
+    raw = RawSettings()
     if folder is None:
-        return values, origins
+        return raw
     for option in (each for each in OPTIONS if each.secret):
         path = folder / option.key.replace(".", "_")
         try:
@@ -176,16 +197,26 @@ def read_credentials(environment: Mapping[str, str], beside: Path | None) -> Raw
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
-            # The service's is for root, and the settings beside it are for everybody.
-            if isinstance(error, PermissionError) and not handed:
+            # The service's secret is for root, the settings next to it are for everybody.
+            if isinstance(error, PermissionError) and not credentials:
                 continue
             raise ConfigError(f"credential {path}: cannot be read: {error}") from error
         if value:
-            values[option.key], origins[option.key] = value, str(path)
-    return values, origins
+            raw.add(option.key, value, str(path))
+    return raw
 
 
-def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _read_flags(arguments: argparse.Namespace) -> RawSettings:
+    raw = RawSettings()
+    for option in OPTIONS:
+        value = vars(arguments).get(option.key)
+        if value is not None:
+            raw.add(option.key, value, option.flag)
+    return raw
+
+
+def _flatten(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields (key, value) of a TOML document's settings, those in sections as "section.name"."""
     for name, value in table.items():
         if isinstance(value, dict) and name in SECTIONS:
             yield from ((f"{name}.{key}", inner) for key, inner in value.items())
@@ -193,20 +224,14 @@ def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _accepted(option: Option, value: Any, where: str) -> Any:
-    try:
-        return option.accept(value)
-    except ValueError as error:
-        raise ConfigError(f"{where} = {error}") from error
-
-
-def _meant(name: str, known: Mapping[str, Option]) -> str:
-    """Asks for the nearest name, with its section where that is what is missing."""
+def _suggestion(name: str, known: Mapping[str, Option]) -> str:
+    """Returns the end of a message about an unknown name: the most similar known one, else all of them."""
     import difflib
 
     last = name.rpartition(".")[2]
     lasts = {key.rpartition(".")[2]: key for key in known}
-    near = [key for key in known if key.rpartition(".")[2] == last]
-    near += [lasts[each] for each in difflib.get_close_matches(last, lasts, n=1, cutoff=0.7)]
-    near += difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    # The right name in no or the wrong section, then a misspelt one, then a misspelt section.
+    similar = [key for key in known if key.rpartition(".")[2] == last]
+    similar += [lasts[each] for each in difflib.get_close_matches(last, lasts, n=1, cutoff=0.7)]
+    similar += difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {similar[0]!r}?" if similar else f"; known are {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""One setting: what it is called on the command line, in a file and in the environment; how it is read."""
+"""An option: one setting's names on the command line, in a file and in the environment, and its parser."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-PREFIX = "EMOTINY_"
-# Stands for the value of what is secret.
+VARIABLE_PREFIX = "EMOTINY_"
+# Printed in place of a secret value.
 HIDDEN = "********"
 
 Kind = Literal["text", "number", "integer", "switch", "file", "size"]
@@ -19,45 +19,53 @@ class Option:
     """One setting.
 
     Attributes:
-        key: in the file, "section.name" or, outside of all sections, "name".
-        attribute: of `edge.settings.settings.Settings`, "group.name" or "name".
-        kind: of its value.
-        text: what it means, with its unit.
-        flag: on the command line; empty where it must not lie in a shell's history.
-        choices: all values that it can have; empty for any.
-        metavar: stands for the value in the help.
-        secret: is never printed.
+        key: name in a settings file, "section.name" or, outside of all sections, "name".
+        field: name in the settings class of its section.
+        kind: kind of its value.
+        text: meaning, with unit and range.
+        flag: on the command line; empty for none, where a value must not appear in a shell's history.
+        choices: all values allowed; empty for any.
+        default: description of the default; empty where the default's own value is shown.
+        secret: whether the value is never printed.
     """
 
     key: str
-    attribute: str
+    field: str
     kind: Kind
     text: str
-    flag: str
+    flag: str = ""
     choices: tuple[str, ...] = ()
-    metavar: str = "N"
+    default: str = ""
     secret: bool = False
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
-        return PREFIX + self.key.replace(".", "_").upper()
+        """The environment variable that sets it."""
+        return VARIABLE_PREFIX + self.key.replace(".", "_").upper()
 
     @property
     def section(self) -> str:
-        """Of the file; empty outside of all sections."""
+        """The section of a settings file that it belongs to; empty outside of all sections."""
         return self.key.rpartition(".")[0]
 
     @property
     def name(self) -> str:
-        """Within its section."""
+        """Its name within the section."""
         return self.key.rpartition(".")[2]
 
+    @property
+    def metavar(self) -> str:
+        """The placeholder of its value in the command line's help."""
+        if self.choices:
+            return f"{{{','.join(self.choices)}}}"
+        return {"text": self.name.upper(), "file": "FILE", "size": "WxH"}.get(self.kind, "N")
+
     def parse(self, text: str) -> Any:
-        """The value that a flag's or a variable's text means.
+        """Returns the value written in a flag's argument, an environment variable or a credential.
 
         Raises:
-            ValueError: none; the message says what was expected, and the text unless that is secret.
+            ValueError: the text is not such a value. The message quotes the text, unless the option is
+                secret, and names what was expected.
         """
         try:
             value = _PARSERS[self.kind](text)
@@ -69,26 +77,29 @@ class Option:
             raise ValueError(f"{text!r}: expected one of {', '.join(self.choices)}")
         return value
 
-    def accept(self, value: Any) -> Any:
-        """The value that a file's value means: numbers are numbers there, and all else is as in a flag.
+    def convert(self, value: Any) -> Any:
+        """Returns the setting's value for a value read from a TOML file.
+
+        Numbers and switches must be TOML numbers and booleans. All else must be a TOML string, which is
+        parsed as a flag's argument is.
 
         Raises:
-            ValueError: none; the message says what was expected, and the value unless that is secret.
+            ValueError: the value is of another type or not allowed. The message quotes the value, unless the
+                option is secret, and names what was expected.
         """
-        right: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,), "switch": (bool,)}
-        kinds = right.get(self.kind, (str,))
-        # A bool is an int to Python, and to nobody else.
-        if not isinstance(value, kinds) or (isinstance(value, bool) and self.kind != "switch"):
+        types = _TOML_TYPES.get(self.kind, (str,))
+        # A bool is an int to Python, but not to the writer of a file.
+        if not isinstance(value, types) or (isinstance(value, bool) and self.kind != "switch"):
             shown = HIDDEN if self.secret else repr(value)
             raise ValueError(f"{shown}: expected {_EXPECTED[self.kind]}")
         return value if self.kind == "switch" else self.parse(str(value))
 
 
-def size(text: str) -> tuple[int, int]:
-    """Width and height from text such as 640x480.
+def parse_size(text: str) -> tuple[int, int]:
+    """Returns width and height in pixels from text such as "640x480".
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a size.
     """
     width, _, height = text.partition("x")
     try:
@@ -97,33 +108,34 @@ def size(text: str) -> tuple[int, int]:
         raise ValueError(f"{text!r}: expected WIDTHxHEIGHT, such as 640x480") from None
 
 
-def _plain(text: str) -> str:
+def _parse_text(text: str) -> str:
     if "\0" in text:
         raise ValueError(f"{text!r}: expected no NUL character")
     return text
 
 
-def _file(text: str) -> Path:
+def _parse_file(text: str) -> Path:
+    # Path("") is the current folder, which nobody means by an empty text.
     if not text:
         raise ValueError("an empty text: expected a file's name")
-    return Path(_plain(text))
+    return Path(_parse_text(text))
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise ValueError(f"{text!r}: expected a number") from None
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
         raise ValueError(f"{text!r}: expected a whole number") from None
 
 
-def _switch(text: str) -> bool:
+def _parse_switch(text: str) -> bool:
     if text.lower() in {"1", "true", "yes", "on"}:
         return True
     if text.lower() in {"0", "false", "no", "off"}:
@@ -132,13 +144,15 @@ def _switch(text: str) -> bool:
 
 
 _PARSERS: dict[Kind, Callable[[str], Any]] = {
-    "text": _plain,
-    "number": _number,
-    "integer": _integer,
-    "switch": _switch,
-    "file": _file,
-    "size": size,
+    "text": _parse_text,
+    "number": _parse_number,
+    "integer": _parse_integer,
+    "switch": _parse_switch,
+    "file": _parse_file,
+    "size": parse_size,
 }
+# A file's values of the other kinds are strings.
+_TOML_TYPES: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,), "switch": (bool,)}
 _EXPECTED: dict[Kind, str] = {
     "text": "a text in quotes",
     "number": "a number",

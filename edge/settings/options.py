@@ -1,369 +1,77 @@
-"""Every setting by name: its flag, its key in a file, its variable, what it means. Said once, here."""
+"""The options of a settings class, derived from its fields: annotation, default and `edge.option.option`."""
 
 from __future__ import annotations
 
-from edge.settings.option import Option
+from collections.abc import Iterator
+from dataclasses import Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-# Read by others than the settings.
-RESERVED_VARIABLES = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE"}
+from edge.option import METADATA_KEY, OptionMetadata
+from edge.settings.option import Kind, Option
 
-OPTIONS: tuple[Option, ...] = (
-    Option(
-        "source",
-        "source",
-        "text",
-        "auto (a camera if one answers, else the demo, which --reconnect never plays), demo, 0 or "
-        "/dev/video0, picamera2://0, csi://0, gst://PIPELINE, rtsp://..., a video or a folder of pictures",
-        "--source",
-        metavar="SOURCE",
-    ),
-    Option(
-        "output",
-        "output",
-        "text",
-        "what standard output shows: a view for people or a line of JSON per frame",
-        "--output",
-        ("console", "jsonl"),
-    ),
-    Option(
-        "annotate",
-        "annotate",
-        "file",
-        "draw on the frames into a new .mp4 or .avi, the last into a .png",
-        "--annotate",
-        metavar="FILE",
-    ),
-    Option("max_frames", "max_frames", "integer", "stop after N processed frames", "--max-frames"),
-    Option(
-        "reconnect",
-        "reconnect",
-        "switch",
-        "try a camera that is absent, or goes, again for ever; for services",
-        "--reconnect",
-    ),
-    Option("fast", "fast", "switch", "play a recording as fast as it goes, not as it was recorded", "--fast"),
-    Option(
-        "log_level",
-        "log_level",
-        "text",
-        "the least severe message that is logged",
-        "--log-level",
-        ("debug", "info", "warning", "error"),
-    ),
-    Option(
-        "picture.size",
-        "picture.size_wh",
-        "size",
-        "picture size before rotation (what the source has)",
-        "--size",
-        metavar="WxH",
-    ),
-    Option(
-        "picture.rotate",
-        "picture.rotate",
-        "integer",
-        "degrees clockwise",
-        "--rotate",
-        ("0", "90", "180", "270"),
-    ),
-    Option("picture.mirror", "picture.mirror", "switch", "exchange left and right", "--mirror"),
-    Option(
-        "picture.frozen_s",
-        "picture.frozen_s",
-        "number",
-        "seconds of one and the same picture after which --reconnect opens the camera anew, 0 for never",
-        "--frozen",
-    ),
-    Option(
-        "models.emotion",
-        "emotion_model",
-        "file",
-        ".tflite or .json (the one installed)",
-        "--emotion-model",
-        metavar="FILE",
-    ),
-    Option(
-        "models.gender",
-        "gender_model",
-        "file",
-        ".tflite or .json (the one installed)",
-        "--gender-model",
-        metavar="FILE",
-    ),
-    Option("models.threads", "threads", "integer", "processor threads of each network", "--threads"),
-    Option(
-        "detector.cascade",
-        "cascade",
-        "file",
-        "Haar cascade (OpenCV's frontal face)",
-        "--cascade",
-        metavar="FILE",
-    ),
-    Option(
-        "detector.side",
-        "detector.side",
-        "integer",
-        "longer side in pixels of the reduced copy that is searched",
-        "--detect-side",
-    ),
-    Option(
-        "detector.scale_factor",
-        "detector.scale_factor",
-        "number",
-        "between two sizes of faces",
-        "--detect-scale",
-    ),
-    Option(
-        "detector.min_neighbors",
-        "detector.min_neighbors",
-        "integer",
-        "hits that make a face",
-        "--detect-neighbors",
-    ),
-    Option(
-        "detector.min_face",
-        "detector.min_face",
-        "number",
-        "smallest face, as a share of the picture's height",
-        "--min-face",
-    ),
-    Option(
-        "detector.threads",
-        "detect_threads",
-        "integer",
-        "processor threads (4 where there are as many cores, else 1)",
-        "--detect-threads",
-    ),
-    Option(
-        "follow.search_s",
-        "follow.search_s",
-        "number",
-        "seconds between searches of the whole picture while faces are followed",
-        "--search",
-    ),
-    Option(
-        "follow.idle_s",
-        "follow.idle_s",
-        "number",
-        "the same while nobody is there and nothing moves",
-        "--idle",
-    ),
-    Option(
-        "follow.alert_s",
-        "follow.alert_s",
-        "number",
-        "the same while nobody is there and something moves, or a face was lost",
-        "--alert",
-    ),
-    Option(
-        "follow.verify_s",
-        "follow.verify_s",
-        "number",
-        "seconds between looks of the cascade at a face that is followed",
-        "--verify",
-    ),
-    Option(
-        "follow.verifications",
-        "follow.verifications",
-        "integer",
-        "such looks in a frame at most",
-        "--verifications",
-    ),
-    Option(
-        "follow.min_correlation",
-        "follow.min_correlation",
-        "number",
-        "least correlation with what a face looked like, 0 to 1",
-        "--min-correlation",
-    ),
-    Option(
-        "follow.coast_s",
-        "follow.coast_s",
-        "number",
-        "seconds for which a face that is not seen is reported on",
-        "--coast",
-    ),
-    Option(
-        "follow.lost_track_s",
-        "follow.lost_track_s",
-        "number",
-        "seconds within which a face that went comes back under its number",
-        "--lost-track",
-    ),
-    Option(
-        "follow.max_unverified_s",
-        "follow.max_unverified_s",
-        "number",
-        "seconds for which a face is followed without the cascade finding it",
-        "--max-unverified",
-    ),
-    Option("read.read_s", "read.read_s", "number", "seconds between readings of a face", "--read"),
-    Option("read.reads", "read.reads", "integer", "faces read in a frame at most", "--reads"),
-    Option(
-        "labels.time_constant_s",
-        "labels.time_constant_s",
-        "number",
-        "seconds in which an old expression loses two thirds of its say",
-        "--time-constant",
-    ),
-    Option(
-        "labels.margin",
-        "labels.margin",
-        "number",
-        "by which another label must lead before it is said, 0 to 1",
-        "--margin",
-    ),
-    Option(
-        "labels.min_confidence_emotion",
-        "labels.min_confidence_emotion",
-        "number",
-        "least score of an emotion that is said, 0 to 1",
-        "--min-confidence-emotion",
-    ),
-    Option(
-        "labels.min_confidence_gender",
-        "labels.min_confidence_gender",
-        "number",
-        "least score of an apparent gender that is said, 0 to 1",
-        "--min-confidence-gender",
-    ),
-    Option("labels.memory", "labels.memory", "integer", "readings of apparent gender that count", "--memory"),
-    Option(
-        "budget.max_fps",
-        "budget.max_fps",
-        "number",
-        "frames processed a second at most, 0 for no limit",
-        "--max-fps",
-    ),
-    Option(
-        "budget.cpu_share",
-        "budget.cpu_share",
-        "number",
-        "cores' worth of processor time at most, such as 0.5; 0 for no limit",
-        "--cpu-share",
-    ),
-    Option(
-        "budget.hot_c", "budget.hot_c", "number", "degrees Celsius from which on the loop works less", "--hot"
-    ),
-    Option(
-        "mqtt.host",
-        "mqtt.host",
-        "text",
-        "the broker's name or address; without one nothing is sent",
-        "--mqtt-host",
-        metavar="HOST",
-    ),
-    Option("mqtt.port", "mqtt.port", "integer", "0 for 1883, or 8883 with TLS", "--mqtt-port"),
-    Option(
-        "mqtt.device",
-        "mqtt.device",
-        "text",
-        "what this device is called, in topics too (the machine's name)",
-        "--mqtt-device",
-        metavar="NAME",
-    ),
-    Option("mqtt.base", "mqtt.base", "text", "first part of all topics", "--mqtt-base", metavar="NAME"),
-    Option("mqtt.username", "mqtt.username", "text", "for the broker", "--mqtt-username", metavar="NAME"),
-    Option(
-        "mqtt.password",
-        "mqtt.password",
-        "text",
-        "for the broker; better in a file mqtt_password beside this one, or where password_file says",
-        "",
-        secret=True,
-    ),
-    Option(
-        "mqtt.password_file",
-        "mqtt.password_file",
-        "file",
-        "a file whose first line is the password",
-        "--mqtt-password-file",
-        metavar="FILE",
-    ),
-    Option("mqtt.tls", "mqtt.tls", "switch", "encrypt, and check the broker's certificate", "--mqtt-tls"),
-    Option(
-        "mqtt.ca",
-        "mqtt.ca",
-        "file",
-        "PEM file of authorities to trust instead of the system's",
-        "--mqtt-ca",
-        metavar="FILE",
-    ),
-    Option(
-        "mqtt.certificate",
-        "mqtt.certificate",
-        "file",
-        "PEM file by which the broker knows this device",
-        "--mqtt-certificate",
-        metavar="FILE",
-    ),
-    Option("mqtt.key", "mqtt.key", "file", "PEM file of its key", "--mqtt-key", metavar="FILE"),
-    Option("mqtt.version", "mqtt.version", "text", "of the protocol", "--mqtt-version", ("5", "3.1.1")),
-    Option(
-        "mqtt.transport",
-        "mqtt.transport",
-        "text",
-        "of the connection",
-        "--mqtt-transport",
-        ("tcp", "websockets"),
-    ),
-    Option(
-        "mqtt.discovery",
-        "mqtt.discovery",
-        "text",
-        "first part of Home Assistant's discovery topics; empty announces nothing",
-        "--mqtt-discovery",
-        metavar="NAME",
-    ),
-    Option(
-        "mqtt.keepalive_s",
-        "mqtt.keepalive_s",
-        "integer",
-        "seconds of silence after which the other side is taken for gone",
-        "--mqtt-keepalive",
-    ),
-    Option(
-        "mqtt.heartbeat_s",
-        "mqtt.heartbeat_s",
-        "number",
-        "seconds after which a state is repeated that does not change",
-        "--mqtt-heartbeat",
-    ),
-    Option(
-        "mqtt.interval_s",
-        "mqtt.interval_s",
-        "number",
-        "seconds between two messages of one kind at least",
-        "--mqtt-interval",
-    ),
-    Option(
-        "mqtt.queue", "mqtt.queue", "integer", "messages that wait while the broker is away", "--mqtt-queue"
-    ),
-    Option(
-        "metrics.port",
-        "metrics.port",
-        "integer",
-        "where Prometheus may ask, at /metrics; 0 opens no port",
-        "--metrics-port",
-    ),
-    Option(
-        "metrics.address",
-        "metrics.address",
-        "text",
-        "of this device, to listen on; 0.0.0.0 for whoever can reach it",
-        "--metrics-address",
-        metavar="ADDRESS",
-    ),
-)
-SECTIONS = {
-    "": "",
-    "picture": "how pictures are wanted",
-    "models": "the networks",
-    "detector": "how faces are looked for",
-    "follow": "how they are followed",
-    "read": "how often they are read",
-    "labels": "how readings become labels",
-    "budget": "how much the loop may work",
-    "mqtt": "reports to a broker",
-    "metrics": "figures for Prometheus",
-}
+_KINDS: dict[type, Kind] = {str: "text", float: "number", int: "integer", bool: "switch", Path: "file"}
+
+
+def groups_of(settings: type) -> dict[str, type]:
+    """Returns the fields of a settings class that are settings classes themselves, as {name: class}."""
+    hints = get_type_hints(settings)
+    return {each.name: hints[each.name] for each in fields(settings) if is_dataclass(hints[each.name])}
+
+
+def sections_of(settings: type) -> dict[str, str]:
+    """Returns {section of a file: its meaning}; the first, "", is for what is outside of all sections."""
+    groups = groups_of(settings)
+    return {"": ""} | {each.name: _metadata(each).text for each in fields(settings) if each.name in groups}
+
+
+def options_of(settings: type) -> tuple[Option, ...]:
+    """Returns an option for each field, first those outside of all sections, then section by section.
+
+    Raises:
+        TypeError: a field's annotation is of no kind that an option can have.
+        KeyError: a field has no `option` in its metadata.
+    """
+    groups = groups_of(settings)
+    found = list(_options(settings, ""))
+    for section, group in groups.items():
+        found += _options(group, section)
+    return tuple(found)
+
+
+def _options(settings: type, section: str) -> Iterator[Option]:
+    hints = get_type_hints(settings)
+    for each in fields(settings):
+        if is_dataclass(hints[each.name]):
+            continue
+        metadata = _metadata(each)
+        kind, choices = _kind(hints[each.name])
+        yield Option(
+            key=f"{section}.{metadata.name or each.name}".lstrip("."),
+            field=each.name,
+            kind=kind,
+            text=metadata.text,
+            flag=metadata.flag,
+            choices=choices,
+            default=metadata.default,
+            secret=metadata.secret,
+        )
+
+
+def _metadata(each: Field[Any]) -> OptionMetadata:
+    metadata: OptionMetadata = each.metadata[METADATA_KEY]
+    return metadata
+
+
+def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
+    """Returns the kind of value that an annotation allows, and all such values where they are few."""
+    if get_args(annotation)[1:] == (type(None),):
+        return _kind(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        values = get_args(annotation)
+        return _KINDS[type(values[0])], tuple(map(str, values))
+    if annotation == tuple[int, int]:
+        return "size", ()
+    if annotation not in _KINDS:
+        raise TypeError(f"{annotation}: expected {', '.join(kind.__name__ for kind in _KINDS)} or a Literal")
+    return _KINDS[annotation], ()

@@ -1,122 +1,129 @@
-"""What a run is told: settings, checked when they are made, from flags, environment, a file and defaults."""
+"""Settings of a run, validated when they are made, and their conversion from and to values by key."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from edge.detection.haar import DetectorSettings
 from edge.errors import ConfigError
+from edge.inference.settings import ModelSettings
+from edge.option import option
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.prometheus.settings import MetricsSettings
 from edge.pipeline.governor import GovernorSettings
 from edge.pipeline.scheduler import SchedulerSettings
 from edge.pipeline.smoothing import SmoothingSettings
-from edge.settings.option import Option
-from edge.settings.options import OPTIONS
+from edge.settings.options import groups_of, options_of, sections_of
 from edge.sources.camera import CaptureSettings
 from edge.tracking.tracker import TrackingSettings
-
-LogLevel = Literal["debug", "info", "warning", "error"]
-
-
-def _detect_threads() -> int:
-    # A Pi 4 searches a whole picture three times as fast on its four cores as on one. On two cores of a
-    # desktop processor (`bench --threads 2`) a frame took a quarter less time and 40 % more of the
-    # processor's: heat, for a loop that keeps up with its camera anyway.
-    return 4 if (os.cpu_count() or 1) >= 4 else 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run.
+    """Settings of a run. Each group has the name of its section in a settings file."""
 
-    Attributes:
-        source: where pictures come from, as `open_source` reads it.
-        picture: size, rotation and mirroring.
-        detector: how faces are looked for.
-        follow: how they are followed.
-        read: how often they are read.
-        labels: how readings become labels.
-        budget: how much the loop may work.
-        mqtt: the broker that is told.
-        metrics: where Prometheus may ask.
-        reconnect: whether a camera that is absent or goes is tried again for ever instead of ending the run.
-        fast: a recording as fast as it goes instead of as recorded.
-        max_frames: frames to process, at least 1; None for no limit.
-        output: what standard output shows.
-        annotate: where to write what was seen; None writes nothing.
-        emotion_model: network or contract; None takes the one that is installed.
-        gender_model: likewise.
-        cascade: cascade file; None takes OpenCV's.
-        threads: processor threads of each network, 1 to 64.
-        detect_threads: processor threads of the detection, 1 to 64.
-        log_level: the least severe message that is logged.
-    """
-
-    source: str = "auto"
-    picture: CaptureSettings = field(default_factory=CaptureSettings)
-    detector: DetectorSettings = field(default_factory=DetectorSettings)
-    follow: TrackingSettings = field(default_factory=TrackingSettings)
-    read: SchedulerSettings = field(default_factory=SchedulerSettings)
-    labels: SmoothingSettings = field(default_factory=SmoothingSettings)
-    budget: GovernorSettings = field(default_factory=GovernorSettings)
-    mqtt: MqttSettings = field(default_factory=MqttSettings)
-    metrics: MetricsSettings = field(default_factory=MetricsSettings)
-    reconnect: bool = False
-    fast: bool = False
-    max_frames: int | None = None
-    output: Literal["console", "jsonl"] = "console"
-    annotate: Path | None = None
-    emotion_model: Path | None = None
-    gender_model: Path | None = None
-    cascade: Path | None = None
-    threads: int = 1
-    detect_threads: int = field(default_factory=_detect_threads)
-    log_level: LogLevel = "info"
+    source: str = field(
+        default="auto",
+        metadata=option(
+            "auto (a camera if one answers, else the demo, which --reconnect never plays), demo, 0 or "
+            "/dev/video0, picamera2://0, csi://0, gst://PIPELINE, rtsp://..., a video, or a folder of "
+            "pictures",
+            "--source",
+        ),
+    )
+    output: Literal["console", "jsonl"] = field(
+        default="console",
+        metadata=option(
+            "what standard output shows: a view for people or a line of JSON per frame", "--output"
+        ),
+    )
+    annotate: Path | None = field(
+        default=None,
+        metadata=option(
+            "new .mp4 or .avi file of the frames with the results drawn on them, or .png of the last one",
+            "--annotate",
+        ),
+    )
+    max_frames: int | None = field(
+        default=None, metadata=option("stop after N processed frames", "--max-frames")
+    )
+    reconnect: bool = field(
+        default=False,
+        metadata=option(
+            "keep trying to open a camera that is absent or was lost, instead of ending; for services",
+            "--reconnect",
+        ),
+    )
+    fast: bool = field(
+        default=False,
+        metadata=option("play a recording as fast as it can be processed, not at its own speed", "--fast"),
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = field(
+        default="info", metadata=option("least severe messages that are logged", "--log-level")
+    )
+    picture: CaptureSettings = field(
+        default_factory=CaptureSettings, metadata=option("size and orientation of pictures")
+    )
+    models: ModelSettings = field(default_factory=ModelSettings, metadata=option("neural networks"))
+    detector: DetectorSettings = field(default_factory=DetectorSettings, metadata=option("face detection"))
+    follow: TrackingSettings = field(
+        default_factory=TrackingSettings, metadata=option("following faces from frame to frame")
+    )
+    read: SchedulerSettings = field(
+        default_factory=SchedulerSettings, metadata=option("how often faces are read")
+    )
+    labels: SmoothingSettings = field(
+        default_factory=SmoothingSettings, metadata=option("how readings become labels")
+    )
+    budget: GovernorSettings = field(
+        default_factory=GovernorSettings, metadata=option("limits on the load of the machine")
+    )
+    mqtt: MqttSettings = field(default_factory=MqttSettings, metadata=option("reports to an MQTT broker"))
+    metrics: MetricsSettings = field(
+        default_factory=MetricsSettings, metadata=option("metrics for Prometheus")
+    )
 
     def __post_init__(self) -> None:
         if self.max_frames is not None and self.max_frames < 1:
             raise ConfigError(f"--max-frames {self.max_frames}: must be at least 1")
-        for option, threads in (("--threads", self.threads), ("--detect-threads", self.detect_threads)):
-            if not 1 <= threads <= 64:
-                raise ConfigError(f"{option} {threads}: must be 1 to 64")
+
+
+OPTIONS = options_of(Settings)
+# {section of a settings file: its meaning}; "" stands for what is outside of all sections.
+SECTIONS = sections_of(Settings)
+_GROUPS = groups_of(Settings)
 
 
 def build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
-    """Settings of values by key, the rest being defaults.
+    """Returns settings with these values, and defaults for the rest.
+
+    Args:
+        values: {key: value}.
+        origins: {key: where the value comes from}, for error messages.
 
     Raises:
-        ConfigError: a value cannot be; the message says where it is from unless that is the command line.
+        ConfigError: a value is out of range or does not go with another one; the message names all origins
+            but the command line.
     """
     groups: dict[str, dict[str, Any]] = {}
-    for option in OPTIONS:
-        if option.key in values:
-            group, _, name = option.attribute.rpartition(".")
-            groups.setdefault(group, {})[name] = values[option.key]
+    for each in OPTIONS:
+        if each.key in values:
+            groups.setdefault(each.section, {})[each.field] = values[each.key]
+    top = groups.pop("", {})
     try:
-        made = {each.name: _made(each.name, groups) for each in fields(Settings) if each.name in groups}
-        return Settings(**made, **groups.get("", {}))
+        return Settings(**top, **{name: _GROUPS[name](**group) for name, group in groups.items()})
     except ConfigError as error:
-        said = sorted({origin for origin in origins.values() if not origin.startswith("-")})
-        where = f" (settings are from {', '.join(said)})" if said else ""
+        named = sorted({origin for origin in origins.values() if not origin.startswith("-")})
+        where = f" (settings are from {', '.join(named)})" if named else ""
         raise ConfigError(f"{error}{where}") from error
 
 
 def values_of(settings: Settings) -> dict[str, Any]:
-    """{key: value} of settings."""
-    return {option.key: _value(settings, option) for option in OPTIONS}
-
-
-def _made(group: str, groups: Mapping[str, dict[str, Any]]) -> Any:
-    return type(getattr(Settings(), group))(**groups[group])
-
-
-def _value(settings: Settings, option: Option) -> Any:
-    value: Any = settings
-    for name in option.attribute.split("."):
-        value = getattr(value, name)
-    return value
+    """Returns {key: value} of all settings."""
+    return {
+        each.key: getattr(getattr(settings, each.section) if each.section else settings, each.field)
+        for each in OPTIONS
+    }

@@ -1,38 +1,50 @@
-"""Settings as the text of a TOML file."""
+"""Settings as the text of a TOML file: those of a run with their origins, or a template to fill in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge.settings.options import OPTIONS, SECTIONS
+from edge.settings.option import HIDDEN, Option
+from edge.settings.settings import OPTIONS, SECTIONS
 from edge.sources.uri import redact
 
 
 def render_toml(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Lines of a file that gives these values.
+    """Yields the lines of a settings file with these values.
+
+    Secrets are replaced by stars, and so is the password in a camera's address. A value of None becomes a
+    comment, as TOML has no null.
 
     Args:
-        values: {key: value}; what is None stands as a comment, and what is secret as stars.
-        origins: {key: where the value is from}, told behind it; what is from nowhere is a default. None
-            tells each setting's meaning instead, and comments all of them.
+        values: {key: value} of all settings.
+        origins: {key: where the value comes from}, written behind the value; a key that is missing has its
+            default. None for a template: every value is a comment below its meaning.
     """
     for section, meaning in SECTIONS.items():
         if section:
             yield ""
             yield f"[{section}]  # {meaning}"
         for option in (each for each in OPTIONS if each.section == section):
-            value = "********" if option.secret and values[option.key] else values[option.key]
-            if option.key == "source":
-                value = redact(value)  # a camera's address may hold its password
-            line = f"{option.name} = {_toml(value)}" if value is not None else f"{option.name} ="
+            value = values[option.key]
+            line = f"{option.name} =" + (f" {_toml(_shown(option, value))}" if value is not None else "")
             if origins is None:
-                yield f"# {option.text}" + (f": {', '.join(option.choices)}" if option.choices else "")
+                yield f"# {_meaning(option)}"
                 yield f"#{line}"
             else:
-                yield (f"{line}  # " if value is not None else f"#{line} ") + origins.get(
-                    option.key, "default"
-                )
+                origin = origins.get(option.key, "default")
+                yield f"{line}  # {origin}" if value is not None else f"#{line} {origin}"
+
+
+def _shown(option: Option, value: Any) -> Any:
+    if option.secret and value:
+        return HIDDEN
+    return redact(value) if option.key == "source" else value
+
+
+def _meaning(option: Option) -> str:
+    choices = f": {', '.join(option.choices)}" if option.choices else ""
+    return option.text + choices + (f" (default: {option.default})" if option.default else "")
 
 
 def _toml(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from edge.errors import CameraError, ConfigError
+from edge.option import option
 from edge.types import Frame, Gray
 
 # How long an iteration may take before it yields None, so that the loop can check its stop flag.
@@ -138,22 +139,35 @@ class BaseCamera(ABC):
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """The form in which frames are wanted.
+    """How frames are captured.
 
-    Attributes:
-        size_wh: Width and height in pixels before rotation. A camera is asked for this size and may deliver
-            another; recordings and folders are cropped to its proportions and scaled to it. None keeps the
-            size of the source.
-        rotate: Clockwise rotation in degrees.
-        mirror: Whether left and right are exchanged, after the rotation.
-        frozen_s: Seconds of identical frames, up to 3600, after which a reconnecting run reopens its camera;
-            0 for never.
+    `size_wh`, before rotation, is asked of a camera, which may return another size; recordings and folders
+    are scaled to it exactly, and cropped to its proportions. None keeps the size of the source.
     """
 
-    size_wh: tuple[int, int] | None = None
-    rotate: Literal[0, 90, 180, 270] = 0
-    mirror: bool = False
-    frozen_s: float = 30.0
+    size_wh: tuple[int, int] | None = field(
+        default=None,
+        metadata=option(
+            "size of the picture in pixels, before rotation, each side 16 to 8192",
+            "--size",
+            name="size",
+            default="that of the source",
+        ),
+    )
+    rotate: Literal[0, 90, 180, 270] = field(
+        default=0, metadata=option("degrees clockwise by which the picture is rotated", "--rotate")
+    )
+    mirror: bool = field(
+        default=False, metadata=option("exchange left and right, after rotation", "--mirror")
+    )
+    frozen_s: float = field(
+        default=30.0,
+        metadata=option(
+            "seconds of an unchanging picture after which --reconnect opens the camera anew, up to 3600; "
+            "0 for never",
+            "--frozen",
+        ),
+    )
 
     def __post_init__(self) -> None:
         if self.size_wh is not None and not all(16 <= side <= 8192 for side in self.size_wh):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.detection.haar import Detector
 from edge.errors import ConfigError
+from edge.option import option
 from edge.tracking.assignment import assign
 from edge.tracking.motion import MotionDetector
 from edge.tracking.template import FaceTemplate
@@ -17,29 +18,55 @@ from edge.types import Box, Detection, Gray, TrackedFace
 
 @dataclass(frozen=True)
 class TrackingSettings:
-    """How much is done for a frame, and when something counts.
+    """How much is done for a frame, and how long a face is believed in. Times are 0 to 3600 seconds."""
 
-    Attributes:
-        search_s: between the beginnings of two searches of the whole picture while faces are followed.
-        idle_s: the same while there is no face and nothing moves.
-        alert_s: the same while there is no face and something moves, or a face was lost a moment ago.
-        verify_s: between two looks of the cascade at a face that is followed.
-        verifications: of the cascade in one frame, at most; those that waited longest come first.
-        min_correlation: least correlation of a face with what it looked like, 0 to 1.
-        coast_s: how long a face that is not seen is still reported.
-        lost_track_s: how long a face that went may take to come back under its number.
-        max_unverified_s: how long a face is followed by its looks alone.
-    """
-
-    search_s: float = 0.65
-    idle_s: float = 1.0
-    alert_s: float = 0.25
-    verify_s: float = 0.5
-    verifications: int = 2
-    min_correlation: float = 0.8
-    coast_s: float = 0.7
-    lost_track_s: float = 2.0
-    max_unverified_s: float = 3.0
+    search_s: float = field(
+        default=0.65,
+        metadata=option("seconds between searches of the whole picture while faces are followed", "--search"),
+    )
+    idle_s: float = field(
+        default=1.0,
+        metadata=option("seconds between searches while nobody is there and nothing moves", "--idle"),
+    )
+    alert_s: float = field(
+        default=0.25,
+        metadata=option(
+            "seconds between searches while nobody is there, but something moves or a face was just lost",
+            "--alert",
+        ),
+    )
+    verify_s: float = field(
+        default=0.5,
+        metadata=option("seconds between verifications of a followed face by the cascade", "--verify"),
+    )
+    verifications: int = field(
+        default=2,
+        metadata=option(
+            "verifications in one frame at most; the faces that waited longest come first", "--verifications"
+        ),
+    )
+    min_correlation: float = field(
+        default=0.8,
+        metadata=option(
+            "least correlation with its earlier look for a face to be followed, 0 to 1", "--min-correlation"
+        ),
+    )
+    coast_s: float = field(
+        default=0.7,
+        metadata=option("seconds for which a face that is no longer seen is still reported", "--coast"),
+    )
+    lost_track_s: float = field(
+        default=2.0,
+        metadata=option(
+            "seconds within which a face that went gets its number back when it returns", "--lost-track"
+        ),
+    )
+    max_unverified_s: float = field(
+        default=3.0,
+        metadata=option(
+            "seconds for which a face is followed without the cascade finding it", "--max-unverified"
+        ),
+    )
 
     def __post_init__(self) -> None:
         for name in (

@@ -11,7 +11,7 @@ from edge.bench.report import COLUMNS
 from edge.cli.parser import parser
 from edge.output.mqtt.home_assistant import discovery
 from edge.output.mqtt.settings import MqttSettings
-from edge.settings.options import OPTIONS
+from edge.settings.settings import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.errors import ConfigError
+from edge.option import option
 from edge.output.mqtt.device_id import default_device
 
 # Where Home Assistant looks for devices unless it is told otherwise.
@@ -29,48 +30,87 @@ def _is_host(text: str) -> bool:
 
 @dataclass(frozen=True)
 class MqttSettings:
-    """A connection.
+    """A broker, the connection to it, and the name of this device there."""
 
-    Attributes:
-        host: of the broker; empty for none.
-        port: 1 to 65535; 0 for 1883, or 8883 with TLS.
-        device: in topics and as Home Assistant's identifier: letters, digits, _ and -, 64 at most; what
-            `default_device` gives, unless said otherwise.
-        base: first part of all topics, of the same characters.
-        username: empty for none.
-        password: empty for none; never printed.
-        password_file: holds the password, as its first line.
-        tls: encrypt, and check the broker's certificate against the system's authorities or `ca`.
-        ca: PEM file of the authorities to trust instead.
-        certificate: PEM file by which the broker knows this device; with `key`.
-        key: PEM file of its key.
-        version: of the protocol.
-        transport: "tcp", or "websockets" for a broker behind a web server.
-        discovery: first part of Home Assistant's discovery topics; empty announces nothing.
-        keepalive_s: silence after which either side takes the other for gone, 5 to 3600 seconds.
-        heartbeat_s: between repetitions of a state that does not change, 1 to 3600 seconds.
-        interval_s: least time between two messages of one kind, 0 to 60 seconds.
-        queue: messages that wait while the broker is away, 10 to 10000; the oldest goes first.
-    """
-
-    host: str = ""
-    port: int = 0
-    device: str = field(default_factory=default_device)
-    base: str = "emotiny"
-    username: str = ""
-    password: str = ""
-    password_file: Path | None = None
-    tls: bool = False
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    version: Literal["5", "3.1.1"] = "5"
-    transport: Literal["tcp", "websockets"] = "tcp"
-    discovery: str = HOME_ASSISTANT
-    keepalive_s: int = 30
-    heartbeat_s: float = 60.0
-    interval_s: float = 0.5
-    queue: int = 200
+    host: str = field(
+        default="",
+        metadata=option("name or address of the broker; nothing is sent without one", "--mqtt-host"),
+    )
+    port: int = field(
+        default=0, metadata=option("port of the broker; 0 for 1883, or for 8883 with TLS", "--mqtt-port")
+    )
+    device: str = field(
+        default_factory=default_device,
+        metadata=option(
+            "name of this device, also in topics: up to 64 letters, digits, _ and -",
+            "--mqtt-device",
+            default="the machine's name",
+        ),
+    )
+    base: str = field(default="emotiny", metadata=option("first part of all topics", "--mqtt-base"))
+    username: str = field(default="", metadata=option("user name at the broker", "--mqtt-username"))
+    password: str = field(
+        default="",
+        metadata=option(
+            "password at the broker; better in a file mqtt_password next to this one, or in password_file",
+            secret=True,
+        ),
+    )
+    password_file: Path | None = field(
+        default=None,
+        metadata=option("file with the password at the broker in its first line", "--mqtt-password-file"),
+    )
+    tls: bool = field(
+        default=False,
+        metadata=option("encrypt the connection, and check the broker's certificate", "--mqtt-tls"),
+    )
+    ca: Path | None = field(
+        default=None,
+        metadata=option("PEM file of the authorities to trust", "--mqtt-ca", default="the system's"),
+    )
+    certificate: Path | None = field(
+        default=None,
+        metadata=option("PEM file of the certificate with which this device logs in", "--mqtt-certificate"),
+    )
+    key: Path | None = field(
+        default=None, metadata=option("PEM file of that certificate's private key", "--mqtt-key")
+    )
+    version: Literal["5", "3.1.1"] = field(
+        default="5", metadata=option("version of the MQTT protocol", "--mqtt-version")
+    )
+    transport: Literal["tcp", "websockets"] = field(
+        default="tcp",
+        metadata=option("transport; websockets for a broker behind a web server", "--mqtt-transport"),
+    )
+    discovery: str = field(
+        default=HOME_ASSISTANT,
+        metadata=option(
+            "first part of Home Assistant's discovery topics; nothing is announced if it is empty",
+            "--mqtt-discovery",
+        ),
+    )
+    keepalive_s: int = field(
+        default=30,
+        metadata=option(
+            "seconds of silence after which the connection counts as lost, 5 to 3600", "--mqtt-keepalive"
+        ),
+    )
+    heartbeat_s: float = field(
+        default=60.0,
+        metadata=option(
+            "seconds after which an unchanged state is published again, 1 to 3600", "--mqtt-heartbeat"
+        ),
+    )
+    interval_s: float = field(
+        default=0.5,
+        metadata=option("least seconds between two messages of one kind, 0 to 60", "--mqtt-interval"),
+    )
+    queue: int = field(
+        default=200,
+        metadata=option(
+            "messages kept while the broker is away, 10 to 10000; the oldest is dropped first", "--mqtt-queue"
+        ),
+    )
 
     def __post_init__(self) -> None:
         if self.host and not _is_host(self.host):

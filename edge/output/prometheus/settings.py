@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.errors import ConfigError
+from edge.option import option
 
 
 @dataclass(frozen=True)
 class MetricsSettings:
-    """An address to listen on.
+    """The address that the metrics endpoint listens on, IPv4 or IPv6."""
 
-    Attributes:
-        port: 1 to 65535, above 1023 for a user without rights; 0 opens none.
-        address: of this device, IPv4 or IPv6; 127.0.0.1 for programs on it only, 0.0.0.0 for whoever can
-            reach it.
-    """
-
-    port: int = 0
-    address: str = "127.0.0.1"
+    port: int = field(
+        default=0,
+        metadata=option(
+            "port for Prometheus, at /metrics, above 1023 without root's rights; 0 opens none",
+            "--metrics-port",
+        ),
+    )
+    address: str = field(
+        default="127.0.0.1",
+        metadata=option(
+            "address of this device to listen on; 0.0.0.0 for access from other machines",
+            "--metrics-address",
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.detection.haar import DetectorSettings
+from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
 
 
@@ -13,5 +15,6 @@ from edge.settings.settings import Settings
 def settings(models: Path) -> Settings:
     """Settings with networks that take no time, on one thread."""
     return Settings(
-        emotion_model=models / "tiny_emotion.json", gender_model=models / "tiny_gender.json", detect_threads=1
+        models=ModelSettings(emotion=models / "tiny_emotion.json", gender=models / "tiny_gender.json"),
+        detector=DetectorSettings(threads=1),
     )

@@ -41,7 +41,7 @@ def test_a_process_that_fails_is_an_error():
 def test_a_loop_is_played_with_settings_of_its_own(monkeypatch):
     class RecordingLoop:
         def __init__(self, frames, settings):
-            assert (settings.source, settings.output, settings.detect_threads) == ("demo", "jsonl", 1)
+            assert (settings.source, settings.output, settings.detector.threads) == ("demo", "jsonl", 1)
             self.frames = frames
 
         def step(self, frame):

@@ -102,7 +102,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_a_missing_cascade_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.xml: cannot be read: No such file"):
-        HaarDetector(cascade_path=tmp_path / "none.xml")
+        HaarDetector(DetectorSettings(cascade=tmp_path / "none.xml"))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_damaged_cascade_is_named(tmp_path, content):
     path = tmp_path / "damaged.xml"
     path.write_text(content)
     with pytest.raises(ConfigError, match=r"damaged\.xml: not a cascade") as caught:
-        HaarDetector(cascade_path=path)
+        HaarDetector(DetectorSettings(cascade=path))
     assert "\n" not in str(caught.value)
 
 

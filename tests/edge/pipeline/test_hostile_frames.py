@@ -8,6 +8,8 @@ import pytest
 
 from edge.bench.clip import demo_faces
 from edge.bench.loops import EmotinyLoop
+from edge.detection.haar import DetectorSettings
+from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
 from edge.types import Frame
 
@@ -18,9 +20,8 @@ RANDOM = np.random.default_rng(0)
 def loop(models):
     return EmotinyLoop(
         Settings(
-            emotion_model=models / "tiny_emotion.json",
-            gender_model=models / "tiny_gender.json",
-            detect_threads=1,
+            models=ModelSettings(emotion=models / "tiny_emotion.json", gender=models / "tiny_gender.json"),
+            detector=DetectorSettings(threads=1),
         )
     )
 

@@ -4,6 +4,8 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import is_dataclass
+from pathlib import Path
 
 import pytest
 import tomllib
@@ -14,9 +16,8 @@ from hypothesis import strategies as st
 from edge.cli.main import main
 from edge.cli.parser import parser
 from edge.errors import ConfigError
-from edge.settings.loader import collect, find_file, read_environment, read_file, settings_of, usual_places
-from edge.settings.options import OPTIONS, SECTIONS
-from edge.settings.settings import Settings, build, values_of
+from edge.settings.loader import collect, default_files, find_file, read_environment, read_file, settings_of
+from edge.settings.settings import OPTIONS, SECTIONS, Settings, build, values_of
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +44,7 @@ def test_a_flag_goes_before_a_variable_before_the_file_before_the_default(tmp_pa
     follow = settings_of(given, environment).follow
     assert (follow.search_s, follow.idle_s, follow.verify_s) == (21, 12, 3.5)
     assert follow.coast_s == Settings().follow.coast_s
-    _, origins = collect(given, environment)
-    assert origins == {
+    assert collect(given, environment).origins == {
         "follow.search_s": "--search",
         "follow.idle_s": "EMOTINY_FOLLOW_IDLE_S",
         "follow.verify_s": str(path),
@@ -69,7 +69,7 @@ def test_dev_null_is_a_file_without_settings_in_the_place_of_the_usual_ones(tmp_
 
 def test_where_the_file_is_looked_for(tmp_path):
     home = {"HOME": str(tmp_path)}
-    assert [str(path) for path in usual_places(home)] == [
+    assert [str(path) for path in default_files(home)] == [
         f"{tmp_path}/.config/emotiny/config.toml",
         "/etc/emotiny/config.toml",
     ]
@@ -101,26 +101,24 @@ def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
     section = f"[{option.section}]\n" if option.section else ""
     path = write(tmp_path, f"{section}{option.name} = {in_file}\n")
     assert option.section in SECTIONS
-    for values, origins in (read_file(path), read_environment({option.variable: in_variable})):
-        assert str(values[option.key]) == str(value)
-        assert list(origins) == [option.key]
+    for raw in (read_file(path), read_environment({option.variable: in_variable})):
+        assert str(raw.values[option.key]) == str(value)
+        assert list(raw.origins) == [option.key]
         # What x, 1 and 0.5 cannot be, or what must be there.
         if option.key not in {
             *("budget.hot_c", "detector.side", "detector.scale_factor", "mqtt.password_file", "mqtt.ca"),
             *("mqtt.certificate", "mqtt.key", "mqtt.keepalive_s", "mqtt.heartbeat_s", "mqtt.queue"),
             "metrics.address",
         }:
-            assert str(values_of(build(values, origins))[option.key]) == str(value)
+            assert str(values_of(build(raw.values, raw.origins))[option.key]) == str(value)
 
 
-def test_every_setting_is_an_option():
-    reached = {option.attribute for option in OPTIONS}
-    settings = Settings()
-    for name, value in vars(settings).items():
-        names = {f"{name}.{inner}" for inner in vars(value)} if hasattr(value, "__dict__") else {name}
-        if name in {"emotion_model", "gender_model", "cascade", "annotate"}:
-            names = {name}
-        assert names <= reached, names - reached
+def test_every_field_of_the_settings_is_an_option():
+    values = values_of(Settings())
+    for name, value in vars(Settings()).items():
+        names = {f"{name}.{inner}" for inner in vars(value)} if is_dataclass(value) else {name}
+        assert names - {"picture.size_wh"} <= set(values), name
+    assert values["picture.size"] is None
 
 
 @pytest.mark.parametrize(
@@ -272,11 +270,18 @@ def test_config_writes_a_file_that_changes_nothing_and_overwrites_none(tmp_path,
     assert path.read_text() == text
 
 
+def test_the_example_file_next_to_the_service_is_up_to_date(tmp_path):
+    path = tmp_path / "new.toml"
+    assert main(["config", "--write", str(path)]) == 0
+    example = Path(__file__).parents[3] / "systemd/config.toml"
+    assert path.read_text() == example.read_text()
+
+
 def test_a_path_with_strange_characters_survives(tmp_path, capsys):
     strange = 'a "b" \\ c\té.json'
     assert main(["config", "--emotion-model", strange]) == 0
     path = write(tmp_path, capsys.readouterr().out)
-    assert str(settings_of(arguments("--config", path), {}).emotion_model) == strange
+    assert str(settings_of(arguments("--config", path), {}).models.emotion) == strange
 
 
 @st.composite
