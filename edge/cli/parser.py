@@ -85,7 +85,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
             group.add_argument(
                 option.flag,
                 dest=option.key,
-                type=_TYPES[option.kind],
+                type=_argument_type(option.parse),
                 metavar=option.metavar,
                 help=text,
             )
@@ -135,12 +135,3 @@ def _argument_type(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return parse_argument
-
-
-_TYPES: dict[str, Any] = {
-    "text": str,
-    "number": float,
-    "integer": int,
-    "file": Path,
-    "size": _argument_type(parse_size),
-}
