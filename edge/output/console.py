@@ -1,4 +1,4 @@
-"""A live view of the readings for a person at a terminal."""
+"""Shows the latest report to a person."""
 
 from __future__ import annotations
 
@@ -16,41 +16,45 @@ _LINE_S = 1.0
 
 
 class ConsoleSink(Sink):
-    """A view that a person can read: a block that is redrawn on a terminal, else a line about once a second.
+    """Shows the latest report as text.
 
-    Args:
-        stream: where it is shown.
-        clock: seconds, never falling.
+    On a terminal it is a block of lines, redrawn five times a second; elsewhere it is one line a second.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        """Shows nothing yet.
+
+        Args:
+            stream: Text stream to write to.
+            clock: Returns seconds; monotonic.
+        """
         self._stream = stream
         self._clock = clock
         self._redraws = stream.isatty()
-        self._shown_lines = 0
+        self._block_lines = 0
         self._next_s = -float("inf")
-        self._unshown: Report | None = None
+        self._latest: Report | None = None
         self._closed = False
 
     def send(self, frame: Frame, report: Report) -> None:
-        """Shows the report if the last one was shown long enough; the frame is not looked at."""
+        """Shows the report unless another one was shown a moment ago; ignores the frame."""
         raise_if_closed(self, self._closed)
-        self._unshown = report
+        self._latest = report
         now = self._clock()
         if now >= self._next_s:
             self._next_s = now + (_REDRAW_S if self._redraws else _LINE_S)
             self._show()
 
     def close(self) -> None:
-        """Shows the last report if it was not, and takes no more."""
+        """Shows the last report if it was not shown yet, and refuses further ones."""
         if not self._closed:
             self._closed = True
             self._show()
 
     def _show(self) -> None:
-        if self._unshown is None:
+        if self._latest is None:
             return
-        report, self._unshown = self._unshown, None
+        report, self._latest = self._latest, None
         rates = report.rates
         head = (
             f"{report.captured_at:8.2f} s  {rates.processed_fps:5.1f} FPS processed, "
@@ -63,12 +67,12 @@ class ConsoleSink(Sink):
         if not self._redraws:
             write_text(self._stream, "  |  ".join([head, *faces]) + "\n")
             return
-        # A line that wraps would leave parts behind when the cursor goes back up.
+        # A line that wraps would leave parts behind when the cursor moves back up.
         columns = shutil.get_terminal_size().columns - 1
         lines = [line[:columns] for line in (head, *(f"  {face}" for face in faces))]
-        up = f"\x1b[{self._shown_lines}F" if self._shown_lines else ""
+        up = f"\x1b[{self._block_lines}F" if self._block_lines else ""
         write_text(self._stream, f"{up}\x1b[J" + "\n".join(lines) + "\n")
-        self._shown_lines = len(lines)
+        self._block_lines = len(lines)
 
 
 def _describe(face: Face) -> str:

@@ -10,55 +10,55 @@ from edge.output.sink import Sink, raise_if_closed
 from edge.system.stdio import write_text
 from edge.types import Face, Frame, Reading, Report, Scores
 
-# JSON Schema of one line.
+# JSON Schema of a line.
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
 
 
 class JsonLinesSink(Sink):
-    """Writes one line of JSON per processed frame, at once; `python -m edge schema` describes it."""
+    """Writes and flushes a line of JSON per processed frame; `python -m edge schema` prints its schema."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._closed = False
-        # What is said about a face changes a few times a second, and writing it out is most of the work.
-        self._said: dict[int, tuple[Face, str]] = {}
+        # The readings of a face change a few times a second only, and encoding them is most of the work.
+        self._encoded: dict[int, tuple[Face, str]] = {}
 
     def send(self, frame: Frame, report: Report) -> None:
-        """Writes the report; the frame is not looked at."""
+        """Writes the report; ignores the frame."""
         raise_if_closed(self, self._closed)
-        self._said = {face.id: (face, self._readings(face)) for face in report.faces}
-        # Integers are the same in JSON; the encoder takes ten times as long for what is new in every frame.
+        self._encoded = {face.id: (face, self._encode_readings(face)) for face in report.faces}
+        # Ids and boxes are new in every frame and formatted here: the encoder takes ten times as long.
         faces = ", ".join(
-            [f'{{"id": {id_}, "box": {_box(face)}, {said[1:]}' for id_, (face, said) in self._said.items()]
+            [f'{{"id": {id_}, "box": {_box(face)}, {text[1:]}' for id_, (face, text) in self._encoded.items()]
         )
-        write_text(self._stream, f'{_text(_head_fields(report))[:-1]}, "faces": [{faces}]}}\n')
+        write_text(self._stream, f'{_encode(_frame_fields(report))[:-1]}, "faces": [{faces}]}}\n')
 
-    def _readings(self, face: Face) -> str:
-        before, said = self._said.get(face.id, (None, ""))
+    def _encode_readings(self, face: Face) -> str:
+        before, text = self._encoded.get(face.id, (None, ""))
         if (
             before is not None
             and before.emotion is face.emotion
             and before.gender is face.gender
             and before.detection.confidence == face.detection.confidence
         ):
-            return said
-        return _text(_said_fields(face))
+            return text
+        return _encode(_reading_part(face))
 
     def close(self) -> None:
-        """Takes no more; the stream belongs to whoever opened it."""
+        """Refuses further reports; the stream stays open, because the caller opened it."""
         self._closed = True
 
 
 def report_to_dict(report: Report) -> dict[str, Any]:
-    """The report as `report.schema.json` describes it, ready for JSON."""
-    faces = [{"id": face.id, "box": _box(face)} | _said_fields(face) for face in report.faces]
-    return _head_fields(report) | {"faces": faces}
+    """Returns a report as a dictionary that follows `report.schema.json`."""
+    faces = [{"id": face.id, "box": _box(face)} | _reading_part(face) for face in report.faces]
+    return _frame_fields(report) | {"faces": faces}
 
 
-_text = json.JSONEncoder(allow_nan=False).encode
+_encode = json.JSONEncoder(allow_nan=False).encode
 
 
-def _head_fields(report: Report) -> dict[str, Any]:
+def _frame_fields(report: Report) -> dict[str, Any]:
     return {
         "frame": report.frame,
         "time": round(report.captured_at, 3),
@@ -75,7 +75,7 @@ def _box(face: Face) -> list[int]:
     return [box.x, box.y, box.width, box.height]
 
 
-def _said_fields(face: Face) -> dict[str, Any]:
+def _reading_part(face: Face) -> dict[str, Any]:
     confidence = face.detection.confidence
     return {
         "confidence": None if confidence is None else round(confidence, 4),

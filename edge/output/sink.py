@@ -1,4 +1,4 @@
-"""The interface of everything that a report is sent to."""
+"""The interface of all outputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sink(ABC):
         """
 
     def idle(self, reason: IdleReason) -> None:  # noqa: B027 - most sinks have nothing to do then
-        """Is called at least once per tick while there is no report to send.
+        """Notes that there is no report to send; called at least once per tick until there is one.
 
         Args:
             reason: Why there is none.

@@ -1,4 +1,4 @@
-"""Writes what was seen as a video or a picture for a person to look at; only when asked."""
+"""Records the annotated frames as a video, or the last one as an image."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, OutputError
+from edge.files import atomic_write
 from edge.output.drawing import draw_faces
 from edge.output.sink import Sink, raise_if_closed
 from edge.types import Face, Frame, Gray, Report
 
 _FOURCC = {".mp4": "mp4v", ".avi": "MJPG"}
-# The pace of a video is learned from its first frames, which are held until then.
-_PACE_FRAMES = 8
+# The frame rate is measured over the first frames, which are held back until then.
+_RATE_FRAMES = 8
 _LONE_FRAME_FPS = 10.0
-# What a video's end takes: a head, and for each frame a line of its index.
-_END_BYTES, _INDEX_BYTES = 1 << 16, 64
+# What the end of a video file takes: a header, and an index entry per frame.
+_HEADER_BYTES, _INDEX_BYTES = 1 << 16, 64
 
 
 def open_annotation(path: Path) -> Sink:
-    """A sink that draws on the frames and writes them to a file, which appears when the sink is closed.
+    """Returns a sink that writes annotated frames to a file, which appears when the sink is closed.
 
     Args:
-        path: a new .mp4 or .avi for all frames, or a new .png for the last one.
+        path: A new .mp4 or .avi for all frames, or a new .png for the last one.
 
     Raises:
-        ConfigError: the file exists, its folder does not, or its suffix is another.
+        ConfigError: the file exists, its folder does not or is read-only, or the suffix is another.
     """
     if path.suffix not in (*_FOURCC, ".png"):
         raise ConfigError(f"annotation {path}: expected a file name ending in .mp4, .avi or .png")
@@ -47,40 +48,53 @@ class PictureSink(Sink):
     """Writes the last processed frame as a .png."""
 
     def __init__(self, path: Path) -> None:
+        """Writes nothing yet.
+
+        Args:
+            path: File to write; must not exist.
+        """
         self._path = path
         self._last: tuple[Gray, tuple[Face, ...]] | None = None
         self._closed = False
 
     def send(self, frame: Frame, report: Report) -> None:
-        """Keeps a copy of the frame in place of the one before."""
+        """Keeps a copy of the frame, in place of the last one."""
         raise_if_closed(self, self._closed)
         self._last = frame.gray.copy(), report.faces
 
     def close(self) -> None:
-        """Writes the picture, if there was any.
+        """Writes the image if there was a frame.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written, or another program has created it.
         """
         if self._closed:
             return
         self._closed = True
         if self._last is None:
             return
-        part = _part(self._path)
-        encoded = cv2.imencode(".png", draw_faces(*self._last))[1]
-        try:
-            part.write_bytes(encoded.tobytes())
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
-        _publish(part, self._path)
+        encoded = cv2.imencode(".png", draw_faces(*self._last))[1].tobytes()
+        appeared = self._path.exists()
+        path = _temporary(self._path) if appeared else self._path
+        atomic_write(path, lambda partial: partial.write_bytes(encoded))
+        if appeared:
+            raise _appeared(self._path)
 
 
 class VideoSink(Sink):
-    """Writes all processed frames as a video at the pace of the first ones, in the size of the first one."""
+    """Writes all processed frames as a video, with the frame rate and the size of the first ones.
+
+    The file grows under a temporary name while the run lasts, and is renamed when the sink is closed.
+    `edge.files.atomic_write` does not fit: it writes a file at once and removes an incomplete one, but a
+    video that a full disk cut short can be played.
+    """
 
     def __init__(self, path: Path) -> None:
+        """Writes nothing yet.
+
+        Args:
+            path: File to write; must not exist.
+        """
         self._path = path
         self._held: list[tuple[float, npt.NDArray[np.uint8]]] = []
         self._writer: cv2.VideoWriter | None = None
@@ -92,22 +106,23 @@ class VideoSink(Sink):
         """Draws on a copy of the frame and writes it.
 
         Raises:
-            OutputError: the file cannot be made, or the disk is full; what was written until then is kept.
+            OutputError: the file cannot be created, or the disk is full. What was written so far is kept.
         """
         raise_if_closed(self, self._closed)
-        picture = draw_faces(frame.gray, report.faces)
+        image = draw_faces(frame.gray, report.faces)
         if self._writer is not None:
-            self._write(self._writer, picture)
+            self._write(self._writer, image)
             return
-        self._held.append((report.captured_at, picture))
-        if len(self._held) == _PACE_FRAMES:
+        self._held.append((report.captured_at, image))
+        if len(self._held) == _RATE_FRAMES:
             self._start()
 
     def close(self) -> None:
-        """Finishes the video, if there was any frame.
+        """Finishes the video if there was a frame.
 
         Raises:
-            OutputError: not all of it could be written. Nothing is left of it where it cannot be played.
+            OutputError: not every frame could be written, and the file, which cannot be played, was removed;
+                or another program has created the file.
         """
         if self._closed:
             return
@@ -119,60 +134,66 @@ class VideoSink(Sink):
             if self._writer is not None:
                 self._finish(self._writer)
 
-    def _finish(self, writer: cv2.VideoWriter) -> None:
-        writer.release()
-        part = _part(self._path)
-        # OpenCV is silent about a disk that somebody else filled.
-        video = cv2.VideoCapture(str(part))
-        kept = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        video.release()
-        if kept < self._written:
-            part.unlink(missing_ok=True)
-            raise OutputError(f"cannot write {self._path}: only {kept} of {self._written} frames, disk full?")
-        _publish(part, self._path)
-
     def _start(self) -> None:
         held, self._held = self._held, []
         span_s = held[-1][0] - held[0][0]
         fps = (len(held) - 1) / span_s if span_s > 0 else _LONE_FRAME_FPS
         height, width = held[0][1].shape[:2]
         self._size_wh = width, height
-        self._refuse_full()  # before there is a file
+        self._check_space()  # before there is a file
         code = cv2.VideoWriter.fourcc(*_FOURCC[self._path.suffix])
-        writer = cv2.VideoWriter(str(_part(self._path)), code, min(max(fps, 1.0), 120.0), self._size_wh)
+        writer = cv2.VideoWriter(str(_temporary(self._path)), code, min(max(fps, 1.0), 120.0), self._size_wh)
         if not writer.isOpened():
             raise OutputError(
                 f"cannot write {self._path}: OpenCV makes no such video of {width}x{height} at {fps:.1f} FPS"
             )
         self._writer = writer
-        for _, picture in held:
-            self._write(writer, picture)
+        for _, image in held:
+            self._write(writer, image)
 
-    def _write(self, writer: cv2.VideoWriter, picture: npt.NDArray[np.uint8]) -> None:
-        # A folder may hold pictures of several sizes; the writer would ignore the others without a word.
-        if picture.shape[:2] != (self._size_wh[1], self._size_wh[0]):
-            picture = np.asarray(cv2.resize(picture, self._size_wh), dtype=np.uint8)
-        self._refuse_full()
-        writer.write(picture)
+    def _write(self, writer: cv2.VideoWriter, image: npt.NDArray[np.uint8]) -> None:
+        # A folder of images may hold several sizes; OpenCV silently ignores frames of another size.
+        if image.shape[:2] != (self._size_wh[1], self._size_wh[0]):
+            image = np.asarray(cv2.resize(image, self._size_wh), dtype=np.uint8)
+        self._check_space()
+        writer.write(image)
         self._written += 1
 
-    def _refuse_full(self) -> None:
-        """OpenCV tells nobody of a full disk: another picture must fit, even if nothing makes it smaller."""
+    def _finish(self, writer: cv2.VideoWriter) -> None:
+        writer.release()
+        partial = _temporary(self._path)
+        # OpenCV does not report a disk that another program has filled.
+        video = cv2.VideoCapture(str(partial))
+        frames = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        video.release()
+        if frames < self._written:
+            partial.unlink(missing_ok=True)
+            raise OutputError(
+                f"cannot write {self._path}: only {frames} of {self._written} frames, disk full?"
+            )
+        if self._path.exists():
+            raise _appeared(self._path)
+        try:
+            partial.rename(self._path)
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _check_space(self) -> None:
+        """Raises OutputError unless another frame fits on the disk even if it cannot be compressed.
+
+        OpenCV reports no full disk.
+        """
         width, height = self._size_wh
-        needed = 3 * width * height + _END_BYTES + _INDEX_BYTES * self._written
-        if shutil.disk_usage(self._path.parent).free < needed:
+        needed_bytes = 3 * width * height + _HEADER_BYTES + _INDEX_BYTES * self._written
+        if shutil.disk_usage(self._path.parent).free < needed_bytes:
             kept = "; what was recorded until then is in it" if self._written else ""
             raise OutputError(f"cannot write {self._path}: no space left{kept}")
 
 
-def _part(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
+    """Returns the name of the file until it is finished; OpenCV chooses the format by the suffix."""
     return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
-def _publish(part: Path, path: Path) -> None:
-    if path.exists():
-        raise OutputError(f"cannot write {path}: it appeared meanwhile; the result is in {part}")
-    try:
-        part.rename(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+def _appeared(path: Path) -> OutputError:
+    return OutputError(f"cannot write {path}: it appeared meanwhile; the result is in {_temporary(path)}")

@@ -1,4 +1,4 @@
-"""What systemd is told, heard on a real datagram socket."""
+"""Notifications to systemd, received on a real datagram socket."""
 
 import os
 import socket
@@ -9,18 +9,12 @@ import pytest
 
 from edge.output.systemd import SystemdSink, open_notify
 from edge.types import Box
+from tests.support.clock import Clock
 
 NEAR = Box(100, 60, 80, 80)
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-class Ear:
+class Systemd:
     """systemd's end of the socket."""
 
     def __init__(self, address):
@@ -28,139 +22,152 @@ class Ear:
         self.socket.bind(address)
         self.socket.settimeout(20)
 
-    def heard(self):
-        """All that was said so far, message by message."""
-        said = []
+    def received(self):
+        """Returns the lines of every message since the last call."""
+        messages = []
         self.socket.setblocking(False)
         try:
             while True:
-                said.append(self.socket.recv(4096).decode().split("\n"))
+                messages.append(self.socket.recv(4096).decode().split("\n"))
         except BlockingIOError:
-            return said
+            return messages
 
 
 @pytest.fixture(params=["path", "abstract"])
-def ear_and_name(request, tmp_path):
+def systemd_and_name(request, tmp_path):
     name = str(tmp_path / "notify") if request.param == "path" else f"@emotiny-test-{os.getpid()}"
-    ear = Ear("\0" + name[1:] if name.startswith("@") else name)
-    yield ear, name
-    ear.socket.close()
+    systemd = Systemd("\0" + name[1:] if name.startswith("@") else name)
+    yield systemd, name
+    systemd.socket.close()
 
 
-def test_ready_with_the_first_frame_and_signs_of_life_with_further_ones(ear_and_name, frame_and_report):
-    ear, name = ear_and_name
+def test_ready_with_the_first_frame_and_the_watchdog_with_later_ones(systemd_and_name, frame_and_report):
+    systemd, name = systemd_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
     sink.idle("tick")
-    assert ear.heard() == []
+    assert systemd.received() == []
     sink.send(*frame_and_report(1, NEAR))
-    assert ear.heard() == [["READY=1", "WATCHDOG=1", "STATUS=14.1 frames a second, faces: 1"]]
+    assert systemd.received() == [["READY=1", "WATCHDOG=1", "STATUS=14.1 frames a second, faces: 1"]]
     for _ in range(40):  # eight seconds
-        clock.now += 0.2
+        clock.now_s += 0.2
         sink.send(*frame_and_report(1, NEAR))
-    said = [word for message in ear.heard() for word in message]
-    assert said.count("WATCHDOG=1") in (3, 4)
-    assert sum(word.startswith("STATUS=") for word in said) == 1
-    clock.now += 60
-    sink.idle("tick")  # a camera that hangs is no sign of life
-    assert ear.heard() == []
+    lines = [line for message in systemd.received() for line in message]
+    assert lines.count("WATCHDOG=1") in (3, 4)
+    assert sum(line.startswith("STATUS=") for line in lines) == 1
+    clock.now_s += 60
+    sink.idle("tick")  # a camera that hangs does not notify the watchdog
+    assert systemd.received() == []
     sink.close()
     sink.close()
-    assert ear.heard() == [["STOPPING=1"]]
+    assert systemd.received() == [["STOPPING=1"]]
 
 
-def test_a_camera_that_is_gone_is_said_and_is_a_sign_of_life(ear_and_name):
-    ear, name = ear_and_name
+def test_a_camera_that_is_gone_is_reported_and_the_watchdog_is_notified(systemd_and_name):
+    systemd, name = systemd_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
     sink.idle("gone")
-    (first,) = ear.heard()
+    (first,) = systemd.received()
     assert first == [
         "EXTEND_TIMEOUT_USEC=60000000",
         "WATCHDOG=1",
         "STATUS=the camera is gone, it is tried again",
     ]
     for _ in range(100):
-        clock.now += 0.2
+        clock.now_s += 0.2
         sink.idle("gone")
-    assert 3 <= len(ear.heard()) <= 20
+    assert 3 <= len(systemd.received()) <= 20
     sink.close()
 
 
-def test_switched_off_from_the_start_is_ready_and_a_sign_of_life(ear_and_name, frame_and_report):
-    """A retained OFF comes before the first picture is processed: without READY systemd would kill it."""
-    ear, name = ear_and_name
+def test_switched_off_from_the_start_is_ready_and_notifies_the_watchdog(systemd_and_name, frame_and_report):
+    """A retained OFF arrives before the first frame is processed: without READY systemd would end the run."""
+    systemd, name = systemd_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
     sink.idle("off")
-    assert ear.heard() == [["READY=1", "WATCHDOG=1", "STATUS=switched off"]]
-    clock.now += 3
+    assert systemd.received() == [["READY=1", "WATCHDOG=1", "STATUS=switched off"]]
+    clock.now_s += 3
     sink.idle("off")
-    assert ear.heard() == [["WATCHDOG=1"]]
-    clock.now += 3
+    assert systemd.received() == [["WATCHDOG=1"]]
+    clock.now_s += 3
     sink.send(*frame_and_report(1, NEAR))
-    assert ear.heard() == [["WATCHDOG=1", "STATUS=14.1 frames a second, faces: 1"]]
+    assert systemd.received() == [["WATCHDOG=1", "STATUS=14.1 frames a second, faces: 1"]]
     sink.close()
 
 
-def test_a_loop_that_holds_back_is_alive_and_its_last_status_stays(ear_and_name, frame_and_report):
-    ear, name = ear_and_name
+def test_a_loop_that_rests_notifies_the_watchdog_and_keeps_its_status(systemd_and_name, frame_and_report):
+    systemd, name = systemd_and_name
     clock = Clock()
     sink = SystemdSink(name, 8.0, clock)
     sink.send(*frame_and_report(1, NEAR))
-    ear.heard()
+    systemd.received()
     for _ in range(40):  # eight seconds
-        clock.now += 0.2
+        clock.now_s += 0.2
         sink.idle("rest")
-    assert ear.heard() in ([["WATCHDOG=1"]] * 3, [["WATCHDOG=1"]] * 4)
+    assert systemd.received() in ([["WATCHDOG=1"]] * 3, [["WATCHDOG=1"]] * 4)
     sink.close()
 
 
 @pytest.mark.parametrize("why", ["a frame", "off"])
-def test_ready_is_said_again_until_it_was_heard(tmp_path, frame_and_report, why):
-    """systemd that is just restarting itself has no socket for a moment."""
+def test_ready_is_sent_again_until_it_was_received(tmp_path, frame_and_report, why):
+    """While systemd restarts itself there is no socket for a moment."""
     name = str(tmp_path / "notify")
     sink = SystemdSink(name, 8.0, Clock())
 
-    def tell():
+    def notify():
         if why == "off":
             sink.idle("off")
         else:
             sink.send(*frame_and_report(1, NEAR))
 
-    tell()
-    ear = Ear(name)
-    tell()
-    tell()
-    assert [message[0] for message in ear.heard()] == ["READY=1"]
-    ear.socket.close()
+    notify()
+    systemd = Systemd(name)
+    notify()
+    notify()
+    assert [message[0] for message in systemd.received()] == ["READY=1"]
+    systemd.socket.close()
     sink.close()
 
 
-def test_a_socket_that_nobody_reads_stops_nothing(tmp_path, frame_and_report):
+def test_a_socket_that_nobody_reads_is_no_error(tmp_path, frame_and_report):
     sink = SystemdSink(str(tmp_path / "nobody"), 8.0, Clock())
     sink.send(*frame_and_report(1, NEAR))
     sink.close()
 
 
 @pytest.mark.parametrize(
-    ("more", "alive_s"),
+    ("variables", "times_s"),
     [
-        ({}, 0.0),
-        ({"WATCHDOG_USEC": "30000000"}, 7.5),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, 0.0),
+        ({}, []),
+        ({"WATCHDOG_USEC": "30000000"}, [0.0, 7.5, 15.0]),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, []),
     ],
 )
-def test_the_environment_says_where_and_how_often(ear_and_name, more, alive_s):
-    sink = open_notify({"NOTIFY_SOCKET": ear_and_name[1], **more})
+def test_the_environment_names_the_socket_and_the_watchdog_s_timeout(
+    systemd_and_name, frame_and_report, variables, times_s
+):
+    systemd, name = systemd_and_name
+    clock = Clock()
+    sink = open_notify({"NOTIFY_SOCKET": name, **variables}, clock)
     assert sink is not None
-    assert sink._alive_s == alive_s
+    notified_s = []
+    while clock.now_s < 20.0:
+        sink.send(*frame_and_report(1, NEAR))
+        if any("WATCHDOG=1" in message for message in systemd.received()):
+            notified_s.append(clock.now_s)
+        clock.now_s += 0.5
     sink.close()
+    assert notified_s == times_s
+
+
+def test_without_systemd_there_is_no_sink():
     assert open_notify({}) is None
 
 
-def test_run_tells_systemd(ear_and_name, models):
-    ear, name = ear_and_name
+def test_a_run_notifies_systemd(systemd_and_name, models):
+    systemd, name = systemd_and_name
     command = [
         *(sys.executable, "-m", "edge", "run", "--source", "demo", "--fast", "--max-frames", "5"),
         *("--emotion-model", str(models / "tiny_emotion.json")),
@@ -168,7 +175,7 @@ def test_run_tells_systemd(ear_and_name, models):
     ]
     environment = os.environ | {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "4000000"}
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
-    said = [word for message in ear.heard() for word in message]
-    assert said[0] == "READY=1"
-    assert "WATCHDOG=1" in said
-    assert said[-1] == "STOPPING=1"
+    lines = [line for message in systemd.received() for line in message]
+    assert lines[0] == "READY=1"
+    assert "WATCHDOG=1" in lines
+    assert lines[-1] == "STOPPING=1"
