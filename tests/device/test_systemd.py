@@ -142,7 +142,7 @@ def test_a_wrong_setting_ends_it_for_good(service):
 
 
 def test_without_patience_an_absent_camera_is_a_restart(service, note):
-    service.drop_in(f"{QUICK}\nEnvironment=EMOTINY_PATIENT=false")
+    service.drop_in(f"{QUICK}\nEnvironment=EMOTINY_RECONNECT=false")
     service.set(ABSENT)
     run(service.guest, "systemctl start emotiny", code=1)
     took_s = service.wait(60, NRestarts="^[3-9]$")

@@ -1,11 +1,15 @@
 """The units, as systemd's own tools see them."""
 
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from edge.cli.parser import parser
+from edge.settings.loader import settings_of
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNITS = ("emotiny.service", "emotiny@.service")
@@ -46,6 +50,15 @@ def test_a_unit_is_handed_the_password_and_starts_without_one(name):
     assert (
         r"SetCredential=mqtt_password:\n" in lines
     )  # a line that is empty, in the place of a file that is absent
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_the_settings_in_a_unit_are_settings(name):
+    (line,) = re.findall("^Environment=(.*)$", (FOLDER / name).read_text(), re.MULTILINE)
+    environment = dict(variable.split("=") for variable in line.split())
+    # An unknown EMOTINY_ variable is a ConfigError, with which the service would end for good.
+    settings = settings_of(parser().parse_args(["run", "--config", os.devnull]), environment)
+    assert settings.reconnect
 
 
 def test_what_a_jetson_needs_beside_it_is_clean(tmp_path):
