@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose.
+"""Every error that the three packages raise on purpose.
 
 EdgeError                exit 1
 ├── CameraError          exit 1   a source is absent, damaged, silent or gone (also OSError)
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class EdgeError(Exception):
-    """Base of all errors a user of this package can cause or meet."""
+    """Base of all errors that a user can cause or meet."""
 
     exit_code: int = 1
 

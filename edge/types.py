@@ -1,4 +1,4 @@
-"""The values that flow from the camera to the sinks. All are frozen; only `loop` knows their order."""
+"""The values that flow from the camera to the sinks. All are frozen."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 Gray: TypeAlias = npt.NDArray[np.uint8]
 
-# Said instead of a label where the evidence is thin.
+# Reported instead of a label where the evidence is thin.
 UNCERTAIN = "uncertain"
 
 
 class Box(NamedTuple):
-    """A rectangle in integer pixels of the full frame; `x`, `y` is its upper left corner.
+    """A rectangle in integer pixels of the full frame; (`x`, `y`) is its upper left corner.
 
-    A tuple, since some are made for every face of every frame, and it is made in a third of the time.
+    A NamedTuple, because it is created in a third of the time of a frozen dataclass, several times for each
+    face and frame.
     """
 
     x: int
@@ -26,7 +27,7 @@ class Box(NamedTuple):
     height: int
 
     def clipped(self, frame_hw: tuple[int, int]) -> Box | None:
-        """The part of the box inside a frame of (height, width), or None where nothing is left."""
+        """Returns the part of the box inside a frame of (height, width), or None if nothing is left."""
         left, top = max(self.x, 0), max(self.y, 0)
         right = min(self.x + self.width, frame_hw[1])
         bottom = min(self.y + self.height, frame_hw[0])
@@ -51,13 +52,15 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """One captured picture.
+    """One captured frame.
 
     Attributes:
-        index: number of the picture in its source, from 0; a live source counts dropped pictures too, so a
+        index: Number of the frame in its source, from 0; a live source counts dropped frames too, so that a
             gap in the indices is a drop.
-        captured_at: seconds since the source's first picture (a recording: position in it), never falling.
-        gray: (H, W) uint8, read-only, valid until the camera is read again; whoever keeps it copies it.
+        captured_at: Seconds since the first frame of the source (for a recording: position in it), never
+            falling.
+        gray: (H, W) uint8, read-only, valid until the camera is read again; a stage that keeps it must copy
+            it.
     """
 
     index: int
@@ -70,9 +73,9 @@ class Detection:
     """A face found in a frame.
 
     Attributes:
-        box: clipped to the frame.
-        confidence: 0 to 1, or None where the detector gives none.
-        support: how much speaks for it: from 1 on it is a face, below 1 a hint of one.
+        box: Clipped to the frame.
+        confidence: 0 to 1, or None if the detector computes none.
+        support: Evidence in multiples of what a face needs: from 1 on it is a face, below 1 a hint of one.
     """
 
     box: Box
@@ -85,9 +88,9 @@ class TrackedFace:
     """A face that the tracker follows, as it is in one frame.
 
     Attributes:
-        id: identity from 1; the same face keeps it from frame to frame.
-        box: clipped to the frame.
-        seen_s: time in seconds at which the face was last detected or recognised; earlier than the frame's
+        id: Identity from 1; the same face keeps it from frame to frame.
+        box: Clipped to the frame.
+        seen_s: Time in seconds at which the face was last detected or recognised; earlier than the frame's
             while the face is hidden and its box is only held.
     """
 
@@ -98,7 +101,7 @@ class TrackedFace:
 
 @dataclass(frozen=True)
 class Scores:
-    """A network's answer for one face: one score from 0 to 1 per label, summing to 1."""
+    """A network's output for one face: a score from 0 to 1 for each label; they sum to 1."""
 
     labels: tuple[str, ...]
     values: tuple[float, ...]
@@ -114,18 +117,18 @@ class Scores:
         return max(self.values)
 
     def value(self, label: str) -> float:
-        """The score of a label."""
+        """Returns the score of a label."""
         return self.values[self.labels.index(label)]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is said about a face, from what was read in its last moments.
+    """What is reported about a face: scores smoothed over its last frames.
 
     Attributes:
-        label: the label, or `UNCERTAIN` where the evidence is thin.
-        scores: the evidence.
-        raw: what the network said last, of a single frame.
+        label: The label, or `UNCERTAIN` where the evidence is thin.
+        scores: Smoothed scores.
+        raw: Scores of the last single frame that a network read.
     """
 
     label: str
@@ -134,13 +137,13 @@ class Reading:
 
     @property
     def confidence(self) -> float:
-        """The score of the label, 0 to 1; the highest one where none is sure enough."""
+        """The score of the label, 0 to 1; the highest score if the label is `UNCERTAIN`."""
         return self.scores.confidence if self.label == UNCERTAIN else self.scores.value(self.label)
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face as reported. `id` stays the same while the face is followed from frame to frame."""
+    """A face as reported. Its `id` stays the same while the face is followed from frame to frame."""
 
     id: int
     detection: Detection
@@ -155,12 +158,12 @@ class Face:
 
 @dataclass(frozen=True)
 class Rates:
-    """How fast things go, frames a second over the last seconds, and what was lost.
+    """Frames per second over the last seconds, and dropped frames since the start.
 
     Attributes:
-        capture_fps: pictures the source delivered.
-        processed_fps: pictures the loop finished.
-        dropped: pictures since the start that a live source replaced by newer ones before they were read.
+        capture_fps: Frames per second that the source delivered.
+        processed_fps: Frames per second that the loop finished.
+        dropped: Frames that a live source replaced by newer ones before they were processed.
     """
 
     capture_fps: float
@@ -170,11 +173,12 @@ class Rates:
 
 @dataclass(frozen=True)
 class BoardState:
-    """What the board says of itself.
+    """State of the board's sensors.
 
     Attributes:
-        temperature_c: of the processor, degrees Celsius; None where nothing tells.
-        throttled: why its firmware or kernel holds it back now; empty where it does not, or nothing tells.
+        temperature_c: Temperature of the processor in degrees Celsius; None if there is no sensor.
+        throttled: Reasons why firmware or kernel slow the processor down now; empty if they do not, or
+            nothing reports it.
     """
 
     temperature_c: float | None = None
@@ -183,15 +187,15 @@ class BoardState:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is said about one processed frame.
+    """Everything that is reported about one processed frame.
 
     Attributes:
-        frame: its index.
-        captured_at: seconds since the source's first picture.
-        rates: up to now.
-        faces: seen in it.
-        board: as it was lately.
-        brightness: how light the pictures are, 0 (black) to 1 (white).
+        frame: Index of the frame.
+        captured_at: Seconds since the first frame of the source.
+        rates: Frames per second up to now.
+        faces: Faces in the frame, from left to right.
+        board: Last sample of the board's sensors.
+        brightness: Mean brightness of the frames, 0 (black) to 1 (white).
     """
 
     frame: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import imgaug.augmenters as iaa
 import numpy as np
 
-from edge.inference.preprocess import Framing, cut_square, even_contrast
+from edge.inference.preprocess import Framing, crop_square, normalize_contrast
 from edge.types import Box, Gray
 from train.data import Boxes, Dataset
 
@@ -90,18 +90,18 @@ def epoch_images(data: Dataset, view: CropSpec, settings: Augmentation, seed: in
         boxes = _jitter(data.boxes, settings, np.random.default_rng(seed))
         # The jitter has shifted and scaled already; the warp only rotates.
         changed = augment(_crop(data.images, boxes, view), replace(settings, shift=0.0, scale=0.0), seed)
-    return np.stack([even_contrast(image) for image in changed])
+    return np.stack([normalize_contrast(image) for image in changed])
 
 
 def plain_images(data: Dataset, view: CropSpec) -> Gray:
     """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
     images = data.images if data.boxes is None else _crop(data.images, data.boxes, view)
-    return np.stack([even_contrast(image) for image in images])
+    return np.stack([normalize_contrast(image) for image in images])
 
 
 def _crop(images: Gray, boxes: Boxes, view: CropSpec) -> Gray:
     pairs = zip(images, boxes.tolist(), strict=True)
-    return np.stack([cut_square(image, Box(*box), view.size, view.framing) for image, box in pairs])
+    return np.stack([crop_square(image, Box(*box), view.size, view.framing) for image, box in pairs])
 
 
 def _jitter(boxes: Boxes, settings: Augmentation, random: np.random.Generator) -> Boxes:

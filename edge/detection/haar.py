@@ -1,4 +1,4 @@
-"""Finds faces with OpenCV's Haar cascade, on a reduced copy of the picture with evened contrast."""
+"""Finds faces with OpenCV's Haar cascade (Viola and Jones, CVPR 2001) on a reduced copy of the frame."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ from edge.types import Box, Detection, Gray
 CASCADE_NAME = "haarcascade_frontalface_default.xml"
 # Where Debian's and Raspberry Pi OS's package opencv-data puts it; their OpenCV has no cv2.data.
 _SYSTEM_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
-_WINDOW = 24  # side of the cascade's own window in pixels: it sees no smaller face
-# A look at a known face: it is reduced to about this side, and sizes from so much smaller to so much larger
-# are tried, more finely than in a search and with fewer hits asked for, since that there is a face is known.
-# Of 344 faces in two clips it finds 94 % where the box is up to an eighth off; in 61 other places, none.
+_WINDOW = 24  # side of the cascade's window in pixels; it sees no smaller face
+# `verify` reduces the surroundings of a known face so that the face has about this side in pixels, and
+# searches a narrow range of sizes: in finer steps than `detect`, and with fewer hits required, since a face
+# is expected there. Of 344 faces in two clips it finds 94 % where the box is up to an eighth off; in 61
+# other places, none.
 _NEAR = 36
 _SMALLER, _LARGER = 0.75, 1.35
 _NEAR_FACTOR = 1.1
 _NEAR_NEIGHBORS = 1
 _NEAR_ENOUGH = 4
-_HINT = 0.5  # share of the hits that make a face from which on something is worth a look
+_HINT = 0.5  # a hint of a face has at least this share of the hits that a face needs
 
 
 class Detector(Protocol):
-    """Whatever finds faces.
+    """Interface of a face detector.
 
     Attributes:
-        name: what a person calls it, for messages.
-        scale_bands: into how many parts of about equal work `detect` can be split.
+        name: For messages.
+        scale_bands: Number of bands of face sizes, of about equal work each, that `detect` can search one by
+            one.
     """
 
     name: str
@@ -47,16 +49,24 @@ class Detector(Protocol):
     def detect(
         self, gray: Gray, exclude: Sequence[Box] = (), scale_band: int | None = None
     ) -> list[Detection]:
-        """The faces in a picture of (H, W) uint8 and hints of such, boxes inside it, left to right.
+        """Searches a frame for faces.
 
         Args:
-            gray: the picture.
-            exclude: faces that need not be found again.
-            scale_band: 0 to `scale_bands` - 1, to look for that part of all sizes only; None for all.
+            gray: (H, W) uint8.
+            exclude: Boxes of faces that need not be found again.
+            scale_band: 0 to `scale_bands` - 1 to search one band of face sizes; None for all sizes.
+
+        Returns:
+            Faces and hints of faces from left to right, clipped to the frame.
         """
 
     def verify(self, gray: Gray, box: Box) -> Detection | None:
-        """The face at or near a box and about as large, or None."""
+        """Returns the face at or near a box and of about its size, or None if there is none.
+
+        Args:
+            gray: (H, W) uint8.
+            box: Where a face is expected.
+        """
 
 
 def _default_threads() -> int:
@@ -70,9 +80,9 @@ def _default_threads() -> int:
 class DetectorSettings:
     """How faces are searched for.
 
-    The defaults were measured on two clips of 480x270, one face in each of 62 frames and three in each of
-    41: all 62, and 98 of the 123, 109 with hints; five hints in all were of no face. A side of 320 finds
-    73 of these, 81 with hints, in two thirds of the time.
+    The defaults were measured on two clips of 480x270 with one face in each of 62 frames and three in each
+    of 41. They find all 62 of the first, and 98 of the 123 of the second, 109 with hints; five hints were of
+    no face. A side of 320 finds 73 of the 123, 81 with hints, in two thirds of the time.
     """
 
     cascade: Path | None = field(
@@ -120,7 +130,9 @@ class DetectorSettings:
 
 
 class HaarDetector:
-    """Finds upright faces that look towards the camera. Its levels are no probabilities, so it gives none.
+    """Finds upright faces that look towards the camera.
+
+    A cascade computes no probability, so `confidence` is None.
 
     Example:
         >>> from edge.sources.factory import open_source
@@ -129,8 +141,8 @@ class HaarDetector:
         [True]
 
     Attributes:
-        name: the cascade's file.
-        scale_bands: 3; the first, the smallest faces, are two sizes of them.
+        name: Path of the cascade file.
+        scale_bands: 3; the first band, of the smallest faces, holds two sizes.
     """
 
     scale_bands = 3
@@ -144,7 +156,7 @@ class HaarDetector:
 
         Raises:
             MissingDependencyError: this OpenCV has no cascade classifier, or there is no cascade file.
-            ConfigError: the given file is missing or no cascade.
+            ConfigError: the given file is missing or not a cascade.
         """
         self._settings = settings or DetectorSettings()
         if not hasattr(cv2, "CascadeClassifier"):
@@ -153,7 +165,7 @@ class HaarDetector:
                 f"{remedies.reinstall_opencv()}"
             )
         path = self._settings.cascade or find_cascade()
-        # OpenCV itself would say nothing or print a page of its own.
+        # OpenCV itself would stay silent or print a page.
         try:
             path.open("rb").close()
         except OSError as error:
@@ -170,15 +182,16 @@ class HaarDetector:
     def detect(
         self, gray: Gray, exclude: Sequence[Box] = (), scale_band: int | None = None
     ) -> list[Detection]:
-        """The faces in a picture, and hints of such, from left to right.
+        """Searches a frame for faces.
 
         Args:
             gray: (H, W) uint8.
-            exclude: faces that need not be found again; what a cascade finds is what costs it most.
-            scale_band: 0 for the smallest faces to `parts` - 1 for the largest; None for all sizes.
+            exclude: Boxes of faces that need not be found again; they are painted over, because a cascade
+                spends most of its time where it finds something.
+            scale_band: 0 for the smallest faces to `scale_bands` - 1 for the largest; None for all sizes.
 
         Returns:
-            Their boxes in pixels of the picture, inside it.
+            Faces, and hints of faces with a `support` below 1, from left to right, clipped to the frame.
         """
         height, width = gray.shape
         ratio = min(1.0, self._settings.side / max(height, width))
@@ -191,7 +204,7 @@ class HaarDetector:
             even[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 128
         smallest = max(_WINDOW, round(self._settings.min_face * reduced_wh[1]))
         low, high = self._sizes(smallest, min(reduced_wh), scale_band)
-        found, hits = self._cascade.detectMultiScale2(
+        hits, counts = self._cascade.detectMultiScale2(
             even,
             scaleFactor=self._settings.scale_factor,
             minNeighbors=round(_HINT * self._settings.min_neighbors),
@@ -200,71 +213,80 @@ class HaarDetector:
         )
         enough = max(1, self._settings.min_neighbors)
         # OpenCV's order depends on its threads.
-        ordered = sorted(zip(_listed(found), _listed(hits), strict=True))
-        boxes = [(_enlarged(place, (0, 0), enlarge, gray), count) for place, count in ordered]
+        ordered = sorted(zip(_to_list(hits), _to_list(counts), strict=True))
+        boxes = [(_to_frame(hit, (0, 0), enlarge, gray), count) for hit, count in ordered]
         return [Detection(box, support=count / enough) for box, count in boxes if box is not None]
 
     def verify(self, gray: Gray, box: Box) -> Detection | None:
-        """The face at or near a box and about as large.
+        """Returns the face at or near a box and of about its size.
 
         Args:
             gray: (H, W) uint8.
-            box: where it was; up to half of its size away it is found.
+            box: Where a face is expected; one up to half of the box's size away is found.
 
         Returns:
-            Of several the one with the most hits, weighed with its overlap; None where there is none.
+            Of several faces the one with the highest product of hits and overlap (IoU); None if there is
+            none.
         """
         left, top = max(0, box.x - box.width // 2), max(0, box.y - box.height // 2)
-        cut = gray[top : box.y + box.height * 3 // 2, left : box.x + box.width * 3 // 2]
-        if min(cut.shape) < _WINDOW // 2:
+        crop = gray[top : box.y + box.height * 3 // 2, left : box.x + box.width * 3 // 2]
+        if min(crop.shape) < _WINDOW // 2:
             return None
         ratio = min(1.0, _NEAR / max(box.width, box.height))
-        height, width = cut.shape
+        height, width = crop.shape
         reduced_wh = max(_WINDOW, round(width * ratio)), max(_WINDOW, round(height * ratio))
-        even = equalize(downscale(cut, reduced_wh))
+        even = equalize(downscale(crop, reduced_wh))
         size = max(box.width, box.height) * ratio
         low, high = max(_WINDOW, int(size * _SMALLER)), max(_WINDOW + 1, int(size * _LARGER) + 1)
-        found, hits = self._cascade.detectMultiScale2(
+        hits, counts = self._cascade.detectMultiScale2(
             even,
             scaleFactor=_NEAR_FACTOR,
             minNeighbors=_NEAR_NEIGHBORS,
             minSize=(low, low),
             maxSize=(high, high),
         )
-        enlarge = cut.shape[1] / reduced_wh[0], cut.shape[0] / reduced_wh[1]
-        best, most, worth = None, 0, 0.0
-        for place, count in zip(_listed(found), _listed(hits), strict=True):
-            near = _enlarged(place, (left, top), enlarge, gray)
-            if near is not None and (weighed := count * near.iou(box)) > worth:
-                best, most, worth = near, count, weighed
-        return Detection(best, support=most / _NEAR_ENOUGH) if best is not None else None
+        enlarge = width / reduced_wh[0], height / reduced_wh[1]
+        best, best_count, best_score = None, 0, 0.0
+        for hit, count in zip(_to_list(hits), _to_list(counts), strict=True):
+            near = _to_frame(hit, (left, top), enlarge, gray)
+            if near is not None and (score := count * near.iou(box)) > best_score:
+                best, best_count, best_score = near, count, score
+        return Detection(best, support=best_count / _NEAR_ENOUGH) if best is not None else None
 
     def _sizes(self, smallest: int, largest: int, scale_band: int | None) -> tuple[int, int]:
-        """Smallest and largest face of a part: what is searched falls with the square of the size."""
+        """Returns the smallest and the largest face of a band in pixels of the reduced copy."""
         if scale_band is None:
             return smallest, largest
         factor = self._settings.scale_factor
-        # Shares of the work of all sizes from the smallest up: 1 - factor^(-2k) of a geometric series.
+        # Work falls with the square of the face size, a geometric series: the sizes up to k steps above the
+        # smallest take 1 - factor^(-2k) of it. The edges cut it into equal shares.
         edges = [
-            round(smallest * (1 / (1 - place / self.scale_bands)) ** 0.5)
-            if place < self.scale_bands
+            round(smallest * (1 / (1 - band / self.scale_bands)) ** 0.5)
+            if band < self.scale_bands
             else largest
-            for place in range(self.scale_bands + 1)
+            for band in range(self.scale_bands + 1)
         ]
         low = edges[scale_band] if scale_band == 0 else round(edges[scale_band] * factor)
         return min(low, largest), max(min(low, largest), edges[scale_band + 1])
 
 
-def _listed(found: object) -> list[Any]:
-    # Without a hit OpenCV gives an empty tuple.
-    listed: list[Any] = found.tolist() if isinstance(found, np.ndarray) else []
-    return listed
+def _to_list(found: object) -> list[Any]:
+    # Without a hit OpenCV returns an empty tuple.
+    values: list[Any] = found.tolist() if isinstance(found, np.ndarray) else []
+    return values
 
 
-def _enlarged(
+def _to_frame(
     hit: Sequence[int], corner: tuple[int, int], enlarge: tuple[float, float], gray: Gray
 ) -> Box | None:
-    """A hit in a reduced part of a picture as a box of the picture, inside it."""
+    """Converts a hit in a reduced crop to a box clipped to the frame.
+
+    Args:
+        hit: x, y, width and height in pixels of the reduced crop.
+        corner: x and y of the crop in the frame.
+        enlarge: Frame pixels per pixel of the reduced crop, horizontally and vertically.
+        gray: The frame, (H, W) uint8.
+    """
     left, top, width, height = hit
     box = Box(
         corner[0] + round(left * enlarge[0]),
@@ -276,17 +298,17 @@ def _enlarged(
 
 
 def find_cascade() -> Path:
-    """The cascade file, from OpenCV's own data or from Debian's opencv-data.
+    """Returns the path of the cascade file, in OpenCV's own data or in those of Debian's package opencv-data.
 
     Raises:
-        MissingDependencyError: there is none.
+        MissingDependencyError: neither has the file.
     """
     data = getattr(cv2, "data", None)
     folders = (*([Path(data.haarcascades)] if data else []), *_SYSTEM_FOLDERS)
     for folder in folders:
         if (folder / CASCADE_NAME).is_file():
             return folder / CASCADE_NAME
-    looked = ", ".join(str(folder) for folder in folders)
+    searched = ", ".join(str(folder) for folder in folders)
     raise MissingDependencyError(
-        f"no {CASCADE_NAME} in {looked}; fix: {remedies.cascade(from_wheel=data is not None)}"
+        f"no {CASCADE_NAME} in {searched}; fix: {remedies.cascade(from_wheel=data is not None)}"
     )

@@ -1,4 +1,4 @@
-"""Networks that read a face: one int8 file with its contract is a `Classifier`, two make a `FaceReader`."""
+"""Networks that read a face: an int8 file with its contract is a `Classifier`, two are a `FaceReader`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from edge.types import Box, Gray, Scores
 
 
 class Classifier:
-    """One network. It reads uint8 pixels; nothing but its few scores is ever a float.
+    """One network. Everything but its few scores stays in integers.
 
     Attributes:
-        contract: what the network reads and answers; the file was checked against it.
+        contract: What the network reads and outputs; the file was checked against it.
     """
 
     def __init__(self, path: Path, task: Task, threads: int = 1) -> None:
         """Opens a network.
 
         Args:
-            path: the .tflite file or its contract, which lie side by side.
-            task: what the network must be about.
-            threads: processor threads.
+            path: The .tflite file or its contract; the other one must lie next to it.
+            task: What the network must classify.
+            threads: Processor threads.
 
         Raises:
-            ModelError: a file is missing, damaged or foreign, or the two do not fit.
+            ModelError: a file is missing or damaged, the two do not belong together, or the task is another
+                one.
             MissingDependencyError: no TFLite runtime is installed.
         """
         self.contract, content = read_model(path)
@@ -47,32 +48,32 @@ class Classifier:
         self._scale, self._zero_point = _quantization("output", self._output)
 
     def classify(self, crop: Gray) -> Scores:
-        """What the network says about one face.
+        """Classifies one face.
 
         Args:
-            crop: (size, size) uint8, as `crop_face` makes it.
+            crop: (size, size) uint8, as `crop_face` returns it.
 
         Returns:
-            One score per label.
+            A score for each label.
         """
-        # Setting the highest bit off or on takes 128 away, modulo 256: pixel 0 becomes -128.
+        # Flipping the highest bit subtracts 128 modulo 256: pixel 0 becomes -128.
         pixels = crop if self.contract.input_dtype == "uint8" else (crop ^ 0x80).view(np.int8)
         self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis, :, :, np.newaxis])
         self._interpreter.invoke()
-        # get_tensor copies: nothing here looks into the interpreter's memory while it runs.
+        # get_tensor returns a copy: no view into the interpreter's memory outlives a call.
         codes = self._interpreter.get_tensor(self._output["index"])[0].tolist()
         # So few numbers are faster without numpy.
         if self.contract.output_kind == "logits":
             most, factor = max(codes), self._scale / self.contract.temperature
             values = [math.exp((code - most) * factor) for code in codes]
         else:
-            # Rounded scores may miss a sum of 1 by a little; all at zero says nothing about any label.
+            # Rounded scores may not sum to exactly 1; if all are zero, no label is more likely than another.
             values = [max((code - self._zero_point) * self._scale, 0.0) + 1e-9 for code in codes]
-        whole = sum(values)
-        return Scores(self.contract.labels, tuple(value / whole for value in values))
+        total = sum(values)
+        return Scores(self.contract.labels, tuple(value / total for value in values))
 
     def _checked_tensors(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Input and output as the file describes them, after comparing them with the contract."""
+        """Returns the input and output tensors, after comparing them with the contract."""
         contract = self.contract
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
@@ -92,7 +93,8 @@ class Classifier:
         first = 0 if contract.input_dtype == "uint8" else -128
         low, high = ((code - zero_point) * scale for code in (first, first + 255))
         tolerance = (contract.input_range[1] - contract.input_range[0]) / 255 / 2
-        # A calibration that never saw black or white yields codes that are no longer pixels.
+        # If the calibration set had no black or no white pixel, the codes of the input are not pixels any
+        # more.
         if abs(low - contract.input_range[0]) > tolerance or abs(high - contract.input_range[1]) > tolerance:
             raise ModelError(
                 f"its input spans {low:g} to {high:g}, its contract says "
@@ -112,14 +114,14 @@ class FaceReader:
         (('male', 'female'), 1.0)
 
     Attributes:
-        emotion: the network for emotions.
-        gender: the network for apparent gender.
+        emotion: Network for emotions.
+        gender: Network for apparent gender.
     """
 
     def __init__(self, emotion: Classifier, gender: Classifier) -> None:
         self.emotion = emotion
         self.gender = gender
-        self._one_crop = _views(emotion.contract) == _views(gender.contract)
+        self._one_crop = _crop_parameters(emotion.contract) == _crop_parameters(gender.contract)
 
     @classmethod
     def open(cls, emotion: Path | None = None, gender: Path | None = None, threads: int = 1) -> FaceReader:
@@ -167,7 +169,7 @@ class FaceReader:
         return emotion, self.gender.classify(crop)
 
 
-def _views(contract: Contract) -> tuple[object, ...]:
+def _crop_parameters(contract: Contract) -> tuple[object, ...]:
     return contract.size, contract.framing
 
 
@@ -176,9 +178,9 @@ def _crop(gray: Gray, box: Box, contract: Contract) -> Gray:
 
 
 def _quantization(name: str, tensor: dict[str, Any]) -> tuple[float, int]:
-    """Scale and zero point of a tensor: real = (code - zero point) * scale."""
+    """Returns scale and zero point of a tensor: real = (code - zero point) * scale."""
     parameters: dict[str, npt.NDArray[Any]] = tensor["quantization_parameters"]
     scales, zero_points = parameters["scales"], parameters["zero_points"]
     if len(scales) != 1 or not 0 < float(scales[0]) < np.inf:
-        raise ModelError(f"its {name} is not quantised")
+        raise ModelError(f"its {name} is not quantized")
     return float(scales[0]), int(zero_points[0])

@@ -1,6 +1,6 @@
-"""The contract beside every network: `models/<name>.json` says what `models/<name>.tflite` reads and answers.
+"""The contract of a network: `models/<name>.json` describes what `models/<name>.tflite` reads and outputs.
 
-quantize/ writes it, the device refuses a network that does not keep it.
+quantize/ writes it; the device refuses a network that differs from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from edge.errors import ModelError, OutputError
+from edge.errors import ModelError
+from edge.files import atomic_write
 from edge.inference.preprocess import Framing
 from edge.labels import LABELS, TASKS, Task
 
@@ -44,24 +45,24 @@ _FORM: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Contract:
-    """What a network reads and answers, and which file it is.
+    """What a network reads and outputs, and which file it is.
 
     Attributes:
-        name: the files' name without suffix.
-        task: what the labels are about.
-        sha256: of the .tflite file, 64 hexadecimal digits.
-        size_bytes: of the .tflite file.
-        labels: of the outputs, in their order: the task's labels, each once.
-        framing: how the crop lies around the cascade's box.
-        size: side of the square, one-channel input in pixels.
-        input_dtype: uint8 takes pixels as they are, int8 pixels minus 128.
-        input_range: the values that pixel 0 and pixel 255 stand for.
-        output_dtype: of the outputs before they are dequantised.
-        output_kind: `logits` need a softmax, `scores` had one.
-        temperature: logits are divided by it before the softmax, above 0.
-        parameters: weights and biases stored in the file.
-        figures: what was measured, with split and sample count; for people and the model card.
-        training: how and from what it was trained; likewise.
+        name: Name of both files without suffix.
+        task: What the network classifies.
+        sha256: Hash of the .tflite file, 64 hexadecimal digits.
+        size_bytes: Size of the .tflite file.
+        labels: Labels of the outputs in their order: each label of the task once.
+        framing: How the crop lies around the detector's box.
+        size: Side of the square, one-channel input in pixels.
+        input_dtype: `uint8` for pixels as they are, `int8` for pixels minus 128.
+        input_range: Values that pixel 0 and pixel 255 stand for.
+        output_dtype: Type of the outputs before dequantization.
+        output_kind: `logits` if the outputs need a softmax, `scores` if the network ends with one.
+        temperature: Divisor of the logits before the softmax (Guo et al. 2017, arXiv:1706.04599), above 0.
+        parameters: Number of weights and biases stored in the file.
+        figures: Measured figures with split and sample count, for people and the model card.
+        training: How and from what the network was trained; likewise.
     """
 
     name: str
@@ -109,7 +110,7 @@ class Contract:
                 raise ModelError(f"{key}: expected {expected}")
 
     def to_json(self) -> str:
-        """The contract as it is written beside the network."""
+        """Returns the content of the contract's file."""
         content = {
             "format": FORMAT,
             "name": self.name,
@@ -137,26 +138,21 @@ class Contract:
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
     def write(self, folder: Path) -> Path:
-        """Writes `<name>.json` into a folder, whole or not at all, in place of an older one.
+        """Writes `<name>.json` into a folder, replacing an older one, and returns its path.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written.
         """
         path = folder / f"{self.name}.json"
-        part = folder / f".{self.name}.json.part"
-        try:
-            part.write_text(self.to_json())
-            part.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        atomic_write(path, lambda partial: partial.write_text(self.to_json()))
         return path
 
     @classmethod
     def from_json(cls, text: str) -> Contract:
-        """The contract that `to_json` wrote.
+        """Parses what `to_json` returned.
 
         Raises:
-            ModelError: a key is missing, unknown or of the wrong type, or a value cannot be.
+            ModelError: a key is missing, unknown or of the wrong type, or a value is out of range.
         """
         try:
             content = json.loads(text)
@@ -192,20 +188,20 @@ class Contract:
 
 
 def read_model(path: Path) -> tuple[Contract, bytes]:
-    """A network and its contract.
+    """Reads a network and its contract.
 
     Args:
-        path: of either file; the other lies beside it.
+        path: Path of either file; the other one must lie next to it.
 
     Returns:
-        The contract and the content of the .tflite file, which is the one the contract speaks of.
+        The contract and the content of the .tflite file, whose hash is the one in the contract.
 
     Raises:
-        ModelError: one of them is missing or damaged, or they do not belong together.
+        ModelError: a file is missing or damaged, or they do not belong together.
     """
     if path.suffix not in (".json", ".tflite"):
         raise ModelError(f"model {path}: expected a .tflite file or its .json contract")
-    # The file that was named is the first to be missed.
+    # If both are missing, the error names the file that the caller named.
     suffixes = (".json", ".tflite") if path.suffix == ".json" else (".tflite", ".json")
     files = {suffix: _read(path.with_suffix(suffix)) for suffix in suffixes}
     contract = _parse(files[".json"], path.with_suffix(".json"))
@@ -223,7 +219,7 @@ def read_model(path: Path) -> tuple[Contract, bytes]:
 
 
 def find_model(folder: Path, task: Task) -> Path:
-    """The one contract of a task in a folder.
+    """Returns the path of the only contract of a task in a folder.
 
     Raises:
         ModelError: there is none, or more than one, or a contract cannot be read.
@@ -258,7 +254,11 @@ def _either(choices: tuple[str, ...]) -> str:
 
 
 def _check_form(content: Any, form: Mapping[str, Any], prefix: str = "") -> None:
-    """Raises ModelError where an object lacks a key, has an unknown one, or a value of another type."""
+    """Checks the keys of an object and the types of its values.
+
+    Raises:
+        ModelError: a key is missing or unknown, or a value has another type.
+    """
     if not isinstance(content, dict):
         raise ModelError(f"{prefix.rstrip('.') or 'content'} is {content!r}: expected an object")
     missing = [key for key in form if key not in content]
@@ -270,6 +270,6 @@ def _check_form(content: Any, form: Mapping[str, Any], prefix: str = "") -> None
             raise ModelError(f"{prefix}{key} is not known in format {FORMAT}")
         if isinstance(kinds, Mapping):
             _check_form(value, kinds, f"{prefix}{key}.")
-        # By exact type: True is no number of bytes.
+        # The exact type: True is an int, too, but not a number of bytes.
         elif type(value) not in kinds:
             raise ModelError(f"{prefix}{key} is {value!r}: expected {kinds[0].__name__}")

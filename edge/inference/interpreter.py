@@ -1,4 +1,4 @@
-"""The one place where the TFLite interpreter is chosen: LiteRT, else tflite-runtime, else TensorFlow's own.
+"""Chooses the TFLite interpreter: LiteRT, else tflite-runtime, else TensorFlow's own.
 
 The environment variable EMOTINY_RUNTIME (litert, tflite or tensorflow) forces one of them.
 """
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 ENVIRONMENT_VARIABLE = "EMOTINY_RUNTIME"
 
-# In the order of preference, with what a person installs to get each.
+# In order of preference, with the command that installs each.
 _INSTALL = {
     "litert": "pip install ai-edge-litert",
     "tflite": "pip install tflite-runtime 'numpy<2'",
@@ -34,34 +34,35 @@ class Interpreter(Protocol):
     """The part of `tf.lite.Interpreter` that is used here; all three packages have it."""
 
     def allocate_tensors(self) -> None:
-        """Makes room; once, before all else."""
+        """Allocates memory; must be called once before everything else."""
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        """Index, shape, dtype and quantisation of each input."""
+        """Returns index, shape, dtype and quantization of each input."""
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        """The same of each output."""
+        """Returns the same for each output."""
 
     def set_tensor(self, tensor_index: int, value: npt.NDArray[Any]) -> None:
-        """Copies an input in."""
+        """Copies a value into an input."""
 
     def get_tensor(self, tensor_index: int) -> npt.NDArray[Any]:
-        """A copy of an output."""
+        """Returns a copy of an output."""
 
     def invoke(self) -> None:
         """Runs the network."""
 
 
 def open_interpreter(content: bytes, threads: int = 1, runtime: str = "") -> Interpreter:
-    """An interpreter of the first runtime that is installed, its tensors allocated.
+    """Opens a network with the first runtime that is installed, and allocates its tensors.
 
     Args:
-        content: a .tflite file whose checksum was verified: a truncated one crashes tflite-runtime.
-        threads: processor threads; always passed on, since the runtimes' own defaults differ.
-        runtime: this one and no other, whatever the environment says.
+        content: Content of a .tflite file whose checksum was verified: a truncated one crashes
+            tflite-runtime.
+        threads: Processor threads; always passed on, because the defaults of the runtimes differ.
+        runtime: Name of the only runtime to try, whatever the environment variable holds; empty for any.
 
     Raises:
-        ConfigError: EMOTINY_RUNTIME names no runtime.
+        ConfigError: EMOTINY_RUNTIME is not the name of a runtime.
         MissingDependencyError: no runtime, or not the forced one, can be used here.
         ModelError: the runtime refuses the content.
     """
@@ -77,17 +78,17 @@ def open_interpreter(content: bytes, threads: int = 1, runtime: str = "") -> Int
 
 
 def chosen_runtime() -> str:
-    """The name of the runtime that `open_interpreter` takes here.
+    """Returns the name of the runtime that `open_interpreter` uses here.
 
     Raises:
-        ConfigError: EMOTINY_RUNTIME names no runtime.
+        ConfigError: EMOTINY_RUNTIME is not the name of a runtime.
         MissingDependencyError: no runtime can be used here.
     """
     return _find_interpreter(os.environ.get(ENVIRONMENT_VARIABLE, ""))[1]
 
 
 def installed_runtimes() -> tuple[str, ...]:
-    """The names of all runtimes that can be used here, the preferred one first."""
+    """Returns the names of all runtimes that can be used here, the preferred one first."""
     found = []
     for name in _INSTALL:
         try:
@@ -99,7 +100,7 @@ def installed_runtimes() -> tuple[str, ...]:
 
 
 def _find_interpreter(forced: str) -> tuple[Callable[..., Interpreter], str]:
-    """The class of the runtime to use, and the runtime's name."""
+    """Returns the interpreter class of the runtime to use, and the name of the runtime."""
     if forced and forced not in _INSTALL:
         raise ConfigError(
             f"{ENVIRONMENT_VARIABLE}={forced}: unknown runtime; expected one of {', '.join(_INSTALL)}"
@@ -110,17 +111,18 @@ def _find_interpreter(forced: str) -> tuple[Callable[..., Interpreter], str]:
             return _import_interpreter(name), name
         except ImportError as error:
             reasons.append(f"{name}: {error} ({_INSTALL[name]})")
-    way = "" if forced else f"; fix: {remedies.runtime(detect_platform())}"
-    raise MissingDependencyError(f"no TFLite runtime can be used; {'; '.join(reasons)}{way}")
+    fix = "" if forced else f"; fix: {remedies.runtime(detect_platform())}"
+    raise MissingDependencyError(f"no TFLite runtime can be used; {'; '.join(reasons)}{fix}")
 
 
 def _import_interpreter(name: str) -> Callable[..., Interpreter]:
-    # Its wheels were built against numpy 1: with numpy 2 it imports, then dies in Interpreter().
+    # The wheels of tflite-runtime were built against numpy 1: with numpy 2 they import, then crash in
+    # Interpreter().
     if name == "tflite" and int(np.__version__.split(".")[0]) >= 2:
         raise ImportError(f"tflite-runtime cannot work with numpy {np.__version__}")
     module = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}.get(name)
     if module is None:
-        found: Callable[..., Interpreter] = importlib.import_module("tensorflow").lite.Interpreter
+        interpreter: Callable[..., Interpreter] = importlib.import_module("tensorflow").lite.Interpreter
     else:
-        found = importlib.import_module(module).Interpreter
-    return found
+        interpreter = importlib.import_module(module).Interpreter
+    return interpreter

@@ -1,4 +1,4 @@
-"""Measures how fast the loop goes."""
+"""Measures frames per second."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class FpsMeter:
     """Rates over a sliding window of monotonic time.
 
     Args:
-        clock: seconds, never falling.
-        window_s: how far back the rates look.
+        clock: Time in seconds, never falling.
+        window_s: Length of the window in seconds.
 
     Attributes:
-        clock: the one given.
+        clock: The clock that was passed in.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, window_s: float = 5.0) -> None:
         self.clock = clock
         self._window_s = window_s
-        # (seconds, pictures captured by then), one for each frame that was finished.
+        # (time in seconds, frames captured by then) of each finished frame.
         self._ticks: deque[tuple[float, int]] = deque()
         self._dropped = 0
 
@@ -31,29 +31,29 @@ class FpsMeter:
         """Counts a finished frame.
 
         Args:
-            captured: pictures the source delivered since the start.
-            dropped: pictures of these that were never read.
+            captured: Frames that the source delivered since the start.
+            dropped: Frames of these that were replaced before they were processed.
 
         Returns:
             The rates up to now.
         """
         self._ticks.append((self.clock(), captured))
         self._dropped = dropped
-        return self._rates(2)  # a loop that is held back to a frame in ten seconds has a rate, too
+        return self._rates(2)  # a loop that is limited to a frame in ten seconds has a rate, too
 
     def rates(self) -> Rates:
-        """The rates of the last seconds; 0 where fewer than two frames were finished in them."""
+        """Returns the rates of the window; 0 if fewer than two frames were finished in it."""
         return self._rates(0)
 
-    def _rates(self, least: int) -> Rates:
-        """The same, of so many frames at least, however old they are."""
+    def _rates(self, min_frames: int) -> Rates:
+        """Returns the rates of the window, or of the last `min_frames` frames where it holds fewer."""
         oldest_s = self.clock() - self._window_s
-        while len(self._ticks) > least and self._ticks[0][0] < oldest_s:
+        while len(self._ticks) > min_frames and self._ticks[0][0] < oldest_s:
             self._ticks.popleft()
         if len(self._ticks) < 2:
             return Rates(0.0, 0.0, self._dropped)
         (first_s, first_captured), (last_s, last_captured) = self._ticks[0], self._ticks[-1]
-        # A clock may be coarser than a loop over tiny pictures is fast.
+        # Tiny frames may take less time than the clock resolves.
         span_s = max(last_s - first_s, 1e-6)
         return Rates(
             (last_captured - first_captured) / span_s, (len(self._ticks) - 1) / span_s, self._dropped

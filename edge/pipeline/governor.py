@@ -1,4 +1,4 @@
-"""How much the loop may work: frames a second, a share of the processor, and less while the board is hot."""
+"""Limits how much the loop works: frames per second, processor time, and less while the board is hot."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from edge.types import BoardState
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 5.0  # between two looks at the board, whose temperature changes slowly
-_LESS, _MORE = 0.8, 1.15
-_LEAST_SHARE = 0.05
-_COOLER_C = 5.0
-# Time not worked in is not saved up, or a quiet minute would be followed by a busy one.
-_MOST_SAVED_S = 0.1
-# Whose other threads alone take more than the share would otherwise owe more with every second it waits.
-_MOST_OWED_S = 10.0
+_SAMPLE_S = 5.0  # between two samples of the board's sensors; temperature changes slowly
+_LESS, _MORE = 0.8, 1.15  # factors of the share while the board is hot, and once it is cool again
+_MIN_SHARE = 0.05
+_HYSTERESIS_C = 5.0
+# Unused time is hardly saved up, or a quiet minute would be followed by a busy one.
+_MAX_CREDIT_S = 0.1
+# Where other threads of the process alone exceed the share, waiting would only increase the debt.
+_MAX_DEBT_S = 10.0
 
 
 class BoardSensors(Protocol):
-    """Whatever knows the state of the board, such as `edge.system.thermal.ThermalSensors`."""
+    """Interface of the sensors of a board, such as `ThermalSensors`."""
 
     def state(self) -> BoardState:
-        """Now."""
+        """Reads the sensors now."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class GovernorSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.max_fps <= 1000:
             raise ConfigError(f"max_fps {self.max_fps}: must be 0 (no limit) to 1000")
-        if self.cpu_share and not _LEAST_SHARE <= self.cpu_share <= 64:
-            raise ConfigError(f"cpu_share {self.cpu_share}: must be 0 (no limit) or {_LEAST_SHARE} to 64")
+        if self.cpu_share and not _MIN_SHARE <= self.cpu_share <= 64:
+            raise ConfigError(f"cpu_share {self.cpu_share}: must be 0 (no limit) or {_MIN_SHARE} to 64")
         if not 20 <= self.hot_c <= 150:
             raise ConfigError(f"hot_c {self.hot_c}: must be 20 to 150 degrees Celsius")
 
 
 class Governor:
-    """Says how long to wait after each frame.
+    """Computes how long the loop must wait after each frame.
 
     Attributes:
-        state: what the board said last.
+        state: Last sample of the board's sensors.
     """
 
     def __init__(
@@ -77,36 +77,36 @@ class Governor:
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.process_time,
     ) -> None:
-        """Looks at the board for the first time.
+        """Samples the board's sensors for the first time.
 
         Args:
-            settings: limits.
-            board: asked now and every five seconds.
-            clock: seconds, never falling.
-            processor: seconds that all threads of this process took.
+            settings: The limits.
+            board: Sensors, sampled now and every five seconds.
+            clock: Time in seconds, never falling.
+            processor: Processor time of all threads of this process in seconds.
         """
         self._settings = settings
         self._board = board
         self._clock = clock
         self._processor = processor
-        self._wall_s, self._cpu_s = self._looked_s, self._looked_cpu_s = clock(), processor()
+        self._wall_s, self._cpu_s = self._sampled_s, self._sampled_cpu_s = clock(), processor()
         self._debt_s = 0.0
         self._due_s = -float("inf")
         self._share = settings.cpu_share or float("inf")
         self.state = board.state()
 
     def delay_s(self) -> float:
-        """Seconds until the next frame may be begun; asked once after each, and waited for to the end."""
+        """Returns the seconds to wait before the next frame; must be called once after each frame."""
         wall_s, cpu_s = self._clock(), self._processor()
-        if wall_s - self._looked_s >= _LOOK_S:
+        if wall_s - self._sampled_s >= _SAMPLE_S:
             self._sample_board(wall_s, cpu_s)
         earned_s, spent_s = wall_s - self._wall_s, (cpu_s - self._cpu_s) / self._share
-        self._debt_s = min(max(self._debt_s + spent_s - earned_s, -_MOST_SAVED_S), _MOST_OWED_S)
+        self._debt_s = min(max(self._debt_s + spent_s - earned_s, -_MAX_CREDIT_S), _MAX_DEBT_S)
         self._wall_s, self._cpu_s = wall_s, cpu_s
         return max(self._debt_s, self._pause_s(wall_s), 0.0)
 
     def _pause_s(self, wall_s: float) -> float:
-        """Until the next frame is due at `max_fps`; one that was late does not make the next one early."""
+        """Returns the seconds until the next frame is due at `max_fps`; none comes early after a late one."""
         if not self._settings.max_fps:
             return 0.0
         period_s = 1 / self._settings.max_fps
@@ -114,26 +114,27 @@ class Governor:
         return self._due_s - wall_s
 
     def _sample_board(self, wall_s: float, cpu_s: float) -> None:
-        used = (cpu_s - self._looked_cpu_s) / (wall_s - self._looked_s)
-        self._looked_s, self._looked_cpu_s = wall_s, cpu_s
+        used = (cpu_s - self._sampled_cpu_s) / (wall_s - self._sampled_s)
+        self._sampled_s, self._sampled_cpu_s = wall_s, cpu_s
         self.state = self._board.state()
         limit = self._settings.cpu_share or float("inf")
         before = self._share
         celsius = self.state.temperature_c
         if self.state.throttled or (celsius is not None and celsius >= self._settings.hot_c):
-            self._share = max(_LEAST_SHARE, _LESS * min(self._share, used))
-        elif before < limit and (celsius is None or celsius <= self._settings.hot_c - _COOLER_C):
-            # Where the limit did not bind any more, it is gone.
+            self._share = max(_MIN_SHARE, _LESS * min(self._share, used))
+        elif before < limit and (celsius is None or celsius <= self._settings.hot_c - _HYSTERESIS_C):
+            # A share that was not used up limits nothing any more.
             self._share = limit if used < _LESS * before else min(limit, _MORE * before)
         if (self._share < limit) != (before < limit):
             self._log_change(limit)
             if self._share >= limit:
-                self._debt_s = 0.0  # what is owed from the time that is over
+                self._debt_s = 0.0  # the debt is from the hot time that is over
 
     def _log_change(self, limit: float) -> None:
-        said = "" if self.state.temperature_c is None else f"{self.state.temperature_c:.0f} degrees Celsius"
-        why = ", ".join([*([said] if said else []), *self.state.throttled])
+        celsius = self.state.temperature_c
+        reasons = [] if celsius is None else [f"{celsius:.0f} degrees Celsius"]
+        reason = ", ".join([*reasons, *self.state.throttled])
         if self._share < limit:
-            logger.warning("%s: working less, %.2f cores from now on", why, self._share)
+            logger.warning("%s: working less, %.2f cores from now on", reason, self._share)
         else:
-            logger.info("%s: working as before", why or "cooler")
+            logger.info("%s: working as before", reason or "cooler")

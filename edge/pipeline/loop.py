@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Stop(Protocol):
-    """Whatever ends a run: an `Event`, or an object that stands in for one."""
+    """Interface of what ends a run, such as `threading.Event`."""
 
     def is_set(self) -> bool:
         """Whether the run must end."""

@@ -14,7 +14,7 @@ from edge.types import Box, Gray, Reading, Scores, TrackedFace
 
 
 class Reader(Protocol):
-    """Whatever reads emotion and apparent gender of faces, such as `edge.inference.classifier.FaceReader`."""
+    """Interface of what reads emotion and apparent gender of a face, such as `FaceReader`."""
 
     def read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
         """Returns the scores of emotion and apparent gender of one face of a frame, (H, W) uint8."""

@@ -1,4 +1,4 @@
-"""Labels that do not flicker: evidence of the last moments instead of a single frame's."""
+"""Labels that do not flicker: evidence of several frames, and hysteresis."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SmoothingSettings:
 
 
 class EmotionSmoother:
-    """The expression of one face: an exponential mean over time, as expressions pass."""
+    """Smooths the emotion of one face by an exponential mean over time, because expressions pass."""
 
     def __init__(self, settings: SmoothingSettings) -> None:
         self._settings = settings
@@ -67,14 +67,19 @@ class EmotionSmoother:
         self._label = UNCERTAIN
 
     def add(self, raw: Scores, at_s: float) -> Reading:
-        """Takes what the network says of the face at a time in seconds, never falling."""
+        """Adds a reading and returns the smoothed one.
+
+        Args:
+            raw: Scores of a single frame.
+            at_s: Capture time of the frame in seconds, never falling.
+        """
         if not self._values:
             self._values = raw.values
         else:
             time_constant_s = self._settings.time_constant_s
-            kept = math.exp(-(at_s - self._at_s) / time_constant_s) if time_constant_s else 0.0
+            weight = math.exp(-(at_s - self._at_s) / time_constant_s) if time_constant_s else 0.0
             pairs = zip(self._values, raw.values, strict=True)
-            self._values = tuple(kept * old + (1 - kept) * new for old, new in pairs)
+            self._values = tuple(weight * old + (1 - weight) * new for old, new in pairs)
         self._at_s = at_s
         scores = Scores(raw.labels, self._values)
         self._label = _with_hysteresis(
@@ -84,7 +89,7 @@ class EmotionSmoother:
 
 
 class GenderSmoother:
-    """The apparent gender of one face: a mean of logarithms over readings, as evidence adds up."""
+    """Smooths the apparent gender of one face by the mean of its log scores, because evidence adds up."""
 
     def __init__(self, settings: SmoothingSettings) -> None:
         self._settings = settings
@@ -93,7 +98,7 @@ class GenderSmoother:
         self._label = UNCERTAIN
 
     def add(self, raw: Scores, at_s: float) -> Reading:
-        """Takes what the network says of the face; the time does not matter."""
+        """Adds a reading and returns the smoothed one; the time is not used."""
         self._count = min(self._count + 1, self._settings.memory)
         new = tuple(math.log(max(value, 1e-6)) for value in raw.values)
         old = self._logarithms or new
@@ -106,10 +111,11 @@ class GenderSmoother:
         return Reading(self._label, scores, raw)
 
 
-def _with_hysteresis(label: str, scores: Scores, sure: float, margin: float) -> str:
-    """The label to say, given the one said before."""
+def _with_hysteresis(label: str, scores: Scores, min_confidence: float, margin: float) -> str:
+    """Returns the label to report, given the one that was reported before."""
     best = scores.label
     if label not in (UNCERTAIN, best) and scores.value(best) - scores.value(label) < margin:
         best = label
-    # What is said already may be a little less sure than what is said anew.
-    return best if scores.value(best) >= (sure if label != best else sure - margin / 2) else UNCERTAIN
+    # A label that is reported already may stay at a slightly lower score than a new one needs.
+    threshold = min_confidence if label != best else min_confidence - margin / 2
+    return best if scores.value(best) >= threshold else UNCERTAIN

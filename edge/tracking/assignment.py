@@ -1,4 +1,4 @@
-"""Who is who between two frames: the pairing whose costs sum to the least."""
+"""Linear assignment: pairs tracks with detections at the least sum of costs."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Sequence
 
 
 def assign(costs: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
-    """Pairs rows with columns so that as many as can be are paired, at the least sum of costs.
+    """Pairs as many rows with columns as possible, at the least sum of costs.
 
     The Hungarian method by shortest augmenting paths (Kuhn 1955; Jonker and Volgenant 1987), O(n^3): sixteen
-    faces take less than a millisecond, so nothing larger than it is needed here.
+    faces take less than a millisecond, so the device needs no SciPy.
 
     Args:
-        costs: a row for each of the one, a column for each of the other; infinity where a pair cannot be.
+        costs: Cost of each pair, one sequence a row; infinity where a pair is impossible.
 
     Returns:
-        (row, column) pairs by row; rows and columns that are left over are in none.
+        (row, column) pairs in the order of rows; a row or column without a partner is in none.
     """
     rows, columns = len(costs), len(costs[0]) if costs else 0
     if not rows or not columns:
         return []
     side = max(rows, columns)
     finite = [cost for row in costs for cost in row if math.isfinite(cost)]
-    # Dearer than all true pairs together: such a pair is only made where nothing else is left.
-    never = 1.0 + 2.0 * sum(abs(cost) for cost in finite)
+    # More than all possible pairs together: an impossible pair is chosen only where nothing else is left.
+    impossible = 1.0 + 2.0 * sum(abs(cost) for cost in finite)
     square = [
         [
             costs[row][column]
             if row < rows and column < columns and math.isfinite(costs[row][column])
-            else never
+            else impossible
             for column in range(side)
         ]
         for row in range(side)
@@ -43,10 +43,10 @@ def assign(costs: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
 
 
 def _solve(costs: list[list[float]]) -> list[int]:
-    """The row of each column of a square of finite costs."""
+    """Returns the row of each column for a square of finite costs."""
     side = len(costs)
     row_prices, column_prices = [0.0] * (side + 1), [0.0] * (side + 1)
-    owner, before = [side] * (side + 1), [side] * (side + 1)  # the last column stands for "none yet"
+    owner, before = [side] * (side + 1), [side] * (side + 1)  # the last index stands for "none yet"
     for row in range(side):
         owner[side], column = row, side
         least, seen = [math.inf] * (side + 1), [False] * (side + 1)
@@ -67,6 +67,6 @@ def _solve(costs: list[list[float]]) -> list[int]:
                 else:
                     least[other] -= reach
             column = following
-        while column != side:  # hands the columns on along the path
+        while column != side:  # reassigns the columns along the augmenting path
             owner[column], column = owner[before[column]], before[column]
     return owner[:side]

@@ -1,4 +1,4 @@
-"""Whether a picture has changed since it was last searched."""
+"""Tells whether the scene has changed since the last detection."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 from edge.types import Gray
 
 _SIDE_WH = (32, 24)
-_LEAST = 12  # gray levels by which a cell changes when somebody moves; a camera's noise is averaged away
+_MIN_CHANGE = 12  # gray levels; a person who moves changes a cell by more, and noise is averaged away
 
 
 class MotionDetector:
-    """Compares pictures, reduced to 32x24 cells."""
+    """Compares frames with a reference frame, both reduced to 32x24 cells."""
 
     def __init__(self) -> None:
-        self._settled: Gray | None = None
+        self._reference: Gray | None = None
 
     def set_reference(self, gray: Gray) -> None:
-        """Takes a picture of (H, W) uint8 for what others are compared with."""
-        self._settled = _cells(gray)
+        """Stores the frame, (H, W) uint8, that later ones are compared with."""
+        self._reference = _cells(gray)
 
     def has_moved(self, gray: Gray) -> bool:
-        """Whether some part of a picture differs from the settled one; True where there is none."""
-        if self._settled is None:
+        """Whether a cell of the frame, (H, W) uint8, differs from the reference; True without a reference."""
+        if self._reference is None:
             return True
-        return bool(cv2.absdiff(_cells(gray), self._settled).max() >= _LEAST)
+        return bool(cv2.absdiff(_cells(gray), self._reference).max() >= _MIN_CHANGE)
 
 
 def _cells(gray: Gray) -> Gray:

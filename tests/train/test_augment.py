@@ -7,7 +7,7 @@ pytestmark = pytest.mark.train
 
 from dataclasses import replace  # noqa: E402
 
-from edge.inference.preprocess import Framing, crop_face, even_contrast  # noqa: E402
+from edge.inference.preprocess import Framing, crop_face, normalize_contrast  # noqa: E402
 from edge.types import Box  # noqa: E402
 from train.augment import Augmentation, CropSpec, augment, epoch_images, plain_images  # noqa: E402
 from train.data import Dataset  # noqa: E402
@@ -68,7 +68,7 @@ def test_shift_stays_within_its_bound():
 def test_a_set_without_boxes_is_not_cut_but_its_contrast_made_even():
     images = pictures()
     plain = plain_images(dataset(images), VIEW)
-    np.testing.assert_array_equal(plain[3], even_contrast(images[3]))
+    np.testing.assert_array_equal(plain[3], normalize_contrast(images[3]))
     np.testing.assert_array_equal(epoch_images(dataset(images), VIEW, NOTHING, 1), plain)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.detection.haar import DetectorSettings, HaarDetector
-from edge.inference.preprocess import Framing, cut_square
+from edge.inference.preprocess import Framing, crop_square
 from edge.types import Box, Gray
 
 # As for UTKFace: the networks read far less than this.
@@ -45,4 +45,4 @@ class SceneCropper:
         width, height = round(box.width * ratio), round(box.height * ratio)
         # The square's centre is the box's.
         centred = Box((SIDE - width) // 2, (SIDE - height) // 2, width, height)
-        return FaceCrop(cut_square(gray, box, SIDE, FRAMING), centred)
+        return FaceCrop(crop_square(gray, box, SIDE, FRAMING), centred)

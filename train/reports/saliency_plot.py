@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.detection.haar import HaarDetector
 from edge.errors import DataError
-from edge.inference.preprocess import cut_square, even_contrast
+from edge.inference.preprocess import crop_square, normalize_contrast
 from edge.types import Gray
 from train.augment import CropSpec, plain_images
 from train.data import Dataset
@@ -119,9 +119,9 @@ def read_face(path: Path, view: CropSpec, detector: HaarDetector) -> Gray:
     found = [each.box for each in detector.detect(gray)]
     if not found:
         small = cv2.resize(gray, (view.size, view.size), interpolation=cv2.INTER_AREA)
-        return even_contrast(small.astype(np.uint8))
+        return normalize_contrast(small.astype(np.uint8))
     largest = max(found, key=lambda box: box.width * box.height)
-    return even_contrast(cut_square(gray, largest, view.size, view.framing))
+    return normalize_contrast(crop_square(gray, largest, view.size, view.framing))
 
 
 def _faces_of(networks: Networks, rows: Dataset, view: CropSpec, label: int) -> Gray:

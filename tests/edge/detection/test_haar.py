@@ -158,3 +158,26 @@ def test_faces_of_real_people_are_found(detector, clip, share, most):
     video.release()
     assert sum(count > 0 for count in counts) >= share * len(counts) > 0
     assert max(counts) <= most
+
+
+def test_the_weaker_of_two_neighbours_is_the_one_that_is_verified(detector, happy, face_box):
+    """The stronger face has more hits; the overlap with the box that was asked about decides."""
+    side = 120
+    face = cv2.resize(happy[120:360, 200:440], (side, side), interpolation=cv2.INTER_AREA)
+    hazy = (128 + (face.astype(int) - 128) // 3).astype(np.uint8)
+    picture = np.full((240, 400), 128, np.uint8)
+    picture[60:180, 60:180], picture[60:180, 190:310] = face, hazy
+    boxes = boxes_in(detector, picture)
+    assert len(boxes) == 2
+    for box in boxes:
+        found = detector.verify(picture, box)
+        assert found is not None
+        assert found.box.iou(box) > 0.5
+
+
+def test_what_is_excluded_is_not_found_again(detector, happy, face_box):
+    small = cv2.resize(happy, (320, 240), interpolation=cv2.INTER_AREA)
+    picture = np.hstack([small, small])
+    left, right = boxes_in(detector, picture)
+    assert [found.box for found in detector.detect(picture, exclude=[left])] == [right]
+    assert detector.detect(picture, exclude=[left, right]) == []

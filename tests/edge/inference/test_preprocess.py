@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge.inference.preprocess import Framing, crop_face, cut_square, even_contrast
+from edge.inference.preprocess import Framing, crop_face, crop_square, normalize_contrast
 from edge.types import Box
 
 EXACT = Framing(margin=1.0, shift_y=0.0)
@@ -10,7 +10,7 @@ RAMP = (np.arange(20)[:, None] * 10 + np.arange(10)[None, :]).astype(np.uint8)
 
 
 def test_a_crop_of_its_own_size_is_the_pixels_themselves():
-    np.testing.assert_array_equal(cut_square(RAMP, Box(2, 3, 4, 4), 4, EXACT), RAMP[3:7, 2:6])
+    np.testing.assert_array_equal(crop_square(RAMP, Box(2, 3, 4, 4), 4, EXACT), RAMP[3:7, 2:6])
 
 
 @pytest.mark.parametrize(
@@ -24,56 +24,56 @@ def test_a_crop_of_its_own_size_is_the_pixels_themselves():
     ],
 )
 def test_beyond_the_edge_the_edge_is_repeated(box, rows, columns):
-    np.testing.assert_array_equal(cut_square(RAMP, box, 4, EXACT), RAMP[np.ix_(rows, columns)])
+    np.testing.assert_array_equal(crop_square(RAMP, box, 4, EXACT), RAMP[np.ix_(rows, columns)])
 
 
 @pytest.mark.parametrize("box", [Box(0, 0, 1, 1), Box(9, 19, 1, 1), Box(-30, -30, 80, 80), Box(0, 0, 10, 20)])
 @pytest.mark.parametrize("framing", [EXACT, Framing(1.02, 0.0), Framing(2.0, 0.0), Framing(0.5, -0.1)])
 def test_the_crop_is_always_a_square_of_bytes_inside_the_range_of_the_picture(box, framing):
-    crop = cut_square(RAMP, box, 48, framing)
+    crop = crop_square(RAMP, box, 48, framing)
     assert crop.shape == (48, 48)
     assert crop.dtype == np.uint8
     assert RAMP.min() <= crop.min() <= crop.max() <= RAMP.max()
 
 
 def test_the_square_takes_the_longer_side_and_keeps_the_centre():
-    crop = cut_square(RAMP, Box(4, 5, 2, 6), 6, EXACT)
+    crop = crop_square(RAMP, Box(4, 5, 2, 6), 6, EXACT)
     np.testing.assert_array_equal(crop, RAMP[5:11, 2:8])
 
 
 def test_margin_and_shift_move_the_square():
-    crop = cut_square(RAMP, Box(3, 3, 4, 4), 8, Framing(margin=2.0, shift_y=0.5))
+    crop = crop_square(RAMP, Box(3, 3, 4, 4), 8, Framing(margin=2.0, shift_y=0.5))
     np.testing.assert_array_equal(crop, RAMP[3:11, 1:9])
 
 
 def test_the_crop_is_a_copy():
     picture = RAMP.copy()
-    cut_square(picture, Box(2, 3, 4, 4), 4, EXACT)[:] = 0
+    crop_square(picture, Box(2, 3, 4, 4), 4, EXACT)[:] = 0
     np.testing.assert_array_equal(picture, RAMP)
 
 
 def test_a_square_outside_the_picture_is_refused():
-    with pytest.raises(ValueError, match="outside a picture of 10x20"):
-        cut_square(RAMP, Box(50, 50, 4, 4), 4, EXACT)
+    with pytest.raises(ValueError, match="outside a frame of 10x20"):
+        crop_square(RAMP, Box(50, 50, 4, 4), 4, EXACT)
 
 
 def test_a_face_is_cut_and_its_contrast_made_even():
     face = crop_face(RAMP, Box(2, 3, 4, 4), 4, EXACT)
-    np.testing.assert_array_equal(face, even_contrast(RAMP[3:7, 2:6]))
+    np.testing.assert_array_equal(face, normalize_contrast(RAMP[3:7, 2:6]))
 
 
 @pytest.mark.parametrize(("gain", "level"), [(1.0, 0), (0.4, 60), (0.4, 150)])
 def test_dim_and_hazy_pictures_become_what_the_clear_one_becomes(gain, level):
     clear = np.random.default_rng(0).normal(128, 40, (48, 48)).clip(0, 255)
     hazy = (clear * gain + level).astype(np.uint8)
-    evened = even_contrast(hazy).astype(float)
+    evened = normalize_contrast(hazy).astype(float)
     assert evened.mean() == pytest.approx(128, abs=2)
     assert evened.std() == pytest.approx(54, abs=2)
     # Rounding to a few levels is all that the haze cost.
-    assert np.abs(evened - even_contrast(clear.astype(np.uint8))).mean() < 6
+    assert np.abs(evened - normalize_contrast(clear.astype(np.uint8))).mean() < 6
 
 
 def test_what_shows_nothing_is_not_blown_up():
-    assert (even_contrast(np.full((8, 8), 7, np.uint8)) == 128).all()
+    assert (normalize_contrast(np.full((8, 8), 7, np.uint8)) == 128).all()
     noise = np.random.default_rng(0).integers(100, 103, (48, 48), dtype=np.uint8)
-    assert even_contrast(noise).std() == pytest.approx(4 * noise.std(), rel=0.01)
+    assert normalize_contrast(noise).std() == pytest.approx(4 * noise.std(), rel=0.01)

@@ -41,5 +41,5 @@ def test_black_pictures_are_said_once_and_so_is_their_end(black, caplog):
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert said == [
         ("WARNING", "the pictures are black: is the lens covered, or is it night?"),
-        ("INFO", "the pictures are light again"),
+        ("INFO", "the pictures are bright again"),
     ]

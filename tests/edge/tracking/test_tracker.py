@@ -1,6 +1,6 @@
 """Who is followed: real cascade, real patches, faces that move through composed pictures."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 
 import cv2
@@ -11,6 +11,7 @@ from edge.detection.haar import HaarDetector
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS
 from edge.tracking.tracker import FaceTracker, TrackingSettings
+from edge.types import Box, Detection
 from tests.support.faces import FACES
 
 FPS = 15
@@ -216,3 +217,66 @@ def test_a_size_that_changes_in_mid_stream(detector):
         for track in tracks:
             assert track.box.clipped(picture.shape) == track.box
     assert [track.id for track in tracks] == [2]
+
+
+class Scripted:
+    """A detector that finds what a test says: {time of a call: boxes}, and verifies what it is told to."""
+
+    name, scale_bands = "scripted", 1
+
+    def __init__(self, found, verified=None):
+        self.found, self.verified = list(found), verified
+        self.asked = 0
+
+    def detect(self, gray, exclude=(), scale_band=None):
+        return [Detection(box, support=3.0) for box in (self.found.pop(0) if self.found else [])]
+
+    def verify(self, gray, box):
+        self.asked += 1
+        return None if self.verified is None else Detection(self.verified, support=1.0)
+
+
+FACE, ELSEWHERE = Box(200, 120, 200, 200), Box(390, 120, 150, 150)
+
+
+def test_a_doubted_face_is_not_taken_over_by_a_detection_elsewhere():
+    """Its template matches where it was: what is detected next to it, near enough, is another face."""
+    tracker = FaceTracker(Scripted([[FACE], [ELSEWHERE], []]))
+    picture = scene(("happy", 200, 120, 200), ("sad", 390, 120, 150))
+    tracker.update(picture, 0.0)
+    tracker.update(picture, 0.6)  # its verification fails
+    faces = tracker.update(picture, 1.0)
+    assert [face.id for face in faces] == [1, 2]
+    assert faces[0].box.iou(FACE) > 0.9
+    assert faces[1].box.iou(ELSEWHERE) > 0.9
+
+
+def test_a_patch_that_the_detector_no_longer_confirms_is_dropped():
+    """A template matches a poster, or a patch of wall, for ever; only the detector knows a face."""
+    settings = TrackingSettings(max_unverified_s=2.0)
+    tracker = FaceTracker(Scripted([[FACE]]), settings)
+    picture = scene(("happy", 200, 120, 200))
+    shown_s = [n / 5 for n in range(50) if tracker.update(picture, n / 5)]
+    assert shown_s[-1] == pytest.approx(settings.max_unverified_s + settings.coast_s, abs=0.3)
+
+
+def test_a_face_is_verified_once_a_frame_at_most():
+    detector = Scripted([[FACE]])
+    tracker = FaceTracker(detector, TrackingSettings(verifications=5))
+    picture = scene(("happy", 200, 120, 200))
+    for number in range(8):
+        before = detector.asked
+        tracker.update(picture, number / 2)
+        assert detector.asked - before <= 1
+    assert detector.asked > 2
+
+
+def test_what_is_handed_out_does_not_change_later(detector):
+    tracker = FaceTracker(detector)
+    (first,) = tracker.update(scene(("happy", 200, 120, 200)), 0.0)
+    before = (first.id, first.box, first.seen_s)
+    for number in range(1, 6):
+        tracker.update(scene(("happy", 200 + 8 * number, 120, 200)), number / FPS)
+    assert (first.id, first.box, first.seen_s) == before
+    with pytest.raises(FrozenInstanceError):
+        first.box = FACE  # type: ignore[misc]

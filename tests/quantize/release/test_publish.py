@@ -13,7 +13,7 @@ pytestmark = pytest.mark.train
 
 from edge.inference.classifier import Classifier  # noqa: E402
 from edge.inference.contract import read_model  # noqa: E402
-from edge.inference.preprocess import even_contrast  # noqa: E402
+from edge.inference.preprocess import normalize_contrast  # noqa: E402
 from quantize.conversion import calibration_set  # noqa: E402
 from quantize.conversion.converter import scale_pixels, to_float, to_int8  # noqa: E402
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
@@ -300,4 +300,4 @@ def test_centred_pixels_are_quantized_as_they_are(toy, toy_recipe, tmp_path):
 
 
 def even(images):
-    return np.stack([even_contrast(image) for image in images])
+    return np.stack([normalize_contrast(image) for image in images])

@@ -176,7 +176,7 @@ def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tm
     import cv2
 
     from edge.detection.haar import HaarDetector
-    from edge.inference.preprocess import even_contrast
+    from edge.inference.preprocess import normalize_contrast
     from train.reports.saliency_plot import read_face, save_pictures_png
 
     detector = HaarDetector()
@@ -188,7 +188,7 @@ def test_any_picture_is_looked_at_by_its_largest_face(two, toy_recipe, scene, tm
     )
     assert face.shape == whole.shape == (16, 16)
     around = cv2.resize(picture[120:360, 200:440], (16, 16), interpolation=cv2.INTER_AREA)
-    assert np.corrcoef(face.ravel(), even_contrast(around).ravel())[0, 1] > 0.8
+    assert np.corrcoef(face.ravel(), normalize_contrast(around).ravel())[0, 1] > 0.8
     save_pictures_png(two, {"a": face, "b": whole}, toy_recipe.spec.classes * ("x",), tmp_path / "sheet.png")
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 150
     (tmp_path / "no.png").write_text("no picture")
