@@ -1,4 +1,4 @@
-"""How the broker is reached and what a device is called there."""
+"""Settings of the connection to a broker."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from edge.errors import ConfigError
 from edge.option import option
 from edge.output.mqtt.device_id import default_device
 
-# Where Home Assistant looks for devices unless it is told otherwise.
+# Home Assistant's default prefix of discovery topics.
 HOME_ASSISTANT = "homeassistant"
-# No wildcard, no separator, nothing that a template could read: topics and discovery are made of it.
+# Topics and templates are made of names, which therefore hold no wildcard, separator or template syntax.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
@@ -22,7 +22,7 @@ def _is_host(text: str) -> bool:
     if not _HOST.fullmatch(text):
         return False
     try:
-        text.encode("idna")  # what the resolver does first: no part is empty, or longer than 63
+        text.encode("idna")  # as the resolver does: no label may be empty or longer than 63 characters
     except UnicodeError:
         return False
     return True
@@ -152,26 +152,26 @@ class MqttSettings:
 
     @property
     def client_id(self) -> str:
-        """What the broker and Home Assistant know this device by."""
+        """Name of the MQTT client, and identifier of the device in Home Assistant."""
         return f"emotiny_{self.device}"
 
     def read_password(self) -> str:
-        """The password; empty for none.
+        """Returns the password, from its file if there is one; empty if there is no password.
 
         Raises:
-            ConfigError: its file cannot be read, or is empty.
+            ConfigError: the file cannot be read or is empty.
         """
         if self.password_file is None:
             return self.password
         try:
             text = self.password_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise ConfigError(f"mqtt password_file {self.password_file}: cannot be read: {reason}") from error
         if not text.strip():
             raise ConfigError(f"mqtt password_file {self.password_file}: empty")
         return text.splitlines()[0]
 
     def topic(self, name: str) -> str:
-        """The topic of a kind of message."""
+        """Returns the full topic of a kind of message."""
         return f"{self.base}/{self.device}/{name}"

@@ -1,1 +1,1 @@
-"""Figures for Prometheus: how the run goes and how many faces there are; never who, and no picture."""
+"""Metrics for Prometheus: how the run goes and how many faces there are; no identities and no images."""

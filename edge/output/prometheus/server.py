@@ -1,4 +1,4 @@
-"""The port that Prometheus asks at: one request at a time, none for long."""
+"""A small HTTP server that answers one request at a time."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from edge.output.prometheus.settings import MetricsSettings
 
 logger = logging.getLogger(__name__)
 
-# How long a client may be silent while it is served; a scrape takes milliseconds.
-_CLIENT_S = 2.0
-# How often the thread looks whether it is to end.
+# A client that is silent for so long while it is served is disconnected; a scrape takes milliseconds.
+_CLIENT_TIMEOUT_S = 2.0
+# How often the thread checks whether the server was closed.
 _TICK_S = 0.25
 _JOIN_S = 1.0
 
 
 class MetricsServer:
-    """Answers HTTP in a thread of its own, until it is closed.
+    """Serves a WSGI application over HTTP, in a thread of its own.
 
-    prometheus_client's own server starts a thread for every client and waits for ever for what it asks:
-    whoever opens enough connections would leave no thread for the camera.
+    prometheus_client's own server starts a thread for every client and waits for its request for ever: a
+    client that opens enough connections would leave no thread for the camera.
 
     Attributes:
-        port: that is listened on, also where the settings left it to the system with 0.
+        port: Port on which it listens, also if the settings ask for any free one.
     """
 
     def __init__(self, settings: MetricsSettings, application: Callable[..., Any]) -> None:
-        """Listens at once.
+        """Starts to listen.
 
         Args:
-            settings: where; port 0 takes any that is free.
-            application: answers, as WSGI has it.
+            settings: Address and port; port 0 takes any free one.
+            application: WSGI application that answers the requests.
 
         Raises:
-            ConfigError: this user may not have the port.
-            OutputError: another program has it, or the address is not (yet) one of this device.
+            ConfigError: only root may use the port.
+            OutputError: another program uses the port, or the address is not (yet) one of this device.
         """
         self._server = _listen(settings)
         self._server.set_app(application)
@@ -53,7 +53,7 @@ class MetricsServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Frees the port; a client that is being served is left behind. May be called again."""
+        """Frees the port, without waiting for a client that is being served; further calls do nothing."""
         self._closed.set()
         self._thread.join(_JOIN_S)
         self._server.server_close()
@@ -64,33 +64,34 @@ class MetricsServer:
 
 
 def check_port(settings: MetricsSettings) -> None:
-    """Listens for a moment.
+    """Checks whether the port can be used, by listening on it for a moment.
 
     Raises:
-        ConfigError, OutputError: as for `MetricsServer`.
+        ConfigError: only root may use the port.
+        OutputError: another program uses the port, or the address is not (yet) one of this device.
     """
     _listen(settings).server_close()
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = _CLIENT_S
+    timeout = _CLIENT_TIMEOUT_S
 
     def log_message(self, format: str, *args: object) -> None:
         logger.debug(format, *args)
 
 
 class _Server(WSGIServer):
-    # Later Pythons would let two programs have one port, each answering every other time.
+    # Later versions of Python would let two programs share a port and answer in turn.
     allow_reuse_port = False
 
     def server_bind(self) -> None:
-        # The base class asks the resolver for a name that nobody needs: seconds, where there is no network.
+        # The base class asks for the host's name, which nobody needs and takes seconds without a network.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        # Whoever leaves, or says nothing, in the middle of a request is no fault of ours.
+        # A client that disconnects or falls silent during a request is not an error of this program.
         logger.debug("metrics: %s got no answer", client_address, exc_info=True)
 
 
@@ -99,17 +100,17 @@ class _Server6(_Server):
 
 
 def _listen(settings: MetricsSettings) -> _Server:
-    kind = _Server6 if settings.ipv6 else _Server
-    where = f"metrics {settings.address} port {settings.port}"
+    server_class = _Server6 if settings.ipv6 else _Server
+    endpoint = f"metrics {settings.address} port {settings.port}"
     try:
-        return kind((settings.address, settings.port), _Handler)
+        return server_class((settings.address, settings.port), _Handler)
     except PermissionError as error:
         raise ConfigError(
-            f"{where}: only root may listen there; expected metrics.port from 1024 on"
+            f"{endpoint}: only root may listen there; expected metrics.port from 1024 on"
         ) from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            why = f"another program listens there (`sudo ss -ltnp 'sport = :{settings.port}'` shows which)"
+            reason = f"another program listens there (`sudo ss -ltnp 'sport = :{settings.port}'` shows which)"
         else:
-            why = f"{error.strerror}; expected an address of this device (`ip address` lists them)"
-        raise OutputError(f"{where}: {why}") from error
+            reason = f"{error.strerror}; expected an address of this device (`ip address` lists them)"
+        raise OutputError(f"{endpoint}: {reason}") from error

@@ -1,4 +1,4 @@
-"""Where Prometheus may ask."""
+"""Settings of the metrics endpoint."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class MetricsSettings:
 
     @property
     def ipv6(self) -> bool:
-        """Whether the address is of IPv6."""
+        """Whether the address is an IPv6 address."""
         return ipaddress.ip_address(self.address).version == 6
 
     @property
     def url(self) -> str:
-        """What is asked for, by a program on this device where the address is its own."""
+        """URL of the metrics for programs that can reach the address."""
         host = f"[{self.address}]" if self.ipv6 else self.address
         return f"http://{host}:{self.port}/metrics"
