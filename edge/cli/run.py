@@ -17,7 +17,6 @@ from edge.errors import ConfigError
 from edge.output.console import ConsoleSink
 from edge.output.jsonl import JsonLinesSink
 from edge.output.mqtt.settings import MqttSettings
-from edge.output.prometheus.server import check_port
 from edge.output.sink import Sink
 from edge.output.systemd import open_notify
 from edge.output.video import open_annotation
@@ -85,6 +84,8 @@ def reload_settings(read: Callable[[], Settings], current: Settings) -> Settings
             raise ConfigError(f"annotation {settings.annotate}: this run writes it; choose another name")
         open_annotation(settings.annotate).close()
     if settings.metrics.port:
+        from edge.output.prometheus.server import check_port  # imports an HTTP server
+
         metrics_sink()
         # This process listens on its own port already; at another address the port can be tried.
         same_port = settings.metrics.port == current.metrics.port
