@@ -1,4 +1,4 @@
-"""How many threads TensorFlow has, and how much it says: decided before it is imported."""
+"""The threads and the log level of TensorFlow, which must be set before it is imported."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import os
 
 from edge.errors import ConfigError
 
-THREADS_HELP = "of TensorFlow (OMP_NUM_THREADS, else 1, with which a run is the same again bit for bit)"
+THREADS_HELP = "threads of TensorFlow (default: OMP_NUM_THREADS, else 1, with which a run is reproducible)"
 
 
 def set_threads(threads: int | None) -> None:
-    """Sets what TensorFlow reads from the environment.
+    """Sets the environment variables that TensorFlow reads when it is imported.
 
-    Two runs of one thread beat one run of two on networks this small, and the augmenting process wants a
-    core of its own: one thread is the default.
+    The default is one thread: on networks this small, two runs with one thread each are faster than one run
+    with two, and the augmenting process needs a core of its own.
 
     Args:
-        threads: 1 or more; None leaves what the environment says, or takes 1.
+        threads: number of threads, 1 or more; None keeps that of the environment, or takes 1.
 
     Raises:
-        ConfigError: fewer than 1.
+        ConfigError: the number is below 1.
     """
-    # Its start-up chatter would bury what a person has to read.
+    # TensorFlow's messages at its start would hide the command's own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     if threads is not None and threads < 1:

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.train
 
 from quantize.cli import main as quantize_main  # noqa: E402
-from train.cli import main as train_main  # noqa: E402
+from train.cli.main import main as train_main  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
 
@@ -123,7 +123,7 @@ def test_a_seed_is_of_those_that_nothing_else_builds_on(tmp_path, monkeypatch, r
         for file in ("best.keras", "final.keras"):
             (tmp_path / name / file).touch()
     seen = []
-    monkeypatch.setattr("train.cli._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
+    monkeypatch.setattr("train.cli.fit._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
     assert train_main(["fit", *words, "--seed", "2", "--runs", str(tmp_path)]) == 0
     assert [path.name for path in seen] == asked
 
@@ -203,7 +203,9 @@ def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkey
     assert train_main(command) == 3
     assert "no training picture of angry is read as" in capsys.readouterr().err.splitlines()[-1]
     assert not out.exists()
-    monkeypatch.setattr("train.demo_faces.classify_genders", lambda images: np.arange(len(images)) // 7 % 2)
+    monkeypatch.setattr(
+        "train.cli.demo_faces.classify_genders", lambda images: np.arange(len(images)) // 7 % 2
+    )
     assert train_main(command) == 0
     assert len(list(out.iterdir())) == 14
     face = cv2.imread(str(out / "happy-female.png"), cv2.IMREAD_GRAYSCALE)

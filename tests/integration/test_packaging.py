@@ -89,7 +89,7 @@ def test_the_wheel_holds_what_a_device_runs_and_nothing_of_the_desktop(wheel, tr
 
 def test_the_sdist_holds_all_sources(unpacked, tree):
     sources = files_of(tree)
-    assert {"Makefile", "README.md", "setup.cfg", "train/cli.py", "tests/conftest.py"} <= sources
+    assert {"Makefile", "README.md", "setup.cfg", "train/cli/main.py", "tests/conftest.py"} <= sources
     held = files_of(unpacked)
     lacks = sources - held
     assert not lacks, "neither in .gitignore nor in MANIFEST.in"

@@ -148,7 +148,7 @@ def foreign_run(two, toy, toy_recipe, tmp_path):
 def test_answers_have_the_labels_of_the_run(foreign_run, scene, monkeypatch):
     import cv2
 
-    from train.cli import main
+    from train.cli.main import main
 
     cv2.imwrite(str(foreign_run / "scene.png"), scene("happy"))
     drawn = []
@@ -161,7 +161,7 @@ def test_answers_have_the_labels_of_the_run(foreign_run, scene, monkeypatch):
 
 
 def test_a_network_of_other_labels_is_not_set_beside(foreign_run, toy, toy_recipe, capsys):
-    from train.cli import main
+    from train.cli.main import main
 
     other = foreign_run.parent / "other"
     shutil.copytree(foreign_run, other)

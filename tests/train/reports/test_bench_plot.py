@@ -6,7 +6,7 @@ import pytest
 from edge.bench.results import Results, to_json
 from edge.bench.scenes import Scene
 from edge.errors import ConfigError, OutputError
-from train.cli import main
+from train.cli.main import main
 from train.reports.bench_plot import save_scenes_png
 
 SCENES = [

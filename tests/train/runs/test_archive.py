@@ -11,9 +11,10 @@ import pytest
 from edge.errors import ConfigError, DataError, OutputError
 from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.labels import TASKS
-from train.cli import ARCHIVES
 
 pytestmark = pytest.mark.train
+
+ARCHIVES = MODELS_FOLDER / "trained"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
 
 
 def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, capsys):
-    from train.cli import main
+    from train.cli.main import main
 
     where = ["--archives", str(tmp_path / "archives"), "--runs", str(tmp_path / "runs")]
     assert main(["restore", *where]) == DataError.exit_code

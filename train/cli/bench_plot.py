@@ -1,0 +1,20 @@
+"""`bench-plot`: draws the results of `emotiny bench --scenes`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from edge.bench.results import read_scenes
+from edge.errors import ConfigError
+from train.reports.bench_plot import save_scenes_png
+
+logger = logging.getLogger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draws a file of results as a PNG file."""
+    if arguments.out.suffix != ".png":
+        raise ConfigError(f"{arguments.out}: expected a file name ending in .png")
+    save_scenes_png(read_scenes(arguments.results), arguments.out)
+    logger.info("%s", arguments.out)

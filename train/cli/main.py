@@ -1,0 +1,35 @@
+"""The command line: `python -m train COMMAND`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+
+from edge.errors import EdgeError, OutputError
+from edge.files import os_error_reason
+from train.cli.parser import parser
+from train.tensorflow_env import set_threads
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command and returns the exit code: 0, or that of the error (see `edge.errors`)."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        set_threads(arguments.threads)  # before the command's module imports TensorFlow
+        return int(import_module(f"train.cli.{arguments.module}").run(arguments) or 0)
+    except EdgeError as error:
+        print(f"train: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of the output has left: Python's own flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"train: error: {error.filename or 'a file'}: {os_error_reason(error)}", file=sys.stderr)
+        return OutputError.exit_code
+    except KeyboardInterrupt:
+        print("train: stopped; the same command continues after the last finished epoch", file=sys.stderr)
+        return 130

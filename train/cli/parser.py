@@ -1,0 +1,146 @@
+"""The grammar of the command line, without the work of any command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from train.tensorflow_env import THREADS_HELP
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_ARCHIVES = Path(__file__).parents[2] / "models" / "trained"
+_DESCRIPTION = "Trains networks by recipes, evaluates, compares and archives them, and surveys datasets."
+_RUN_HELP = "a recipe, or the name of a folder in RUNS"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line; it sets `module`, the module of the chosen command."""
+    top = argparse.ArgumentParser(prog="python -m train", description=_DESCRIPTION)
+    top.set_defaults(threads=None)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_training(commands)
+    _add_runs(commands)
+    _add_datasets(commands)
+
+    plot = _add(commands, "bench-plot", "draw the results of `emotiny bench --scenes`")
+    plot.add_argument("results", type=Path, metavar="RESULTS.json", help="file that `bench --json` wrote")
+    plot.add_argument("out", type=Path, metavar="OUT.png", help="file to write")
+    return top
+
+
+def _add_training(commands: Commands) -> None:
+    fit = _add_with_data(commands, "fit", "train recipes, or resume runs that were interrupted")
+    fit.add_argument("recipes", nargs="*", metavar="RECIPE", help="recipes or groups (default: shipped)")
+    fit.add_argument("--epochs", type=int, help="number of epochs (default: the recipe's)")
+    fit.add_argument(
+        "--seed",
+        type=int,
+        help="seed (default: the recipe's, which recipes keep that others in the list build on)",
+    )
+    fit.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the run (default: RUNS/RECIPE)")
+    fit.add_argument("--random-init", action="store_true", help="do not start from ImageNet's weights")
+    fit.add_argument(
+        "--strategy",
+        default="auto",
+        help="none: one device; mirrored: all GPUs of this machine; workers: the workers in TF_CONFIG; auto: "
+        "workers if TF_CONFIG is set, mirrored if there are several GPUs, else none (default: %(default)s)",
+    )
+    workers = _add(commands, "workers", "run `fit` as several workers on this machine")
+    workers.add_argument("count", type=int, metavar="N", help="number of workers")
+    workers.add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="fit ...", help="command of each worker"
+    )
+    _add(commands, "recipes", "list all recipes and groups")
+
+
+def _add_runs(commands: Commands) -> None:
+    evaluate = _add_with_data(
+        commands, "evaluate", "write the figures, plots and report.html of finished runs"
+    )
+    evaluate.add_argument("name", nargs="?", metavar="RUN", help=f"{_RUN_HELP}, or a group of recipes")
+    evaluate.add_argument(
+        "--split", default="val", choices=("train", "val", "test"), help="(default: %(default)s)"
+    )
+    evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="folder of one run, instead of RUN")
+    evaluate.add_argument("--dataset", help="evaluate on another dataset: utkface, imdb-wiki, rafd, ...")
+
+    table = _add_with_data(commands, "table", "compare all finished runs in Markdown, CSV and a plot")
+    table.add_argument("--out", type=Path, metavar="FOLDER", help="folder to write to (default: RUNS)")
+    table.add_argument("--earlier", type=Path, metavar="CSV", help="also list the other runs of this table")
+
+    archive = _add_with_data(
+        commands, "archive", "write runs into a file each; an unfinished run can be resumed from it elsewhere"
+    )
+    archive.add_argument("names", nargs="+", metavar="RUN", help=_RUN_HELP)
+    restore = _add_with_data(commands, "restore", "restore archived runs")
+    restore.add_argument("names", nargs="*", metavar="RUN", help="names of archives (default: all)")
+    for command in (archive, restore):
+        command.add_argument(
+            "--archives",
+            type=Path,
+            default=_ARCHIVES,
+            metavar="FOLDER",
+            help="folder of the archives (default: models/trained)",
+        )
+
+    saliency = _add_with_data(commands, "saliency", "draw which pixels a trained network's outputs depend on")
+    saliency.add_argument("name", metavar="RUN", help=_RUN_HELP)
+    saliency.add_argument("--against", metavar="RUN", help="a folder in RUNS, drawn next to the first run")
+    saliency.add_argument(
+        "--pictures",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="pictures to draw instead of validation images",
+    )
+    saliency.add_argument("--out", type=Path, metavar="FILE", help="(default: RUNS/RECIPE/saliency.png)")
+
+
+def _add_datasets(commands: Commands) -> None:
+    survey = _add_with_data(commands, "data", "survey a dataset: its labels, damaged images and duplicates")
+    survey.add_argument("path", type=Path, help="file or folder of the dataset")
+    survey.add_argument("--out", type=Path, metavar="FOLDER", help="(default: RUNS/data/NAME)")
+
+    expand = _add_with_data(commands, "expand", "write a recipe's augmented training set as image files")
+    expand.add_argument("recipe", help="a recipe with views, such as emotion")
+    expand.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="must not exist yet")
+    expand.add_argument("--count", type=int, help="number of training images (default: all)")
+
+    framing = _add_with_data(
+        commands, "framing", "measure where the face detector's box lies in each dataset's images"
+    )
+    framing.add_argument("--count", type=int, default=4000, help="images per dataset (default: %(default)s)")
+
+    faces = _add_with_data(commands, "demo-faces", "compute the demo's faces from averages over FER-2013")
+    faces.add_argument(
+        "--out",
+        type=Path,
+        default=Path("edge/sources/demo_faces"),
+        metavar="FOLDER",
+        help="(default: %(default)s)",
+    )
+
+
+def _add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.set_defaults(module=name.replace("-", "_"))
+    return command
+
+
+def _add_with_data(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    command = _add(commands, name, text)
+    command.add_argument(
+        "--data", default="data", metavar="FOLDER", help="folder of the datasets (default: %(default)s)"
+    )
+    command.add_argument(
+        "--runs",
+        default="runs",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of all runs (default: %(default)s)",
+    )
+    command.add_argument("--threads", type=int, metavar="N", help=THREADS_HELP)
+    return command
