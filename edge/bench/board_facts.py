@@ -13,7 +13,7 @@ from threading import Event
 import cv2
 import numpy as np
 
-from edge.diagnostics.check import probe_source
+from edge.diagnostics.source_probe import probe_source
 from edge.errors import EdgeError
 from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model

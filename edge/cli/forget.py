@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from edge.output.mqtt.settings import ANSWER_TIMEOUT_S
 from edge.pipeline.assembly import missing_paho
 from edge.settings.loader import settings_of
 from edge.system.journal import start_logging
 from edge.system.stdio import write_text
-
-# Seconds that the broker has to answer.
-_LIMIT_S = 10.0
 
 
 def run(arguments: argparse.Namespace, _: object) -> int:
@@ -29,6 +27,6 @@ def run(arguments: argparse.Namespace, _: object) -> int:
         from edge.output.mqtt.forget import forget
     except ImportError as error:
         raise missing_paho(error) from error
-    for line in forget(settings.mqtt, _LIMIT_S):
+    for line in forget(settings.mqtt, ANSWER_TIMEOUT_S):
         write_text(sys.stdout, f"{line}\n")
     return 0

@@ -1,16 +1,16 @@
-"""`check`: looks at everything a run needs, says what it found, and how to mend what is wrong."""
+"""`check`: tries everything that a run needs, and says how to fix what does not work."""
 
 from __future__ import annotations
 
 import importlib
 import socket
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.detection.haar import HaarDetector
+from edge.detection.haar import DetectorSettings, HaarDetector
 from edge.diagnostics import machine
+from edge.diagnostics.source_probe import probe_source
 from edge.errors import (
     CameraError,
     ConfigError,
@@ -23,26 +23,24 @@ from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import chosen_runtime
 from edge.labels import Task
+from edge.output.mqtt.settings import ANSWER_TIMEOUT_S, MqttSettings
 from edge.output.prometheus.server import check_port
 from edge.output.prometheus.settings import MetricsSettings
+from edge.pipeline.assembly import missing_paho
 from edge.pipeline.loop import Stop
 from edge.settings.settings import Settings
-from edge.sources.factory import open_source
 from edge.system import remedies
 from edge.system.platform import detect_platform
-
-_RATE_S = 2.0
-_BROKER_S = 10.0
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was found about one thing.
+    """The result of one check.
 
     Attributes:
-        name: of the thing.
-        text: what it is, or what is wrong and how to mend it.
-        error: None where all is well.
+        name: Name of what was checked.
+        text: What was found or, after a failure, what is wrong and how to fix it; one line.
+        error: The failure; None if the check passed.
     """
 
     name: str
@@ -51,11 +49,11 @@ class CheckResult:
 
 
 def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
-    """Looks at one thing after the other; one that is wrong does not keep the next from being looked at.
+    """Runs one check after the other; a failure does not keep the later ones from being run.
 
     Args:
-        settings: of the run that is to come.
-        stop: ends the examination.
+        settings: Settings of the run that is planned.
+        stop: Ends the checks early.
     """
     system = detect_platform()
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -64,13 +62,13 @@ def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
         ("memory", machine.memory),
         ("picamera2", lambda: machine.picamera2(system)),
         ("runtime", chosen_runtime),
-        ("emotion model", lambda: _model(settings.models.emotion, "emotion")),
-        ("gender model", lambda: _model(settings.models.gender, "gender")),
-        ("cascade", lambda: _cascade(settings)),
+        ("emotion model", lambda: try_model(settings.models.emotion, "emotion")),
+        ("gender model", lambda: try_model(settings.models.gender, "gender")),
+        ("cascade", lambda: try_cascade(settings.detector)),
         ("permissions", lambda: machine.permissions(system)),
-        ("source", lambda: _source(settings, stop)),
-        ("broker", lambda: _broker(settings)),
-        ("metrics", lambda: _metrics(settings.metrics)),
+        ("source", lambda: try_source(settings, stop)),
+        ("broker", lambda: try_broker(settings.mqtt)),
+        ("metrics", lambda: try_metrics(settings.metrics)),
         ("service", machine.service),
         ("board", machine.board),
     )
@@ -83,31 +81,52 @@ def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
             yield CheckResult(name, " ".join(str(error).split()), error)
 
 
-def _model(path: Path | None, task: Task) -> str:
+def try_model(path: Path | None, task: Task) -> str:
+    """Loads a network, and returns its name and number of parameters.
+
+    Args:
+        path: File of the network or of its contract; None for the installed network.
+        task: What the network must be made for.
+
+    Raises:
+        ModelError: the network cannot be loaded.
+        MissingDependencyError: no TFLite runtime is installed.
+    """
     try:
         contract = Classifier(path or find_model(MODELS_FOLDER, task), task).contract
     except ModelError as error:
-        way = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
-        raise ModelError(f"{error}; fix: {way}") from error
+        fix = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
+        raise ModelError(f"{error}; fix: {fix}") from error
     return f"{contract.name}, {contract.parameters} parameters"
 
 
-def _cascade(settings: Settings) -> str:
+def try_cascade(settings: DetectorSettings) -> str:
+    """Loads the Haar cascade, and returns the name of its file.
+
+    Raises:
+        ConfigError: the file cannot be read or is not a cascade.
+        MissingDependencyError: this OpenCV has no cascade classifier or no cascade.
+    """
     try:
-        return HaarDetector(settings.detector).name
-    except MissingDependencyError:
+        return HaarDetector(settings).name
+    except MissingDependencyError:  # which is a ConfigError as well, and names its fix
         raise
     except ConfigError as error:
-        way = (
+        fix = (
             "leave detector.cascade out, for OpenCV's own"
-            if settings.detector.cascade
+            if settings.cascade
             else remedies.reinstall_opencv()
         )
-        raise ConfigError(f"{error}; fix: {way}") from error
+        raise ConfigError(f"{error}; fix: {fix}") from error
 
 
-def _source(settings: Settings, stop: Stop) -> str:
-    """What the source gives; where it does not, the service may have the camera."""
+def try_source(settings: Settings, stop: Stop) -> str:
+    """Opens the source, and returns its name, frame size and rate.
+
+    Raises:
+        EdgeError: the source cannot be opened, or delivers no frame. While the service runs, the message
+            says that it holds the camera.
+    """
     try:
         return str(probe_source(settings, stop))
     except CameraError as error:
@@ -118,65 +137,25 @@ def _source(settings: Settings, stop: Stop) -> str:
         ) from error
 
 
-@dataclass(frozen=True)
-class SourceInfo:
-    """What a source gave.
+def try_broker(settings: MqttSettings) -> str:
+    """Logs in to the broker, publishes a message that is not retained, and returns what was found.
 
-    Attributes:
-        name: of the source.
-        size_wh: of its pictures, in pixels.
-        fps: pictures a second; 0 where it has no rate of its own.
-    """
-
-    name: str
-    size_wh: tuple[int, int]
-    fps: float
-
-    def __str__(self) -> str:
-        width, height = self.size_wh
-        return f"{self.name}, {width}x{height}" + (f", {self.fps:.1f} pictures a second" if self.fps else "")
-
-
-def probe_source(settings: Settings, stop: Stop) -> SourceInfo:
-    """Opens the source, and measures its rate for two seconds where it has one of its own.
-
-    Args:
-        settings: which source, and how its pictures are wanted.
-        stop: ends it.
+    Name, port and login are tried one after the other, so that the message names what fails.
 
     Raises:
-        EdgeError: it cannot be opened, or gives no picture.
+        ConfigError: the broker's name is unknown, or it refuses the login, the certificate or the message.
+        OutputError: the broker does not answer.
+        MissingDependencyError: the MQTT client is not installed.
     """
-    # Whoever looks at everything wants to know that no camera answers, even where the demo would be played.
-    with open_source(settings.source, settings.picture, fast=settings.fast, demo=False) as camera:
-        first_s, first, size_wh = 0.0, 0, (0, 0)
-        for frame in camera:
-            if stop.is_set():
-                break
-            if frame is not None and not any(size_wh):
-                size_wh = frame.gray.shape[1], frame.gray.shape[0]
-                first_s, first = time.monotonic(), camera.captured
-            if any(size_wh) and (time.monotonic() - first_s > _RATE_S or camera.yields_stills):
-                break
-        if not any(size_wh):
-            raise CameraError(f"{camera.name}: no picture")
-        seconds = time.monotonic() - first_s
-        rate = (camera.captured - first) / seconds if seconds >= _RATE_S else 0.0
-        return SourceInfo(camera.name, size_wh, rate)
-
-
-def _broker(settings: Settings) -> str:
-    """Resolves its name, connects, logs in and says something that nobody keeps."""
-    mqtt = settings.mqtt
-    if not mqtt.host:
+    if not settings.host:
         return "none is set; nothing is sent"
-    host, port = mqtt.address
+    host, port = settings.address
     try:
         socket.getaddrinfo(host, port)
     except OSError as error:
         raise ConfigError(f"{host}: its name is not known ({error.strerror}); is mqtt.host right?") from error
     try:
-        socket.create_connection((host, port), _BROKER_S).close()
+        socket.create_connection((host, port), ANSWER_TIMEOUT_S).close()
     except OSError as error:
         raise OutputError(
             f"{host}:{port}: does not answer ({error}); is it running, and does a firewall let it be reached?"
@@ -184,12 +163,19 @@ def _broker(settings: Settings) -> str:
     try:
         from edge.output.mqtt.probe import probe
     except ImportError as error:
-        raise MissingDependencyError(f"{error}; fix: {remedies.paho()}") from error
-    return probe(mqtt, _BROKER_S)
+        raise missing_paho(error) from error
+    return probe(settings, ANSWER_TIMEOUT_S)
 
 
-def _metrics(settings: MetricsSettings) -> str:
-    """Whether Prometheus could ask."""
+def try_metrics(settings: MetricsSettings) -> str:
+    """Tries the port for Prometheus, and returns the address that it would be read at.
+
+    Raises:
+        ConfigError: this user has no right to the port.
+        OutputError: another program has the port, or this device does not have the address. The port of the
+            running service is no failure.
+        MissingDependencyError: the client library of Prometheus is not installed.
+    """
     if not settings.port:
         return "no port is set; none is opened"
     try:

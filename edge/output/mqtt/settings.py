@@ -13,6 +13,8 @@ from edge.output.mqtt.device_id import default_device
 
 # Home Assistant's default prefix of discovery topics.
 HOME_ASSISTANT = "homeassistant"
+# Seconds that a broker may take for each answer to a command such as `check` or `forget`.
+ANSWER_TIMEOUT_S = 10.0
 # Topics and templates are made of names, which therefore hold no wildcard, separator or template syntax.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")

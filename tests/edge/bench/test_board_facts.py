@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.bench import board_facts
-from edge.diagnostics.check import SourceInfo
+from edge.diagnostics.source_probe import SourceInfo
 from edge.errors import CameraError, MissingDependencyError
 from edge.sources.discovery import DiscoveredCamera
 from edge.system.platform import Platform

@@ -1,4 +1,4 @@
-"""What is wrong on a device is made so, and `check` must name the command that mends it."""
+"""`check` on a device on which something is wrong: it must name the command that fixes it."""
 
 import os
 import re
@@ -13,22 +13,17 @@ from threading import Event
 import pytest
 
 from edge import __version__
-from edge.diagnostics import check as doctor
 from edge.diagnostics import machine
+from edge.diagnostics.check import try_metrics, try_source
 from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
 from edge.settings.settings import Settings
 from edge.system import remedies
-from edge.system.platform import Platform
+from tests.support.faces import FACES
 
 LIMIT_S = 120
 ROOT = Path(__file__).parents[3]
-PICTURES = ROOT / "edge" / "sources" / "demo_faces"
-BOOKWORM = Platform("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 12 (bookworm)", "bookworm")
-TRIXIE = Platform("Raspberry Pi 5 Model B Rev 1.0", "Debian GNU/Linux 13 (trixie)", "trixie")
-JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS", "jammy", jetson=True)
-PI_32 = Platform("Raspberry Pi 3 Model B Rev 1.2", "Raspbian GNU/Linux 12 (bookworm)", "bookworm", bits=32)
 PIP = f"{sys.executable} -m pip"
 NUMPY, OPENCV = remedies.wanted("numpy"), remedies.wanted("opencv-python-headless")
 OPENCV_ANEW = f"&& {PIP} install --force-reinstall --no-deps {OPENCV}`"
@@ -36,7 +31,10 @@ OPENCV_ANEW = f"&& {PIP} install --force-reinstall --no-deps {OPENCV}`"
 
 @pytest.fixture
 def check(tmp_path):
-    """Runs `check` in a process of its own, with stub modules before all others; gives its lines by name."""
+    """Runs `check` in a process of its own, with stub modules before all others.
+
+    Returns its exit code, {name: (state, text)} of its lines, and its standard error.
+    """
     stubs = tmp_path / "stubs"
 
     def run(*words, tree=ROOT, **modules):
@@ -45,7 +43,7 @@ def check(tmp_path):
             (stubs / name / "__init__.py").write_text(text)
         paths = [str(stubs), str(tree), *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
-            [sys.executable, "-m", "edge", "check", "--source", str(PICTURES), *map(str, words)],
+            [sys.executable, "-m", "edge", "check", "--source", str(FACES), *map(str, words)],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "HOME": str(tmp_path)},
             cwd=tmp_path,
             capture_output=True,
@@ -208,14 +206,6 @@ def test_a_picamera2_that_is_fine(check):
     assert (code, lines["picamera2"]) == (0, ("ok", "finds imx708, x"))
 
 
-# What depends on the system.
-
-
-def test_32_bits_are_said():
-    assert "32 bits: numpy and OpenCV are apt's" in machine.python_and_system(PI_32)
-    assert machine.python_and_system(BOOKWORM).endswith("(bookworm), Raspberry Pi 4 Model B Rev 1.4")
-
-
 def old_pythons():
     """Interpreters before 3.10 that this machine has, by whatever way."""
     places = [shutil.which(f"python3.{minor}") for minor in (8, 9)]
@@ -245,172 +235,31 @@ def test_a_python_that_is_too_old():
         )
 
 
-# The machine.
-
-
-@pytest.mark.parametrize(("free", "wrong"), [(119, True), (120, False)])
-def test_memory(tmp_path, free, wrong):
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/meminfo").write_text(
-        f"MemTotal: 436512 kB\nMemFree: 1 kB\nMemAvailable:   {free * 1024} kB\nBuffers: 1 kB\n"
-    )
-    if wrong:
-        with pytest.raises(
-            OutputError, match=f"{free} MB free; expected 120 MB; fix: `ps aux --sort -rss | head`"
-        ):
-            machine.memory(tmp_path)
-    else:
-        assert machine.memory(tmp_path) == f"{free} MB free"
-
-
-def test_memory_of_a_kernel_that_does_not_tell(tmp_path):
-    assert machine.memory(tmp_path) == "not told"
-    assert re.fullmatch(r"\d+ MB free", machine.memory())
-
-
-@pytest.mark.parametrize(
-    ("bits", "way"),
-    [("50005", "fix: the board's own supply"), ("4", "fix: a fan, or `--cpu-share 0.5`"), ("50000", None)],
-)
-def test_a_board_that_is_held_back(tmp_path, bits, way):
-    firmware = tmp_path / "devices/platform/soc/soc:firmware"
-    firmware.mkdir(parents=True)
-    (firmware / "get_throttled").write_text(f"{bits}\n")
-    if way is None:
-        assert machine.board(tmp_path) == "tells no temperature"
-    else:
-        with pytest.raises(OutputError) as caught:
-            machine.board(tmp_path)
-        assert way in str(caught.value)
-
-
-PERMISSIONS = """
-import sys; from pathlib import Path
-from edge.diagnostics.machine import permissions; from edge.system.platform import Platform
-try:
-    print(permissions(Platform(sys.argv[2]), Path(sys.argv[1])))
-except Exception as error:
-    print(type(error).__name__, error)
-"""
-
-
-@pytest.fixture
-def dev(tmp_path):
-    folder = tmp_path / "dev"
-    (folder / "dma_heap").mkdir(parents=True)
-    for name in ("video0", "video1", "media0", "dma_heap/system"):
-        (folder / name).touch()
-        if os.geteuid() == 0:
-            os.chown(folder / name, 1, 44)
-        (folder / name).chmod(0o666)
-    return folder
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
-@pytest.mark.parametrize(
-    ("closed", "model", "said"),
-    [
-        (["video0"], "", "CameraError {dev}/video0: permission denied: only the group video has it; fix: "),
-        (["video0", "video1"], "", "CameraError {dev}/video0 and 1 more: permission denied: only the group"),
-        (["dma_heap/system"], "Raspberry Pi 5", "CameraError {dev}/dma_heap/system: permission denied: only"),
-        (["dma_heap/system"], "", "2 devices of cameras: "),
-        ([], "Raspberry Pi 5", "4 devices of cameras: "),
-    ],
-)
-def test_permissions(dev, without_rights, closed, model, said):
-    for name in closed:
-        (dev / name).chmod(0o660)
-    done = without_rights("-c", PERMISSIONS, str(dev), model)
-    assert done.stdout.startswith(said.format(dev=dev)), done.stderr
-    assert ("`sudo usermod -aG video $USER`, then log in again\n" in done.stdout) == said.startswith(
-        "CameraError"
-    )
-
-
-def test_permissions_without_a_camera(tmp_path):
-    assert machine.permissions(BOOKWORM, tmp_path).startswith(
-        "no device of a camera is there; `emotiny cameras`"
-    )
-
-
-# The service, by a systemctl that answers as systemd's does.
-
-
-@pytest.fixture
-def systemd(tmp_path, monkeypatch):
-    def make(state, *, installed=True):
-        root = tmp_path / "root"
-        (root / "run/systemd/system").mkdir(parents=True)
-        (root / "etc/systemd/system").mkdir(parents=True)
-        if installed:
-            (root / "etc/systemd/system/emotiny.service").touch()
-        tool = tmp_path / "bin" / "systemctl"
-        tool.parent.mkdir()
-        tool.write_text(f'#!/bin/sh\n[ "$*" = "is-active emotiny" ] && echo {state}\nexit 3\n')
-        tool.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
-        return root
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("state", "installed", "said"),
-    [
-        ("active", True, "runs; `journalctl -fu emotiny`"),
-        (
-            "failed",
-            True,
-            "failed; `sudo systemctl restart emotiny` starts it, `journalctl -eu emotiny` says why",
-        ),
-        ("inactive", True, "inactive; `sudo systemctl restart emotiny`"),
-        ("inactive", False, "not installed; `sudo make install-device`"),
-    ],
-)
-def test_the_service(systemd, state, installed, said):
-    root = systemd(state, installed=installed)
-    assert machine.service(root).startswith(said)
-    assert machine.service_state(root) == state
-
-
-def test_without_systemd(tmp_path):
-    assert machine.service(tmp_path) == "no systemd here"
-
-
 def test_a_camera_that_the_service_has(monkeypatch):
     settings = Settings(source="/dev/video97")
     with pytest.raises(CameraError) as caught:
-        doctor._source(settings, Event())
+        try_source(settings, Event())
     assert "systemctl stop" not in str(caught.value)
     monkeypatch.setattr(machine, "service_state", lambda: "active")
     with pytest.raises(CameraError) as caught:
-        doctor._source(settings, Event())
+        try_source(settings, Event())
     assert str(caught.value).endswith("while it runs, `sudo systemctl stop emotiny`")
 
 
-# Prometheus.
-
-
-def test_where_no_camera_answers_the_demo_is_no_camera(monkeypatch):
-    monkeypatch.setattr("edge.sources.factory._candidates", lambda settings: ())
-    with pytest.raises(CameraError, match="auto: no camera answers"):
-        doctor._source(Settings(source="auto"), Event())
-
-
 def test_metrics_that_could_be_asked_for(monkeypatch):
-    assert doctor._metrics(MetricsSettings()) == "no port is set; none is opened"
+    assert try_metrics(MetricsSettings()) == "no port is set; none is opened"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = MetricsSettings(taken.getsockname()[1])
-    assert doctor._metrics(settings) == f"http://127.0.0.1:{settings.port}/metrics"
+    assert try_metrics(settings) == f"http://127.0.0.1:{settings.port}/metrics"
     sink = MetricsSink(settings)
     with pytest.raises(OutputError, match="another program listens there"):
-        doctor._metrics(settings)
+        try_metrics(settings)
     monkeypatch.setattr(machine, "service_state", lambda: "active")
-    assert doctor._metrics(settings).endswith("/metrics, which the service has")
+    assert try_metrics(settings).endswith("/metrics, which the service has")
     sink.close()
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'emotiny\[prometheus\]'`"):
-        doctor._metrics(settings)
+    with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'prometheus-client>=0.16'`"):
+        try_metrics(settings)
 
 
 def test_every_finding_is_one_line(check):

@@ -303,10 +303,9 @@ def test_a_password_that_is_for_root_alone_is_left_out_but_not_one_that_is_hande
 
 
 def found_by_check(settings):
-    from edge.diagnostics.check import _broker
-    from edge.settings.settings import Settings
+    from edge.diagnostics.check import try_broker
 
-    return _broker(Settings(mqtt=settings))
+    return try_broker(settings)
 
 
 def test_check_knows_a_broker_that_takes_messages(broker):
