@@ -1,4 +1,4 @@
-"""Every dataset, read in its original form and yielding one type. Nothing else in the package reads them."""
+"""Reads every dataset from its original files into one type, `Dataset`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,51 +40,51 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
 
 
 def load(task: str, folder: str) -> Dataset:
-    """The dataset that trains a task: FER-2013 for emotion, UTKFace for gender.
+    """Loads the dataset that trains a task: FER-2013 for emotion, UTKFace for gender.
 
     Args:
         task: "emotion" or "gender".
-        folder: where the datasets lie, or the dataset itself.
+        folder: the folder that holds the datasets, or the dataset itself.
 
     Returns:
         The dataset with all its splits.
 
     Raises:
-        DataError: nothing is there, or it is damaged.
+        DataError: the dataset is missing or damaged.
     """
     path = find_data(task, folder)
     return load_fer2013(path) if task == "emotion" else load_utkface(path)
 
 
 def load_named(dataset: str, folder: str) -> Dataset:
-    """A dataset by its name.
+    """Loads a dataset by its name.
 
     Args:
         dataset: "fer2013", "utkface", "ckplus", "rafd" or "imdb-wiki".
-        folder: where the datasets lie, or the dataset itself.
+        folder: the folder that holds the datasets, or the dataset itself.
 
     Returns:
         The dataset with all its splits.
 
     Raises:
-        ConfigError: there is no dataset of that name.
-        DataError: nothing is there, or it is damaged.
+        ConfigError: no dataset has that name.
+        DataError: the dataset is missing or damaged.
     """
     path = find_named(dataset, folder)
     return _LOADERS[dataset](path)
 
 
 def load_path(path: Path) -> Dataset:
-    """Whatever dataset a path holds.
+    """Loads a dataset of any kind, which is recognised by its files.
 
     Args:
-        path: a set in any form that is read, or a folder that has one such set in it.
+        path: a dataset in any supported form, or a folder that contains one such dataset.
 
     Returns:
         The dataset with all its splits.
 
     Raises:
-        DataError: nothing is there, nothing is recognised, there are several sets, or it is damaged.
+        DataError: the path does not exist, holds no known dataset or several, or the dataset is damaged.
     """
-    dataset, place = locate_dataset(path)
-    return _LOADERS[dataset](place)
+    dataset, own_path = locate_dataset(path)
+    return _LOADERS[dataset](own_path)

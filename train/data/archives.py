@@ -1,4 +1,4 @@
-"""The pictures of a set that comes as a folder or as an archive of that folder."""
+"""Reads the images of a dataset that comes as a folder or as a tar archive of that folder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from edge.errors import DataError
 
 
 def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Path and content of every picture, sorted so that each form of the set gives the same order.
+    """Reads every image file, in the same order from a folder as from an archive of it.
 
     Args:
-        path: a folder, searched in depth, or a `.tar` or `.tar.gz`.
-        suffix: of the files, in small letters with its dot; files may have it in capitals.
+        path: a folder, which is searched recursively, or a `.tar` or `.tar.gz` file.
+        suffix: suffix of the image files, lower case with its dot; it matches upper case too.
 
     Yields:
-        The path as the folder or archive names it, and the file's bytes.
+        The file's path as the folder or archive names it, and its bytes.
 
     Raises:
-        DataError: the archive is damaged, or something cannot be read.
+        DataError: the archive is damaged, or a file cannot be read.
     """
     try:
         if path.is_dir():
@@ -29,26 +29,26 @@ def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]
                 yield PurePosixPath(file.as_posix()), file.read_bytes()
             return
         with tarfile.open(path) as archive:
-            found: dict[PurePosixPath, bytes] = {}
+            contents: dict[PurePosixPath, bytes] = {}
             for member in archive:
                 name = PurePosixPath(member.name)
                 stream = archive.extractfile(member) if _is_image(name, suffix) else None
                 if stream is not None:
-                    found[name] = stream.read()
+                    contents[name] = stream.read()
     except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
-        # KeyError: a link to what the archive does not hold.
+        # KeyError: a link to a file that the archive does not hold.
         raise DataError(f"{path}: a damaged or truncated archive ({error}); get it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    yield from sorted(found.items(), key=lambda item: (item[0].name, item[0]))
+    yield from sorted(contents.items(), key=lambda item: (item[0].name, item[0]))
 
 
 def find_images(folder: Path, suffix: str) -> list[Path]:
-    """The pictures in a folder, searched in depth, sorted by name."""
-    found = (file for file in folder.rglob("*") if _is_image(file, suffix) and file.is_file())
-    return sorted(found, key=lambda file: (file.name, file))
+    """Returns the image files below a folder, sorted by name."""
+    files = (file for file in folder.rglob("*") if _is_image(file, suffix) and file.is_file())
+    return sorted(files, key=lambda file: (file.name, file))
 
 
 def _is_image(name: PurePath, suffix: str) -> bool:
-    # macOS puts a file ._name beside each file of an archive that it packs.
+    # macOS adds a file ._name next to each file of an archive that it creates.
     return name.suffix.lower() == suffix and not name.name.startswith("._")

@@ -1,4 +1,4 @@
-"""The one type that every loader yields, and what happens to rows that cannot be used."""
+"""The type that every loader returns, and the limit on damaged rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ Split = Literal["train", "val", "test"]
 # (N, 4) int32: x, y, width and height of the cascade's box in each image, in the image's pixels.
 Boxes: TypeAlias = npt.NDArray[np.int32]
 
-# A set with more bad rows than this is not the set it claims to be.
+# A dataset with a larger share of bad rows is taken for a damaged or different one.
 BAD_SHARE = 0.01
 _BAD_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row or file that was left out: where it is and what is wrong with it."""
+    """A row or file that was left out as damaged.
+
+    Attributes:
+        where: the line, entry or file.
+        why: what is wrong with it.
+    """
 
     where: str
     why: str
@@ -39,19 +44,19 @@ class Dataset:
     """Labelled faces.
 
     Attributes:
-        name: the set's name, for messages and model cards.
-        images: (N, H, W) uint8, gray.
+        name: the dataset's name, for messages and model cards.
+        images: (N, H, W) uint8, gray levels.
         labels: (N,) int64, index into `label_names`.
         label_names: the labels, in the order of the networks' outputs.
-        ids: N names that find a picture again in any form of the set.
+        ids: N names, each of which identifies an image in every form of the dataset.
         splits: (N,) "train", "val" or "test".
         boxes: (N, 4) int32, the cascade's box in each image: x, y, width and height in pixels. It may reach
             beyond the image's edge. None where the images already are what the device's crop would be.
         attributes: further annotations by name, each (N,) int64.
-        expected: (N, C) float32, each row summing to 1: the labels' probabilities by further annotators,
-            zero outside the training split; None where there are none.
-        bad_rows: what was left out as damaged.
-        left_out: what was left out for a known and harmless reason, {reason: number}.
+        soft_labels: (N, C) float32, probabilities of the labels according to further annotators. Each row of
+            the training split sums to 1; all others are zero. None where there are no further annotators.
+        bad_rows: rows that were left out as damaged.
+        left_out: number of rows that were left out for each known and harmless reason, {reason: number}.
     """
 
     name: str
@@ -70,7 +75,7 @@ class Dataset:
         return len(self.labels)
 
     def part(self, split: Split) -> Dataset:
-        """The rows of one split, in their order.
+        """Returns the rows of one split, in their order.
 
         Raises:
             DataError: the split is empty.
@@ -81,7 +86,7 @@ class Dataset:
         return self.take(rows)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Dataset:
-        """The rows with these indices, in this order."""
+        """Returns the rows with the given (M,) indices, in that order."""
         return replace(
             self,
             images=self.images[rows],
@@ -94,7 +99,7 @@ class Dataset:
         )
 
     def fingerprint(self) -> str:
-        """A hash over pictures, labels and splits: equal for equal data, whatever file it came from."""
+        """Returns a hash of images, labels and splits, which does not depend on the form of the files."""
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.splits.astype("S5")):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -102,36 +107,36 @@ class Dataset:
 
 
 def image_id(pixels: bytes) -> str:
-    """A short name for a picture made of its pixels: the same in every copy of a set."""
+    """Returns a short name for an image, made of its pixels, so that it is the same in every copy."""
     return hashlib.blake2b(pixels, digest_size=8).hexdigest()
 
 
 def decode_gray(content: bytes) -> Gray | None:
-    """A jpg or png as (H, W) uint8, or None where it cannot be decoded."""
+    """Decodes a JPEG or PNG file to (H, W) uint8; returns None where that is not possible."""
     if not content:
         return None
-    # The stubs of OpenCV leave out that imdecode gives None for what it cannot read; for a header that
+    # OpenCV's type stubs omit that imdecode returns None for bytes that it cannot read; for a header that
     # claims more than 2^30 pixels it raises instead.
     try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error:
         return None
-    return cast("Gray | None", picture)
+    return cast("Gray | None", image)
 
 
 def check_bad_rows(name: str, bad_rows: Sequence[BadRow], good: int) -> tuple[BadRow, ...]:
-    """Reports rows that were left out.
+    """Logs the damaged rows of a dataset, and refuses the dataset if there are too many.
 
     Args:
-        name: the set or file.
-        bad_rows: what was left out.
-        good: number of rows that could be used.
+        name: the dataset or file, for messages.
+        bad_rows: the damaged rows.
+        good: number of usable rows.
 
     Returns:
-        The bad rows.
+        The damaged rows.
 
     Raises:
-        DataError: nothing could be used, or more than `BAD_SHARE` of all rows are bad.
+        DataError: no row is usable, or more than `BAD_SHARE` of all rows are damaged.
     """
     first = "; ".join(f"{row.where}: {row.why}" for row in bad_rows[:_BAD_SHOWN])
     if not good:

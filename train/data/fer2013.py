@@ -1,6 +1,6 @@
-"""FER-2013 (Goodfellow et al. 2013, arXiv:1307.0414): 48x48 gray faces with one of seven emotions.
+"""Reads FER-2013 (Goodfellow et al. 2013, arXiv:1307.0414): 48x48 gray faces with one of seven emotions.
 
-Read from the challenge's `fer2013.tar.gz`, from `fer2013.csv`, or from folders `train|val|test/<emotion>/`.
+Supported are the challenge's `fer2013.tar.gz`, `fer2013.csv`, and folders `train|val|test/<emotion>/`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ def load_fer2013(path: Path) -> Dataset:
     """Reads FER-2013 in any of its forms.
 
     Args:
-        path: `.tar.gz`, `.csv`, or a folder with `train/<emotion>/*.jpg`.
+        path: a `.tar.gz` or `.csv` file, or a folder with `train/<emotion>/*.jpg`.
 
     Returns:
-        (N, 48, 48) pictures. Folders without a `val` folder give a tenth of `train` to it, chosen by the
-        pictures' content.
+        The dataset with (N, 48, 48) images. Where there is no `val` folder, a tenth of `train` is for
+        validation, chosen by a hash of the pixels.
 
     Raises:
-        DataError: missing, truncated or foreign, or more than 1 % of its rows are bad.
+        DataError: the dataset is missing, truncated or a different one, or more than 1 % of its rows are
+            damaged.
     """
     if path.is_dir():
         return _assemble(path, _read_folders(path))
@@ -72,7 +73,7 @@ def _assemble(path: Path, rows: Iterable[_Row | BadRow]) -> Dataset:
 
 @contextmanager
 def _open_csv(path: Path) -> Iterator[io.TextIOBase]:
-    """The csv as text, out of the archive or as it is; what breaks while it is read becomes a DataError."""
+    """Opens the CSV file, inside an archive or not; errors while it is read are raised as DataError."""
     try:
         if path.suffix == ".csv":
             with path.open(encoding="ascii", newline="") as text:
@@ -98,10 +99,10 @@ def _read_csv(path: Path, text: io.TextIOBase) -> Iterator[_Row | BadRow]:
     missing = [name for name in _COLUMNS if name not in header]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; expected {', '.join(_COLUMNS)}")
-    places = [header.index(name) for name in _COLUMNS]
+    indices = [header.index(name) for name in _COLUMNS]
     for row in reader:
         try:
-            label, pixels, usage = (row[place] for place in places)
+            label, pixels, usage = (row[index] for index in indices)
             yield _parse(label, pixels, usage)
         except IndexError:
             yield BadRow(f"line {reader.line_num}", f"{len(row)} columns, expected {len(header)}")
@@ -111,16 +112,16 @@ def _read_csv(path: Path, text: io.TextIOBase) -> Iterator[_Row | BadRow]:
 
 def _parse(label: str, pixels: str, usage: str) -> _Row:
     try:
-        picture = bytes(map(_PIXELS.__getitem__, pixels.split()))
+        image = bytes(map(_PIXELS.__getitem__, pixels.split()))
     except KeyError as error:
         raise ValueError(f"pixel {error}, expected whole numbers from 0 to 255") from error
-    if len(picture) != SIDE * SIDE:
-        raise ValueError(f"{len(picture)} pixels, expected {SIDE * SIDE}")
+    if len(image) != SIDE * SIDE:
+        raise ValueError(f"{len(image)} pixels, expected {SIDE * SIDE}")
     if not label.isdecimal() or int(label) >= len(EMOTIONS):
         raise ValueError(f"emotion {label!r}, expected 0 to {len(EMOTIONS) - 1}")
     if usage not in USAGES:
         raise ValueError(f"Usage {usage!r}, expected one of {', '.join(USAGES)}")
-    return picture, int(label), USAGES[usage]
+    return image, int(label), USAGES[usage]
 
 
 def _read_folders(path: Path) -> Iterator[_Row | BadRow]:
@@ -133,12 +134,12 @@ def _read_folders(path: Path) -> Iterator[_Row | BadRow]:
             raise DataError(f"{folder}: not an emotion; expected one of {', '.join(EMOTIONS)}")
         label = EMOTIONS.index(folder.name.lower())
         for file in sorted(folder.iterdir()):
-            picture = decode_gray(file.read_bytes())
-            if picture is None:
+            image = decode_gray(file.read_bytes())
+            if image is None:
                 yield BadRow(str(file), "cannot be decoded as a picture")
-            elif picture.shape != (SIDE, SIDE):
-                yield BadRow(str(file), f"{picture.shape[1]}x{picture.shape[0]}, expected {SIDE}x{SIDE}")
+            elif image.shape != (SIDE, SIDE):
+                yield BadRow(str(file), f"{image.shape[1]}x{image.shape[0]}, expected {SIDE}x{SIDE}")
             else:
-                pixels = picture.tobytes()
-                held = split == "train" and not has_val and hashlib.blake2b(pixels).digest()[0] % 10 == 0
-                yield pixels, label, "val" if held else split
+                pixels = image.tobytes()
+                held_out = split == "train" and not has_val and hashlib.blake2b(pixels).digest()[0] % 10 == 0
+                yield pixels, label, "val" if held_out else split

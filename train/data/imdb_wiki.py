@@ -1,8 +1,8 @@
-"""IMDB-WIKI (Rothe et al. 2015, doi:10.1109/ICCVW.2015.41): apparent gender and age of people on the web.
+"""Reads IMDB-WIKI (Rothe et al. 2015, doi:10.1109/ICCVW.2015.41): gender and age of people on the web.
 
-Read from `imdb_crop/imdb.mat` or `wiki_crop/wiki.mat` and the pictures beside it. Nobody annotated these by
-hand: a face in a picture found under a person's name was taken to be that person. What the set itself says
-about that doubt decides which pictures are used, and each reason is counted.
+The files are `imdb_crop/imdb.mat` or `wiki_crop/wiki.mat` and the images next to it. The annotations were not
+made by hand: a face in an image that was found under a person's name is taken to be that person. Images whose
+scores in the dataset make that doubtful are left out, and counted by reason.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from edge.labels import GENDERS
 from train.data.dataset import BadRow, Dataset, decode_gray
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
-# Sides differ from picture to picture; the networks read far less than this.
+# The images differ in size; the networks' inputs are far smaller than this.
 SIDE = 96
 PARTS = ("imdb", "wiki")
-# The set's own detector's score, below which the crop is often no face.
-LEAST_SCORE = 1.0
-OLDEST = 100
-# Some crops are 1x1, or slivers at a picture's edge.
-LEAST_SIDE = 32
-LARGEST_RATIO = 2.0
+# Below this score of the dataset's own face detector, a crop often shows no face.
+MIN_SCORE = 1.0
+MAX_AGE = 100
+# Some crops are a single pixel, or slivers at an image's edge.
+MIN_SIDE = 32
+MAX_RATIO = 2.0
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
 _FIELDS = (*_NUMBERS, "full_path", "name")
-# Matlab counts days from the year 0, numpy from 1970.
+# MATLAB counts days from the year 0, NumPy from 1970.
 _DAYS_BEFORE_1970 = 719_529
 _TENTHS = Tenths(val=1, test=1)
 
@@ -43,25 +43,33 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Table:
-    """The .mat's columns, N entries each: paths, people, and the numbers of `_NUMBERS` as (N,) float64."""
+    """The columns of the .mat file, N entries each.
+
+    Attributes:
+        paths: paths of the images.
+        subjects: names or numbers of the subjects.
+        numbers: the columns `_NUMBERS`, each (N,) float64.
+    """
 
     paths: list[str]
-    people: list[str]
+    subjects: list[str]
     numbers: dict[str, _Floats]
 
 
 def load_imdb_wiki(path: Path) -> Dataset:
-    """Reads one of the set's two parts.
+    """Reads one of the dataset's two parts.
 
     Args:
         path: `imdb.mat`, `wiki.mat`, or the folder of one of them (`imdb_crop`, `wiki_crop`).
 
     Returns:
-        (N, 96, 96) gray pictures, their centre square, labelled with `edge.labels.GENDERS`, with the
-        attributes "age" (years, 0 to 100) and "subject"; a tenth of the people each is validation and test.
+        The dataset with the centre squares of the images as (N, 96, 96), labels from `edge.labels.GENDERS`,
+        and the attributes "age" (years, 0 to 100) and "subject". A tenth of the subjects is for validation
+        and another for testing.
 
     Raises:
-        DataError: missing, truncated or foreign, or more than 1 % of the entries hold impossible values.
+        DataError: the dataset is missing, truncated or a different one, or more than 1 % of its entries have
+            impossible values.
     """
     file = _find_mat(path)
     part = file.stem.lower()
@@ -71,14 +79,14 @@ def load_imdb_wiki(path: Path) -> Dataset:
 
 
 def ages_in(photo_taken: _Floats, dob: _Floats) -> _Floats:
-    """Full years on 1 July of the year in which a picture was taken, as the set's authors count.
+    """Computes ages as the dataset's authors do: full years on 1 July of the year an image was taken.
 
     Args:
         photo_taken: (N,) years.
-        dob: (N,) days of birth as Matlab counts them, 1 being 1 January of the year 0.
+        dob: (N,) days of birth as MATLAB counts them; 1 is 1 January of the year 0.
 
     Returns:
-        (N,) years; nan where either is not finite.
+        (N,) years; nan where an argument is not finite.
     """
     known = np.isfinite(dob) & np.isfinite(photo_taken)
     days = np.where(known, dob, _DAYS_BEFORE_1970).astype(np.int64) - _DAYS_BEFORE_1970
@@ -101,7 +109,7 @@ def _find_mat(path: Path) -> Path:
 
 
 def _read_table(file: Path, part: str) -> _Table:
-    # It comes with imgaug, which training needs as well.
+    # SciPy is installed with imgaug, which training needs as well.
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
@@ -124,24 +132,25 @@ def _read_table(file: Path, part: str) -> _Table:
 
 
 def _check_columns(file: Path, columns: dict[str, npt.NDArray[np.generic]]) -> _Table:
-    """The columns that are read, all of one length and of their type."""
-    person = "celeb_id" if "celeb_id" in columns else "name"
-    used = (*_FIELDS, person)
+    """Checks the types and lengths of the columns that are used."""
+    subject = "celeb_id" if "celeb_id" in columns else "name"
+    used = (*_FIELDS, subject)
     lengths = {name: len(columns[name]) for name in used}
     if len(set(lengths.values())) > 1:
         raise DataError(f"{file}: fields of different lengths: {lengths}; expected one entry each a picture")
     try:
         numbers = {name: columns[name].astype(np.float64) for name in _NUMBERS}
         paths, names = _texts(columns["full_path"]), _texts(columns["name"])
-        identities = [str(int(number)) for number in columns["celeb_id"]] if person == "celeb_id" else names
+        identities = [str(int(number)) for number in columns["celeb_id"]] if subject == "celeb_id" else names
     except (ValueError, TypeError) as error:
         raise DataError(f"{file}: a field of the wrong type ({error})") from error
-    # Who has no name is nobody else.
-    return _Table(paths, [who or path for who, path in zip(identities, paths, strict=True)], numbers)
+    # An image without a name is a subject of its own.
+    subjects = [identity or path for identity, path in zip(identities, paths, strict=True)]
+    return _Table(paths, subjects, numbers)
 
 
 def _texts(cells: npt.NDArray[np.generic]) -> list[str]:
-    """The strings of a cell array; an empty cell gives an empty one."""
+    """Returns the strings of a cell array; an empty cell becomes an empty string."""
     texts = [np.ravel(np.asarray(cell)) for cell in cells]
     if not all(text.size == 0 or text.dtype.kind == "U" for text in texts):
         raise TypeError("a cell without text where a path or name belongs")
@@ -157,43 +166,43 @@ def _read_rows(folder: Path, table: _Table) -> Iterator[SubjectRow | BadRow | Le
             yield BadRow(f"entry {row + 1}", f"gender {gender:g}, expected 0, 1 or NaN")
         elif not np.isfinite(score):
             yield LeftOut("no face")
-        elif score < LEAST_SCORE:
-            yield LeftOut(f"face score below {LEAST_SCORE:g}")
+        elif score < MIN_SCORE:
+            yield LeftOut(f"face score below {MIN_SCORE:g}")
         elif not np.isnan(numbers["second_face_score"][row]):
             yield LeftOut("second face")
         elif np.isnan(gender):
             yield LeftOut("gender unknown")
-        elif not 0 <= ages[row] <= OLDEST:
-            yield LeftOut(f"age not from 0 to {OLDEST}")
+        elif not 0 <= ages[row] <= MAX_AGE:
+            yield LeftOut(f"age not from 0 to {MAX_AGE}")
         else:
             image = _read_square(folder / path)
             if isinstance(image, LeftOut):
                 yield image
                 continue
-            # The set has 0 for female, the device 0 for male.
+            # The dataset has 0 for female, the device 0 for male.
             label = GENDERS.index("male" if gender == 1 else "female")
-            subject = _number(table.people[row])
+            subject = _number(table.subjects[row])
             yield SubjectRow(path, subject, label, image, attributes={"age": int(ages[row])})
 
 
 def _read_square(file: Path) -> npt.NDArray[np.uint8] | LeftOut:
-    """The centre square of a picture, (96, 96), or why it cannot be used."""
+    """Returns the centre square of an image, (96, 96) uint8, or why the image cannot be used."""
     if not file.is_file():
         return LeftOut("file missing")
-    picture = decode_gray(file.read_bytes())
-    if picture is None:
+    image = decode_gray(file.read_bytes())
+    if image is None:
         return LeftOut("cannot be decoded")
-    height, width = picture.shape
+    height, width = image.shape
     side = min(height, width)
-    if side < LEAST_SIDE or max(height, width) > LARGEST_RATIO * side:
+    if side < MIN_SIDE or max(height, width) > MAX_RATIO * side:
         return LeftOut("too small or too long")
     top, left = (height - side) // 2, (width - side) // 2
-    square = picture[top : top + side, left : left + side]
+    square = image[top : top + side, left : left + side]
     return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _number(person: str) -> int:
-    """A person's number: the set's own, else made of the name, so that it depends on no filter."""
-    if person.isdecimal():
-        return int(person)
-    return int.from_bytes(hashlib.blake2b(person.encode(), digest_size=4).digest(), "big")
+def _number(subject: str) -> int:
+    """Returns the dataset's number of a subject, else a hash of the name, which no filter of rows changes."""
+    if subject.isdecimal():
+        return int(subject)
+    return int.from_bytes(hashlib.blake2b(subject.encode(), digest_size=4).digest(), "big")

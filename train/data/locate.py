@@ -1,4 +1,4 @@
-"""Finds a dataset in the folder a person named, and says what to get where there is none."""
+"""Finds a dataset in a folder; where there is none, the error says what to download."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.errors import ConfigError, DataError
 
-# The forms of each set under their usual names, the ones to prefer first.
+# The usual names of each dataset's forms, the preferred one first.
 FORMS = {
     "fer2013": ("fer2013.tar.gz", "fer2013.csv", "fer2013/fer2013.csv", "fer2013"),
     "utkface": ("UTKFace.tar.gz", "UTKFace.tar", "UTKFace"),
@@ -14,7 +14,7 @@ FORMS = {
     "rafd": ("RaFD", "rafd"),
     "imdb-wiki": ("imdb_crop", "wiki_crop"),
 }
-# What stands in a folder that is the set itself.
+# Patterns of what lies in a folder that is the dataset itself.
 _CONTENTS = {
     "fer2013": ("train",),
     "utkface": ("*_*_*.jpg",),
@@ -36,41 +36,41 @@ _DATASETS = {"emotion": "fer2013", "gender": "utkface"}
 
 
 def find_data(task: str, folder: str) -> Path:
-    """The path of a task's dataset: FER-2013 for emotion, UTKFace for gender.
+    """Finds the dataset that trains a task: FER-2013 for emotion, UTKFace for gender.
 
     Args:
         task: "emotion" or "gender".
-        folder: a folder that holds the set under its usual name, or the set itself.
+        folder: a folder that holds the dataset under its usual name, or the dataset itself.
 
     Returns:
-        An archive, a csv or a folder.
+        The path of an archive, a CSV file or a folder.
 
     Raises:
-        DataError: there is nothing; the message says what to get, where to put it and how to name it.
+        DataError: the dataset is not there; the message says what to get and where to put it.
     """
     return _find(_DATASETS[task], folder, task)
 
 
 def find_named(dataset: str, folder: str) -> Path:
-    """The path of a dataset.
+    """Finds a dataset by its name.
 
     Args:
         dataset: one of `FORMS`.
-        folder: a folder that holds the set under its usual name, or the set itself.
+        folder: a folder that holds the dataset under its usual name, or the dataset itself.
 
     Returns:
-        An archive, a csv or a folder.
+        The path of an archive, a CSV file or a folder.
 
     Raises:
-        ConfigError: there is no dataset of that name.
-        DataError: there is nothing; the message says what to get, where to put it and how to name it.
+        ConfigError: no dataset has that name.
+        DataError: the dataset is not there; the message says what to get and where to put it.
     """
     if dataset not in FORMS:
         raise ConfigError(f"no dataset {dataset!r}; expected one of {', '.join(FORMS)}")
     return _find(dataset, folder, dataset)
 
 
-def _find(dataset: str, folder: str, sought: str) -> Path:
+def _find(dataset: str, folder: str, wanted: str) -> Path:
     path = Path(folder).expanduser()
     if path.is_file() or (path.is_dir() and matches_any(path, _CONTENTS[dataset])):
         return path
@@ -78,11 +78,11 @@ def _find(dataset: str, folder: str, sought: str) -> Path:
         if (path / form).exists():
             return path / form
     raise DataError(
-        f"no {sought} data in {str(path)!r}: get {_HELP[dataset]}, put it into that folder, "
+        f"no {wanted} data in {str(path)!r}: get {_HELP[dataset]}, put it into that folder, "
         f"or name another with DATA=FOLDER (make) or --data FOLDER"
     )
 
 
 def matches_any(folder: Path, patterns: tuple[str, ...]) -> bool:
-    """Whether anything in a folder fits one of the patterns."""
+    """Returns whether a folder contains a match of any of the glob patterns."""
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)

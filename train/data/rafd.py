@@ -1,7 +1,7 @@
-"""RaFD, the Radboud Faces Database (Langner et al. 2010, doi:10.1080/02699930903485076): posed emotions.
+"""Reads RaFD (Radboud Faces Database, Langner et al. 2010, doi:10.1080/02699930903485076): posed emotions.
 
-File names are `Rafd<angle>_<person>_<ethnicity>_<gender>_<expression>_<gaze>.jpg`, the pictures whole scenes.
-The set names no split: two tenths of its 67 people are validation.
+File names are `Rafd<angle>_<subject>_<ethnicity>_<gender>_<expression>_<gaze>.jpg`; the images are whole
+scenes. The dataset defines no splits: two tenths of its 67 subjects are for validation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from train.data.dataset import BadRow, Dataset, decode_gray
 from train.data.scene_crop import SceneCropper
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
 
-# Degrees from one profile to the other; 90 looks into the camera.
+# Degrees from one profile to the other; at 90 the face is towards the camera.
 ANGLES = (0, 45, 90, 135, 180)
 _EXPRESSIONS = {
     "angry": "angry",
@@ -36,7 +36,7 @@ _NAME = re.compile(
     rf"({'|'.join(_EXPRESSIONS)})_(frontal|left|right)\.jpg",
     re.IGNORECASE,
 )
-_FORM = "not Rafd<angle>_<person>_<ethnicity>_<gender>_<expression>_<gaze>.jpg with known values"
+_FORM = "not Rafd<angle>_<subject>_<ethnicity>_<gender>_<expression>_<gaze>.jpg with known values"
 _TENTHS = Tenths(val=2, test=0)
 
 
@@ -44,18 +44,18 @@ def load_rafd(path: Path, angles: Collection[int] = (90,)) -> Dataset:
     """Reads RaFD.
 
     Args:
-        path: the folder of its pictures, searched in depth.
-        angles: which of `ANGLES`, degrees. The cascade looks for faces towards the camera: it finds few at 45
-            and 135, and none beyond.
+        path: the folder of its images, which is searched recursively.
+        angles: the wanted ones of `ANGLES`, degrees. The cascade detects faces towards the camera: it finds
+            few at 45 and 135 degrees, and none at 0 and 180.
 
     Returns:
-        (N, 96, 96) squares of 1.6 boxes with their boxes, and the attributes "subject" and "gender" (index
-        into `edge.labels.GENDERS`). Other angles, contempt and pictures without a found face are left out
-        and counted.
+        The dataset with (N, 96, 96) squares of 1.6 times the box's side, the boxes, and the attributes
+        "subject" and "gender" (index into `edge.labels.GENDERS`). Other angles, contempt and images in which
+        no face is found are left out and counted.
 
     Raises:
-        ConfigError: no such angle.
-        DataError: no such folder, nothing in it, or more than 1 % of its files cannot be used.
+        ConfigError: an angle is not one of `ANGLES`, or there is none.
+        DataError: the path is not a folder, holds no usable image, or more than 1 % of its files are damaged.
     """
     if not angles or not set(angles) <= set(ANGLES):
         raise ConfigError(f"RaFD's angles {sorted(angles)}: expected some of {', '.join(map(str, ANGLES))}")
@@ -65,27 +65,27 @@ def load_rafd(path: Path, angles: Collection[int] = (90,)) -> Dataset:
 
 
 def _read(path: Path, angles: frozenset[int]) -> Iterator[SubjectRow | BadRow | LeftOut]:
-    cutter = SceneCropper()
+    cropper = SceneCropper()
     files = find_images(path, ".jpg")
     for file in tqdm(files, desc="looking for faces", unit="picture", mininterval=2.0):
         match = _NAME.fullmatch(file.name)
         if match is None:
             yield BadRow(file.name, _FORM)
             continue
-        angle, person, _, gender, expression, _ = (part.lower() for part in match.groups())
+        angle, subject, _, gender, expression, _ = (part.lower() for part in match.groups())
         if int(angle) not in angles:
             yield LeftOut("other angle")
             continue
         if _EXPRESSIONS[expression] not in EMOTIONS:
             yield LeftOut(_EXPRESSIONS[expression])
             continue
-        picture = decode_gray(file.read_bytes())
-        square = None if picture is None else cutter.crop(picture)
-        if picture is None:
+        image = decode_gray(file.read_bytes())
+        crop = None if image is None else cropper.crop(image)
+        if image is None:
             yield BadRow(file.name, "cannot be decoded as a picture")
-        elif square is None:
+        elif crop is None:
             yield LeftOut("no face found")
         else:
             label, gender_label = EMOTIONS.index(_EXPRESSIONS[expression]), GENDERS.index(gender)
             attributes = {"gender": gender_label}
-            yield SubjectRow(file.stem, int(person), label, square.image, square.box, attributes)
+            yield SubjectRow(file.stem, int(subject), label, crop.image, crop.box, attributes)

@@ -1,7 +1,7 @@
-"""Rows of the sets that know who is in a picture: gathered into a dataset that no person stands in twice.
+"""Splits a dataset by subject, so that nobody appears in two splits.
 
-Several pictures of one person are nearly one picture. A split by row would measure how well a network
-remembers people.
+Several images of one subject are nearly one image: a split by row would measure how well a network remembers
+the subjects.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SubjectRow:
-    """A usable picture.
+    """A usable image and its annotations.
 
     Attributes:
-        id: a name that finds it again.
-        subject: number of the person.
-        label: index into the set's labels.
-        image: (S, S) uint8, S being the same for all rows of a set.
-        box: the cascade's box in it; None where it was not looked for, then for all rows of a set.
-        attributes: further annotations, the same names for all rows of a set.
+        id: a name that identifies the image in every form of the dataset.
+        subject: number of the subject.
+        label: index into the dataset's labels.
+        image: (S, S) uint8; S is the same for all rows of a dataset.
+        box: the cascade's box in the image; None for all rows of a dataset that is not searched for faces.
+        attributes: further annotations by name; all rows of a dataset have the same names.
     """
 
     id: str
@@ -44,21 +44,21 @@ class SubjectRow:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A picture or sequence that is not damaged and yet not used: counted by this reason."""
+    """An image or sequence that is intact but not used; the dataset counts these by their reason `why`."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Tenths:
-    """How many tenths of the people are for validation and for testing; the others are for training."""
+    """How many tenths of the subjects are for validation and for testing; the others are for training."""
 
     val: int
     test: int
 
 
 def split_of(subject: int, tenths: Tenths) -> Split:
-    """The split of a person, by a hash of the number: the same in every form and every part of a set."""
+    """Returns a subject's split, by a hash of the number: the same in every form and part of a dataset."""
     digest = hashlib.blake2b(f"subject {subject}".encode(), digest_size=4).digest()
     tenth = int.from_bytes(digest, "big") % 10
     return "val" if tenth < tenths.val else "test" if tenth < tenths.val + tenths.test else "train"
@@ -71,19 +71,19 @@ def split_by_subject(
     rows: Iterable[SubjectRow | BadRow | LeftOut],
     tenths: Tenths,
 ) -> Dataset:
-    """Makes a dataset with the attribute "subject" of what a loader found.
+    """Collects a loader's rows into a dataset with the attribute "subject", split by subject.
 
     Args:
-        name: the set's name.
-        path: where it was read, for messages.
+        name: the dataset's name.
+        path: path that the rows were read from, for messages.
         label_names: the labels.
-        rows: what was found, usable or not.
-        tenths: how the people are split.
+        rows: the rows, usable or not.
+        tenths: how the subjects are split.
 
     Raises:
-        DataError: nothing could be used, or more than 1 % of what was found is damaged.
+        DataError: no row is usable, or more than 1 % of the rows are damaged.
     """
-    # One growing buffer: a list of pictures and their stack would hold 200,000 of them twice.
+    # One growing buffer: a list of 200,000 images and their stack would need the memory twice.
     pixels = bytearray()
     good: list[tuple[str, int, int, Box | None, Mapping[str, int]]] = []
     bad: list[BadRow] = []
@@ -99,13 +99,16 @@ def split_by_subject(
             pixels += row.image.tobytes()
             good.append((row.id, row.subject, row.label, row.box, row.attributes))
     left_out = dict(reasons.most_common())
-    said = ", ".join(f"{why} {count}" for why, count in left_out.items())
+    reasons_text = ", ".join(f"{why} {count}" for why, count in left_out.items())
     where = f"{name} in {path}"
-    bad_rows = check_bad_rows(f"{where} (left out: {said})" if said and not good else where, bad, len(good))
-    if said:
-        logger.info("%s: left out %d, as is usual with this set: %s", where, reasons.total(), said)
+    note = f" (left out: {reasons_text})" if reasons_text and not good else ""
+    bad_rows = check_bad_rows(f"{where}{note}", bad, len(good))
+    if reasons_text:
+        logger.info(
+            "%s: left out %d, as is usual with this dataset: %s", where, reasons.total(), reasons_text
+        )
     ids, subjects, labels, boxes, attributes = zip(*good, strict=True)
-    found = [box for box in boxes if box is not None]
+    known_boxes = [box for box in boxes if box is not None]
     return Dataset(
         name=name,
         images=np.frombuffer(pixels, dtype=np.uint8).reshape(-1, side, side),
@@ -113,7 +116,7 @@ def split_by_subject(
         label_names=label_names,
         ids=ids,
         splits=np.array([split_of(subject, tenths) for subject in subjects]),
-        boxes=np.array(found, dtype=np.int32) if len(found) == len(good) else None,
+        boxes=np.array(known_boxes, dtype=np.int32) if len(known_boxes) == len(good) else None,
         attributes={
             "subject": np.array(subjects, dtype=np.int64),
             **{key: np.array([row[key] for row in attributes], dtype=np.int64) for key in attributes[0]},

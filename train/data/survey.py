@@ -1,4 +1,4 @@
-"""What a dataset holds and what is wrong with it, in figures: before it is trained on, and for the record."""
+"""Counts the contents and the faults of a dataset, before it is trained on and for the record."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _BAD_KEPT = 20
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Pictures of which a set holds several copies, equal in every pixel.
+    """Counts of images that a dataset contains several times, equal in every pixel.
 
     Attributes:
-        groups: pictures that stand there more than once.
-        surplus: rows that would go if each picture were kept once.
+        groups: images that occur more than once; a group is all copies of one image.
+        surplus: rows that would be removed if one copy of each image stayed.
         contradicting: groups whose copies have different labels.
-        across_splits: groups with copies in different splits: what leaks from training into figures.
-        leaked: rows outside the training split whose picture also stands in it.
+        across_splits: groups with copies in different splits.
+        leaked: rows outside the training split whose image is in the training split as well.
     """
 
     groups: int
@@ -37,19 +37,19 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Survey:
-    """A dataset in figures.
+    """What a dataset contains, in numbers.
 
     Attributes:
-        name: the set.
-        side: of its pictures, pixels.
-        label_names: C labels.
-        counts: rows per split and label, {split: C numbers}; empty splits are not there.
-        people: {split: number of different people}, empty for a set that does not know who is in a picture.
-        shared_people: people who stand in more than one split.
-        bad_count: rows left out as damaged.
-        bad_rows: the first of them.
-        left_out: rows left out for a known reason, {reason: number}.
-        duplicates: equal pictures among the rows.
+        name: the dataset's name.
+        side: side of its images in pixels.
+        label_names: the names of its C labels.
+        counts: number of rows per split and label, {split: C numbers}, without empty splits.
+        subjects: number of subjects per split; empty for a dataset without the attribute "subject".
+        shared_subjects: number of subjects that appear in more than one split.
+        bad_count: number of rows left out as damaged.
+        bad_rows: the first of these rows.
+        left_out: number of rows left out for each known reason, {reason: number}.
+        duplicates: counts of equal images.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Survey:
         return sum(map(sum, self.counts.values()))
 
     def to_lines(self) -> list[str]:
-        """The survey for a person: a table of rows per split and label, then what is wrong, a line each."""
+        """Returns the survey as lines of text: a table of rows per split and label, then a line per fault."""
         totals = [sum(column) for column in zip(*self.counts.values(), strict=True)]
         table = [["label", *self.counts, "all", "share"]]
         for label, name in enumerate(self.label_names):
@@ -79,24 +79,24 @@ class Survey:
         sums = [sum(counts) for counts in self.counts.values()]
         table.append(["all", *(f"{number:,}" for number in (*sums, self.total)), "100.0%"])
         if self.subjects:
-            table.append(["people", *(f"{self.subjects[split]:,}" for split in self.counts)])
+            table.append(["subjects", *(f"{self.subjects[split]:,}" for split in self.counts)])
         return [
             f"{self.name}: {self.total:,} pictures of {self.side}x{self.side}",
             *_aligned(table),
-            *([f"people in more than one split: {self.shared_subjects:,}"] if self.subjects else []),
+            *([f"subjects in more than one split: {self.shared_subjects:,}"] if self.subjects else []),
             f"damaged, left out: {self.bad_count:,}",
             *(f"  {row.where}: {row.why}" for row in self.bad_rows[:_BAD_SHOWN]),
             f"left out for known reasons: {sum(self.left_out.values()):,}",
             *(f"  {why}: {count:,}" for why, count in self.left_out.items()),
-            f"pictures that stand there more than once: {self.duplicates.groups:,}, "
-            f"{self.duplicates.surplus:,} rows too many",
+            f"pictures that occur more than once: {self.duplicates.groups:,}, "
+            f"{self.duplicates.surplus:,} surplus rows",
             f"  with contradicting labels: {self.duplicates.contradicting:,}",
             f"  in different splits: {self.duplicates.across_splits:,}, "
             f"{self.duplicates.leaked:,} rows outside the training split",
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The survey as JSON holds it."""
+        """Returns the survey for a JSON file."""
         named = {split: dict(zip(self.label_names, row, strict=True)) for split, row in self.counts.items()}
         return {
             "name": self.name,
@@ -114,23 +114,23 @@ class Survey:
 
 
 def survey(data: Dataset) -> Survey:
-    """Counts what a dataset holds."""
+    """Counts the rows, subjects and faults of a dataset."""
     counts: dict[Split, tuple[int, ...]] = {}
-    people: dict[Split, set[int]] = {}
+    subjects: dict[Split, set[int]] = {}
     for split in SPLITS:
         rows = np.flatnonzero(data.splits == split)
         if len(rows):
-            found = np.bincount(data.labels[rows], minlength=len(data.label_names))
-            counts[split] = tuple(int(number) for number in found)
+            label_counts = np.bincount(data.labels[rows], minlength=len(data.label_names))
+            counts[split] = tuple(int(number) for number in label_counts)
             if "subject" in data.attributes:
-                people[split] = set(data.attributes["subject"][rows].tolist())
+                subjects[split] = set(data.attributes["subject"][rows].tolist())
     return Survey(
         name=data.name,
         side=data.images.shape[1],
         label_names=data.label_names,
         counts=counts,
-        subjects={split: len(found) for split, found in people.items()},
-        shared_subjects=sum(map(len, people.values())) - len(set().union(*people.values())),
+        subjects={split: len(numbers) for split, numbers in subjects.items()},
+        shared_subjects=sum(map(len, subjects.values())) - len(set().union(*subjects.values())),
         bad_count=len(data.bad_rows),
         bad_rows=data.bad_rows[:_BAD_KEPT],
         left_out=dict(data.left_out),
@@ -139,7 +139,7 @@ def survey(data: Dataset) -> Survey:
 
 
 def find_duplicates(data: Dataset) -> Duplicates:
-    """Counts the pictures that stand in a dataset more than once."""
+    """Counts the images that a dataset contains more than once."""
     copies: defaultdict[str, list[int]] = defaultdict(list)
     for row, image in enumerate(data.images):
         copies[image_id(np.ascontiguousarray(image).tobytes())].append(row)
@@ -149,18 +149,18 @@ def find_duplicates(data: Dataset) -> Duplicates:
         groups=len(groups),
         surplus=sum(len(rows) - 1 for rows in groups),
         contradicting=sum(len(set(data.labels[rows].tolist())) > 1 for rows in groups),
-        across_splits=sum(len(set(met.tolist())) > 1 for met in splits),
-        leaked=sum(int((met != "train").sum()) for met in splits if (met == "train").any()),
+        across_splits=sum(len(set(names.tolist())) > 1 for names in splits),
+        leaked=sum(int((names != "train").sum()) for names in splits if (names == "train").any()),
     )
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines: the first column to the left, figures to the right."""
-    widths = [max(len(row[place]) for row in table if place < len(row)) for place in range(len(table[0]))]
+    """Formats rows of cells as lines, the first column aligned left and all others right."""
+    widths = [max(len(row[index]) for row in table if index < len(row)) for index in range(len(table[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=False))
         ).rstrip()
         for row in table
     ]

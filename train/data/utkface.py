@@ -1,8 +1,8 @@
-"""UTKFace, aligned and cropped (Zhang et al. 2017, arXiv:1702.08423): age, apparent gender, ethnicity.
+"""Reads UTKFace, aligned and cropped (Zhang et al. 2017, arXiv:1702.08423): age, apparent gender, ethnicity.
 
-File names are `<age>_<gender>_<ethnicity>_<date>.jpg.chip.jpg`. The set names no split: a tenth of the files
-becomes the test set and a tenth the validation set, chosen by a hash of the name, so that every copy of the
-set falls apart the same way.
+File names are `<age>_<gender>_<ethnicity>_<date>.jpg.chip.jpg`. The dataset defines no splits: a tenth of the
+files is for testing and a tenth for validation, chosen by a hash of the name, so that every copy of the
+dataset is split in the same way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge.labels import GENDERS
 from train.data.archives import read_images
 from train.data.dataset import BadRow, Dataset, Split, check_bad_rows, decode_gray
 
-# Sides differ between copies (200 in the original); the networks read far less than this.
+# Copies differ in size (the original has 200 pixels); the networks' inputs are far smaller than this.
 SIDE = 96
 ETHNICITIES = ("white", "black", "asian", "indian", "other")
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d+)\.jpg(\.chip\.jpg)?")
@@ -29,14 +29,14 @@ def load_utkface(path: Path) -> Dataset:
     """Reads UTKFace from its archive or from a folder of its files.
 
     Args:
-        path: `.tar`, `.tar.gz` or a folder, searched in depth.
+        path: a `.tar` or `.tar.gz` file, or a folder, which is searched recursively.
 
     Returns:
-        (N, 96, 96) gray pictures with attributes "age" (years) and "ethnicity" (index into `ETHNICITIES`,
-        the set's own annotation).
+        The dataset with (N, 96, 96) images and the attributes "age" (years) and "ethnicity" (index into
+        `ETHNICITIES`, as the dataset annotates it).
 
     Raises:
-        DataError: missing or truncated, or more than 1 % of its files cannot be used.
+        DataError: the dataset is missing or truncated, or more than 1 % of its files are damaged.
     """
     images, labels, ages, ethnicities, ids, bad = [], [], [], [], [], []
     for name, content in _files(path):
@@ -44,15 +44,13 @@ def load_utkface(path: Path) -> Dataset:
         if match is None:
             bad.append(BadRow(name, "not <age>_<gender 0|1>_<ethnicity 0-4>_<date>.jpg"))
             continue
-        picture = decode_gray(content)
-        if picture is None:
+        image = decode_gray(content)
+        if image is None:
             bad.append(BadRow(name, "cannot be decoded as a picture"))
             continue
-        if picture.shape != (SIDE, SIDE):
-            picture = np.asarray(
-                cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8
-            )
-        images.append(picture)
+        if image.shape != (SIDE, SIDE):
+            image = np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        images.append(image)
         ages.append(int(match[1]))
         labels.append(int(match[2]))
         ethnicities.append(int(match[3]))
@@ -74,13 +72,13 @@ def load_utkface(path: Path) -> Dataset:
 
 
 def _split(name: str) -> Split:
-    draw = hashlib.blake2b(name.encode(), digest_size=4).digest()
-    tenth = int.from_bytes(draw, "big") % 10
+    digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
+    tenth = int.from_bytes(digest, "big") % 10
     return "test" if tenth == 0 else "val" if tenth == 1 else "train"
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every jpg, sorted by name; of several with one name in other folders, the first."""
+    """Yields name and bytes of every JPEG file, sorted by name; of files of the same name, only the first."""
     last = None
     for file, content in read_images(path, ".jpg"):
         if file.name != last:

@@ -1,4 +1,4 @@
-"""FER-2013 in each of its forms, whole and damaged. Small sets in the true form are written by the tests."""
+"""FER-2013 in each of its forms, intact and damaged: small datasets in the original's form."""
 
 import csv
 import tarfile
@@ -9,13 +9,13 @@ import pytest
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from train.data import find_data, load_fer2013
+from train.data import load_fer2013
 
 USAGES = ("Training", "Training", "PublicTest", "PrivateTest")
 
 
 def write_csv(path, rows=280, change=None, header=("emotion", "pixels", "Usage")):
-    """A set of as many rows, three quarters of it in two splits; `change(number, row)` may spoil rows."""
+    """Writes a dataset of some rows, half of them for training; `change(number, row)` may spoil rows."""
     random = np.random.default_rng(0)
     with path.open("w", newline="") as text:
         writer = csv.writer(text)
@@ -29,7 +29,7 @@ def write_csv(path, rows=280, change=None, header=("emotion", "pixels", "Usage")
     return path
 
 
-def test_csv_gives_pictures_labels_and_published_splits(tmp_path):
+def test_csv_has_images_labels_and_published_splits(tmp_path):
     data = load_fer2013(write_csv(tmp_path / "fer2013.csv"))
     first = np.random.default_rng(0).integers(0, 256, 48 * 48)
     assert data.images.shape == (280, 48, 48)
@@ -48,7 +48,7 @@ def test_archive_equals_csv(tmp_path):
     assert load_fer2013(tmp_path / "fer2013.tar.gz").fingerprint() == load_fer2013(plain).fingerprint()
 
 
-def test_folders_give_ids_of_the_same_pictures(tmp_path):
+def test_folders_have_the_ids_of_the_same_images(tmp_path):
     data = load_fer2013(write_csv(tmp_path / "fer2013.csv"))
     for number, image in enumerate(data.images):
         split = "test" if data.splits[number] == "test" else "train"
@@ -57,7 +57,7 @@ def test_folders_give_ids_of_the_same_pictures(tmp_path):
         cv2.imwrite(str(folder / f"{number}.png"), image)
     folders = load_fer2013(tmp_path / "set")
     assert sorted(folders.ids) == sorted(data.ids)
-    # A tenth of train/ is held out for validation: 210 pictures, by their content.
+    # A tenth of the 210 images of train/ is held out for validation, by their pixels.
     assert 5 <= (folders.splits == "val").sum() <= 45
     assert (folders.splits == "test").sum() == 70
 
@@ -90,7 +90,7 @@ def test_a_bad_row_is_left_out_and_reported_with_its_line(tmp_path, caplog, spoi
     assert why in caplog.text
 
 
-def test_many_bad_rows_end_the_run(tmp_path):
+def test_many_bad_rows_are_refused(tmp_path):
     path = write_csv(
         tmp_path / "fer2013.csv", change=lambda number, row: ["9", *row[1:]] if number < 3 else row
     )
@@ -98,7 +98,7 @@ def test_many_bad_rows_end_the_run(tmp_path):
         load_fer2013(path)
 
 
-def test_missing_column_names_it(tmp_path):
+def test_a_missing_column_is_named(tmp_path):
     path = write_csv(tmp_path / "fer2013.csv", header=("emotion", "pixel", "Usage"))
     with pytest.raises(DataError, match="no column pixels; expected emotion, pixels, Usage"):
         load_fer2013(path)
@@ -130,7 +130,7 @@ def test_archive_without_the_csv(tmp_path):
         load_fer2013(tmp_path / "fer2013.tar.gz")
 
 
-def test_folders_with_a_foreign_label_and_a_broken_picture(tmp_path):
+def test_folders_with_an_unknown_label_and_a_damaged_image(tmp_path):
     folder = tmp_path / "train" / "happy"
     folder.mkdir(parents=True)
     for number in range(120):
@@ -160,7 +160,7 @@ def test_folders_with_a_foreign_label_and_a_broken_picture(tmp_path):
         ),
     ],
 )
-def test_folders_with_a_picture_that_cannot_be_used(tmp_path, content, why):
+def test_folders_with_an_image_that_cannot_be_used(tmp_path, content, why):
     folder = tmp_path / "train" / "happy"
     folder.mkdir(parents=True)
     for number in range(120):
@@ -172,7 +172,7 @@ def test_folders_with_a_picture_that_cannot_be_used(tmp_path, content, why):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "no column emotion, pixels, Usage"),
         (b"emotion,pixels,Usage\n", "no usable row"),
@@ -180,9 +180,9 @@ def test_folders_with_a_picture_that_cannot_be_used(tmp_path, content, why):
         (b"\x00\x01\x02", "fer2013.csv: "),
     ],
 )
-def test_csv_that_is_empty_or_none(tmp_path, content, said):
+def test_a_file_that_is_empty_or_not_csv(tmp_path, content, message):
     (tmp_path / "fer2013.csv").write_bytes(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         load_fer2013(tmp_path / "fer2013.csv")
 
 
@@ -190,24 +190,3 @@ def test_empty_folder(tmp_path):
     (tmp_path / "train" / "happy").mkdir(parents=True)
     with pytest.raises(DataError, match="no usable row"):
         load_fer2013(tmp_path)
-
-
-@pytest.mark.parametrize("task", ["emotion", "gender"])
-def test_nothing_there_says_what_to_get_where_to_put_it_and_how_to_name_it(tmp_path, task):
-    with pytest.raises(
-        DataError, match=r"get .*put it into that folder.*DATA=FOLDER.*--data FOLDER"
-    ) as caught:
-        find_data(task, str(tmp_path))
-    assert str(tmp_path) in str(caught.value)
-    assert caught.value.exit_code == 3
-
-
-def test_the_set_may_be_named_itself(tmp_path):
-    path = write_csv(tmp_path / "mine.csv", rows=8)
-    assert find_data("emotion", str(path)) == path
-
-
-def test_part_of_a_split_that_is_not_there(tmp_path):
-    data = load_fer2013(write_csv(tmp_path / "a.csv", change=lambda _, row: [*row[:2], "Training"]))
-    with pytest.raises(DataError, match="no test rows"):
-        data.part("test")

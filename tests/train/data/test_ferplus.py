@@ -1,4 +1,4 @@
-"""FER+ votes beside FER-2013, whole and damaged."""
+"""FER+'s votes on the rows of FER-2013, intact and damaged."""
 
 import csv
 import os
@@ -42,31 +42,31 @@ def test_shares_of_the_votes_row_by_row(tmp_path):
     assert find_votes(tmp_path / "fer2013" / "fer2013.csv") == path
 
 
-def test_what_votes_let_expect_is_counted_from_the_labels():
+def test_soft_labels_are_counted_from_the_training_labels():
     training = data(4)
     training = replace(training, labels=np.array([3, 3, 4, 3]))
     shares = np.zeros((4, 10), np.float32)
-    shares[[0, 1, 2], 1] = 1  # all saw happiness; the label was happy, happy, sad
+    shares[[0, 1, 2], 1] = 1  # all votes are for happiness; the labels are happy, happy, sad
     shares[3, 4] = 1
-    expected = soft_labels(shares, training)
-    np.testing.assert_allclose(expected[0], [0, 0, 0, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
-    np.testing.assert_allclose(expected[3], np.eye(7)[3], atol=1e-6)
+    labels = soft_labels(shares, training)
+    np.testing.assert_allclose(labels[0], [0, 0, 0, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(labels[3], np.eye(7)[3], atol=1e-6)
 
 
-def test_only_training_rows_learn_from_votes(tmp_path):
+def test_only_training_rows_have_soft_labels(tmp_path):
     write_votes(tmp_path / "fer2013new.csv", votes())
-    whole = with_votes(data(), tmp_path / "fer2013.csv")
-    assert whole.soft_labels is not None
+    voted = with_votes(data(), tmp_path / "fer2013.csv")
+    assert voted.soft_labels is not None
     np.testing.assert_allclose(
-        whole.soft_labels.sum(axis=1), (whole.splits == "train").astype(float), atol=1e-5
+        voted.soft_labels.sum(axis=1), (voted.splits == "train").astype(float), atol=1e-5
     )
-    assert whole.part("val").soft_labels is not None
+    assert voted.part("val").soft_labels is not None
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "said"),
+    ("rows", "columns", "message"),
     [
-        (votes(19), COLUMNS, "19 rows beside 20"),
+        (votes(19), COLUMNS, "19 rows for 20"),
         (votes(), (*COLUMNS[:-1], "none"), "no column NF"),
         ([*votes()[:-1], ("x",) * 10], COLUMNS, "cannot be read as FER"),
         ([*votes()[:-1], (0,) * 10], COLUMNS, "a row without votes"),
@@ -74,36 +74,36 @@ def test_only_training_rows_learn_from_votes(tmp_path):
         ([*votes()[:-1], (1, 2)], COLUMNS, "cannot be read as FER"),
     ],
 )
-def test_votes_that_do_not_fit(tmp_path, rows, columns, said):
+def test_votes_that_do_not_match_the_rows(tmp_path, rows, columns, message):
     path = write_votes(tmp_path / "fer2013new.csv", rows, columns)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         load_votes(path, data())
 
 
 @pytest.mark.parametrize(
-    ("usages", "said"),
+    ("usages", "message"),
     [
-        # As many of each as there should be, but the first 16 rows are the training split.
+        # The right number of each, but in another order.
         (["Training"] * 16 + ["PublicTest"] * 4, "row 5 is of 'Training', FER-2013's of 'PublicTest'"),
         (["PrivateTest"] * 20, "row 1 is of 'PrivateTest', FER-2013's of 'Training'; expected .* same order"),
         ([""] * 20, "row 1 is of ''"),
     ],
 )
-def test_votes_in_another_order_are_refused(tmp_path, usages, said):
+def test_votes_in_another_order_are_refused(tmp_path, usages, message):
     path = write_votes(tmp_path / "fer2013new.csv", votes(), usages=usages)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         load_votes(path, data())
 
 
-def test_votes_that_do_not_tell_their_splits_are_refused(tmp_path):
+def test_votes_without_their_splits_are_refused(tmp_path):
     path = write_votes(tmp_path / "fer2013new.csv", votes())
     path.write_text(path.read_text().replace("Usage", "Use", 1))
     with pytest.raises(DataError, match="no column Usage; expected Usage, neutral"):
         load_votes(path, data())
 
 
-def test_a_folder_of_pictures_gets_no_votes(tmp_path):
-    # As many rows as pictures, even of the same splits: but which vote is whose?
+def test_votes_on_a_folder_of_images_are_refused(tmp_path):
+    # Even with the right number of rows and splits, no order tells which votes are on which image.
     (tmp_path / "fer2013" / "train").mkdir(parents=True)
     write_votes(tmp_path / "fer2013new.csv", votes())
     with pytest.raises(
@@ -114,18 +114,18 @@ def test_a_folder_of_pictures_gets_no_votes(tmp_path):
 
 @pytest.mark.data
 @pytest.mark.skipif(not DATA, reason="EMOTINY_DATA names no folder with datasets")
-def test_real_votes_stand_beside_the_real_set():
+def test_the_published_votes_match_the_published_rows():
     path = find_named("fer2013", DATA)
     whole = load_fer2013(path)
-    learned = with_votes(whole, path)
-    assert learned.soft_labels is not None
-    rows = np.flatnonzero(learned.splits == "train")
-    # Most annotators agree with the label, which no other order of the votes would give.
-    assert (learned.soft_labels[rows].argmax(axis=1) == learned.labels[rows]).mean() > 0.6
+    voted = with_votes(whole, path)
+    assert voted.soft_labels is not None
+    rows = np.flatnonzero(voted.splits == "train")
+    # The soft labels mostly agree with the labels; in any other order they would not.
+    assert (voted.soft_labels[rows].argmax(axis=1) == voted.labels[rows]).mean() > 0.6
     with pytest.raises(DataError, match="row 1 is of 'Training', FER-2013's of 'PublicTest'"):
         with_votes(whole.take(np.arange(len(whole))[::-1]), path)
 
 
-def test_no_votes_says_what_to_get_and_what_does_without(tmp_path):
+def test_missing_votes_say_where_to_get_them_and_what_needs_none(tmp_path):
     with pytest.raises(DataError, match=r"no fer2013new\.csv .*microsoft/FERPlus.*RECIPE=mini-xception"):
         find_votes(tmp_path / "fer2013.csv")

@@ -1,4 +1,4 @@
-"""IMDB-WIKI, whole and damaged: the nested struct of the original's .mat, with drawn pictures."""
+"""IMDB-WIKI, intact and damaged: the nested struct of the original's .mat file, with plain images."""
 
 import datetime
 
@@ -24,7 +24,7 @@ GOOD = {
 
 
 def datenum(day):
-    """As Matlab counts days: 1 January of the year 0 is 1, and 1 January 2000 is 730486."""
+    """The number of a day in MATLAB: 1 January of the year 0 is 1, and 1 January 2000 is 730486."""
     return day.toordinal() + 366
 
 
@@ -35,7 +35,7 @@ def cells(values):
 
 
 def write(folder, entries, part="imdb", change=None, **options):
-    """A part with an entry and a picture for each change to `GOOD`; `change(struct)` may spoil the struct."""
+    """Writes an entry and an image per change to `GOOD`; `change(struct)` may spoil the struct."""
     folder.mkdir(exist_ok=True)
     entries = [GOOD | entry for entry in entries]
     for number, entry in enumerate(entries):
@@ -71,7 +71,7 @@ def jpg(value, shape):
     return cv2.imencode(".jpg", np.full((*shape, 3), value, np.uint8))[1].tobytes()
 
 
-def test_entries_give_our_gender_age_and_person(tmp_path):
+def test_entries_have_the_devices_gender_the_age_and_the_subject(tmp_path):
     entries = [{}, {"gender": 1.0, "celeb_id": 2, "dob": datetime.date(1980, 7, 2)}]
     data = load_imdb_wiki(write(tmp_path / "imdb_crop", entries))
     assert data.name == "IMDB"
@@ -132,19 +132,19 @@ def test_known_noise_is_left_out_and_counted(tmp_path, caplog, entry, reason):
         {"content": jpg(1, (50, 100))},
     ],
 )
-def test_the_edge_of_what_is_used(tmp_path, entry):
+def test_the_limits_themselves_are_used(tmp_path, entry):
     assert len(load_imdb_wiki(write(tmp_path / "imdb_crop", [{}, entry]))) == 2
 
 
-def test_a_picture_is_cut_to_its_centre_square(tmp_path):
-    picture = np.zeros((96, 160), np.uint8)
-    picture[:, 32:80], picture[:, 80:128] = 100, 200
-    content = cv2.imencode(".png", picture)[1].tobytes()
+def test_an_image_is_cropped_to_its_centre_square(tmp_path):
+    image = np.zeros((96, 160), np.uint8)
+    image[:, 32:80], image[:, 80:128] = 100, 200
+    content = cv2.imencode(".png", image)[1].tobytes()
     data = load_imdb_wiki(write(tmp_path / "imdb_crop", [{"content": content}]))
-    np.testing.assert_array_equal(data.images[0], picture[:, 32:128])
+    np.testing.assert_array_equal(data.images[0], image[:, 32:128])
 
 
-def test_wiki_splits_by_name_and_nobody_stands_in_two_splits(tmp_path):
+def test_wiki_is_split_by_name_and_nobody_appears_in_two_splits(tmp_path):
     entries = [{"name": f"Person {number % 40}"} for number in range(120)]
     entries += [{"name": "", "full_path": "99/7_1.jpg"}, {"name": "", "full_path": "99/8_1.jpg"}]
     data = load_imdb_wiki(write(tmp_path / "wiki_crop", entries, "wiki", do_compression=True))
@@ -155,7 +155,7 @@ def test_wiki_splits_by_name_and_nobody_stands_in_two_splits(tmp_path):
     for subject in set(subjects.tolist()):
         assert len(set(data.splits[subjects == subject])) == 1
     assert set(data.splits) == {"train", "val", "test"}
-    # A person keeps number and split whatever else is in the set.
+    # A subject keeps its number and split, whatever other rows there are.
     few = load_imdb_wiki(write(tmp_path / "few", entries[5:7], "wiki"))
     assert few.attributes["subject"].tolist() == subjects[5:7].tolist()
     assert few.splits.tolist() == data.splits[5:7].tolist()
@@ -167,7 +167,7 @@ def test_file_and_folder_are_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("field", ["face_score", "dob", "full_path", "second_face_score", "name"])
-def test_missing_field_names_it(tmp_path, field):
+def test_a_missing_field_is_named(tmp_path, field):
     folder = write(tmp_path / "imdb_crop", [{}, {}], change=lambda struct: struct.pop(field))
     with pytest.raises(DataError, match=rf"imdb\.mat: no field {field}; expected dob, photo_taken"):
         load_imdb_wiki(folder)
@@ -217,7 +217,7 @@ def test_truncated_mat(tmp_path, share, compressed):
         load_imdb_wiki(folder)
 
 
-def test_foreign_files(tmp_path):
+def test_files_that_are_not_the_dataset(tmp_path):
     (tmp_path / "imdb.mat").write_bytes(b"no MATLAB file at all, but longer than a header is " * 5)
     with pytest.raises(DataError, match="a damaged or truncated MATLAB file"):
         load_imdb_wiki(tmp_path)
@@ -227,7 +227,7 @@ def test_foreign_files(tmp_path):
     savemat(tmp_path / "imdb.mat", {"imdb": np.ones(3)})
     with pytest.raises(DataError, match="holds no struct 'imdb'"):
         load_imdb_wiki(tmp_path)
-    # Version 7.3 is HDF5 behind a header like the others'.
+    # Version 7.3 is HDF5 after a header like that of the other versions.
     header = b"MATLAB 7.3 MAT-file".ljust(124, b" ") + b"\x00\x02IM"
     (tmp_path / "imdb.mat").write_bytes(header + bytes(400))
     with pytest.raises(DataError, match="not a MATLAB file up to version 7"):
@@ -242,7 +242,7 @@ def test_empty_folder_and_wrong_file(tmp_path):
         load_imdb_wiki(tmp_path / "other.mat")
 
 
-def test_nothing_left_names_the_reasons(tmp_path):
+def test_reasons_are_named_where_no_row_is_usable(tmp_path):
     entries = [{"gender": NAN}, {"gender": NAN}, {"content": None}]
     with pytest.raises(DataError, match="left out: gender unknown 2, file missing 1\\): no usable row"):
         load_imdb_wiki(write(tmp_path / "imdb_crop", entries))

@@ -1,4 +1,4 @@
-"""RaFD, whole and damaged: files named as the original's, with drawn faces."""
+"""RaFD, intact and damaged: files named as in the original, with the demo's faces."""
 
 import cv2
 import numpy as np
@@ -19,24 +19,24 @@ EXPRESSIONS = {
 }
 
 
-def write(folder, picture, names):
+def write(folder, image, names):
     folder.mkdir(exist_ok=True)
-    content = cv2.imencode(".jpg", picture)[1].tobytes()
+    content = cv2.imencode(".jpg", image)[1].tobytes()
     for name in names:
         (folder / name).write_bytes(content)
     return folder
 
 
-def names(people=(1, 2), angles=("090",), expressions=(*EXPRESSIONS, "contemptuous")):
+def names(subjects=(1, 2), angles=("090",), expressions=(*EXPRESSIONS, "contemptuous")):
     return [
-        f"Rafd{angle}_{person:02}_Caucasian_{'female' if person % 2 else 'male'}_{expression}_frontal.jpg"
+        f"Rafd{angle}_{subject:02}_Caucasian_{'female' if subject % 2 else 'male'}_{expression}_frontal.jpg"
         for angle in angles
-        for person in people
+        for subject in subjects
         for expression in expressions
     ]
 
 
-def test_names_give_emotion_subject_and_gender(tmp_path, scene):
+def test_file_names_hold_emotion_subject_and_gender(tmp_path, scene):
     data = load_rafd(write(tmp_path / "RaFD", scene("happy"), names()))
     assert data.label_names == EMOTIONS
     assert len(data) == 14
@@ -49,14 +49,14 @@ def test_names_give_emotion_subject_and_gender(tmp_path, scene):
     assert data.left_out == {"contempt": 2}
 
 
-def test_pictures_are_squares_around_the_face(tmp_path, scene):
-    data = load_rafd(write(tmp_path / "RaFD", scene("happy"), names(people=(1,))))
+def test_images_are_squares_around_the_face(tmp_path, scene):
+    data = load_rafd(write(tmp_path / "RaFD", scene("happy"), names(subjects=(1,))))
     assert data.images.shape == (7, 96, 96)
     assert data.boxes is not None
     assert data.boxes.tolist() == [[18, 18, 60, 60]] * 7
 
 
-def test_only_the_angles_that_are_asked_for(tmp_path, scene):
+def test_only_the_wanted_angles_are_read(tmp_path, scene):
     folder = write(tmp_path / "RaFD", scene("happy"), names(angles=("000", "045", "090", "135", "180")))
     assert load_rafd(folder).left_out == {"other angle": 64, "contempt": 2}
     three = load_rafd(folder, angles=(45, 90, 135))
@@ -65,12 +65,12 @@ def test_only_the_angles_that_are_asked_for(tmp_path, scene):
 
 
 @pytest.mark.parametrize("angles", [(), (60,), (90, 1)])
-def test_no_such_angle(tmp_path, angles):
+def test_an_unknown_angle_is_refused(tmp_path, angles):
     with pytest.raises(ConfigError, match="expected some of 0, 45, 90, 135, 180"):
         load_rafd(tmp_path, angles)
 
 
-def test_no_person_stands_in_two_splits(tmp_path, scene):
+def test_nobody_appears_in_two_splits(tmp_path, scene):
     data = load_rafd(write(tmp_path / "RaFD", scene("happy"), names(range(1, 13), expressions=("happy",))))
     again = load_rafd(write(tmp_path / "two", scene("sad"), names(range(1, 13), expressions=("sad",))))
     split = dict(zip(data.attributes["subject"].tolist(), data.splits.tolist(), strict=True))
@@ -78,9 +78,9 @@ def test_no_person_stands_in_two_splits(tmp_path, scene):
     assert set(split.values()) == {"train", "val"}
 
 
-def test_pictures_without_a_face_are_counted(tmp_path, scene):
-    folder = write(tmp_path / "RaFD", scene("happy"), names(people=(1,)))
-    write(folder, np.full((490, 640), 128, np.uint8), names(people=(3,), expressions=("sad", "happy")))
+def test_images_without_a_face_are_counted(tmp_path, scene):
+    folder = write(tmp_path / "RaFD", scene("happy"), names(subjects=(1,)))
+    write(folder, np.full((490, 640), 128, np.uint8), names(subjects=(3,), expressions=("sad", "happy")))
     data = load_rafd(folder)
     assert len(data) == 7
     assert data.left_out == {"no face found": 2, "contempt": 1}
@@ -100,7 +100,7 @@ def test_pictures_without_a_face_are_counted(tmp_path, scene):
     ],
 )
 def test_a_bad_file_is_reported(tmp_path, scene, name, content, why):
-    folder = write(tmp_path / "RaFD", scene("happy"), names(people=(1,)))
+    folder = write(tmp_path / "RaFD", scene("happy"), names(subjects=(1,)))
     (folder / name).write_bytes((folder / names()[0]).read_bytes() if content is None else content)
     with pytest.raises(DataError, match="1 of 8 rows are bad, more than 1%") as caught:
         load_rafd(folder)
@@ -122,7 +122,7 @@ def test_empty_folder(tmp_path):
         load_rafd(tmp_path)
 
 
-def test_an_archive_is_to_be_unpacked(tmp_path):
+def test_an_archive_must_be_unpacked(tmp_path):
     (tmp_path / "RaFD.tar").write_bytes(b"x")
     with pytest.raises(DataError, match=r"not a folder; expected the one with RaFD's Rafd\*\.jpg, unpacked"):
         load_rafd(tmp_path / "RaFD.tar")

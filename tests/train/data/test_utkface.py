@@ -1,4 +1,4 @@
-"""UTKFace as archive and as folder, whole and damaged."""
+"""UTKFace as an archive and as a folder, intact and damaged."""
 
 import gzip
 import io
@@ -20,8 +20,8 @@ def names(count=220):
 
 
 def jpg(number, side=200):
-    picture = np.full((side, side, 3), number % 256, np.uint8)
-    return cv2.imencode(".jpg", picture)[1].tobytes()
+    image = np.full((side, side, 3), number % 256, np.uint8)
+    return cv2.imencode(".jpg", image)[1].tobytes()
 
 
 def write_tar(path, extra=()):
@@ -39,7 +39,7 @@ def add(archive, name, content):
     archive.addfile(item, io.BytesIO(content))
 
 
-def test_archive_gives_labels_attributes_and_splits(tmp_path):
+def test_archive_has_labels_attributes_and_splits(tmp_path):
     data = load_utkface(write_tar(tmp_path / "UTKFace.tar"))
     assert data.images.shape == (220, 96, 96)
     assert data.label_names == ("male", "female")
@@ -57,7 +57,7 @@ def test_splits_do_not_depend_on_form_or_order(tmp_path):
     assert load_utkface(folder).fingerprint() == tar.fingerprint()
 
 
-def test_what_lies_there_twice_or_beside_is_one_row_in_either_form(tmp_path):
+def test_copies_and_files_of_macos_add_no_rows_in_either_form(tmp_path):
     extra = {f"again/{names()[3]}": jpg(77), f"._{names()[4]}": b"x", f"again/._{names()[5]}": b"x"}
     tar = load_utkface(write_tar(tmp_path / "UTKFace.tar", extra.items()))
     with tarfile.open(tmp_path / "UTKFace.tar") as archive:
@@ -68,7 +68,7 @@ def test_what_lies_there_twice_or_beside_is_one_row_in_either_form(tmp_path):
     assert tar.fingerprint() == folder.fingerprint()
 
 
-def test_a_link_to_what_is_not_in_the_archive(tmp_path):
+def test_a_link_to_a_file_outside_the_archive_is_refused(tmp_path):
     with tarfile.open(write_tar(tmp_path / "UTKFace.tar"), "a") as archive:
         item = tarfile.TarInfo(f"UTKFace/{names(221)[-1]}")
         item.type, item.linkname = tarfile.SYMTYPE, "elsewhere.jpg"
@@ -104,7 +104,7 @@ def test_truncated_archive(tmp_path):
         load_utkface(path)
 
 
-def test_many_bad_files_end_the_run(tmp_path):
+def test_many_bad_files_are_refused(tmp_path):
     extra = [(f"{number}_9_0_2017.jpg", jpg(1)) for number in range(3)]
     with pytest.raises(DataError, match="3 of 223 rows are bad, more than 1%"):
         load_utkface(write_tar(tmp_path / "UTKFace.tar", extra))
@@ -121,13 +121,13 @@ def test_truncated_compressed_archive(tmp_path, share):
         load_utkface(path)
 
 
-def test_archive_without_pictures(tmp_path):
+def test_archive_without_images(tmp_path):
     with tarfile.open(tmp_path / "UTKFace.tar", "w") as archive:
         add(archive, "readme.txt", b"x")
     with pytest.raises(DataError, match="no usable row"):
         load_utkface(tmp_path / "UTKFace.tar")
 
 
-def test_folder_without_pictures(tmp_path):
+def test_folder_without_images(tmp_path):
     with pytest.raises(DataError, match="no usable row"):
         load_utkface(tmp_path)
