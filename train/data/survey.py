@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -130,12 +130,18 @@ def survey(data: Dataset) -> Survey:
         label_names=data.label_names,
         counts=counts,
         subjects={split: len(numbers) for split, numbers in subjects.items()},
-        shared_subjects=sum(map(len, subjects.values())) - len(set().union(*subjects.values())),
+        shared_subjects=_count_shared(subjects.values()),
         bad_count=len(data.bad_rows),
         bad_rows=data.bad_rows[:_BAD_KEPT],
         left_out=dict(data.left_out),
         duplicates=find_duplicates(data),
     )
+
+
+def _count_shared(groups: Iterable[set[int]]) -> int:
+    """Returns how many members belong to more than one set."""
+    memberships = Counter(member for group in groups for member in group)
+    return sum(number > 1 for number in memberships.values())
 
 
 def find_duplicates(data: Dataset) -> Duplicates:

@@ -85,6 +85,12 @@ def test_images_that_differ_in_one_pixel_are_no_duplicates(data):
     assert survey(replace(data, images=images)).duplicates.groups == 0
 
 
+def test_a_subject_in_all_three_splits_is_counted_once(data):
+    rows = data.take(np.array([0, 6, 9]))
+    everywhere = replace(rows, attributes={"subject": np.array([1, 1, 1])})
+    assert survey(everywhere).shared_subjects == 1
+
+
 def test_numbers_survive_json(data):
     stored = json.loads(json.dumps(survey(data).to_dict()))
     assert stored["counts"]["val"] == {"a": 1, "bb": 0, "c": 2, "none": 0}
