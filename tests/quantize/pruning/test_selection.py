@@ -1,0 +1,76 @@
+"""Channels are removed by importance for the parameters that they free, and no more than needed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import ConfigError
+
+pytestmark = pytest.mark.train
+
+from quantize.pruning.channel_groups import channel_groups  # noqa: E402
+from quantize.pruning.selection import select_channels  # noqa: E402
+from train.models.sepnet import build  # noqa: E402
+from train.models.spec import NetSpec, Stage  # noqa: E402
+
+SPEC = NetSpec(stem=6, stages=(Stage(10, 2),), head=5, classes=7, size=16)
+# The groups are, in this order, "stem", "stage0_block0_pointwise" and "head".
+LAST_FREES_MOST = NetSpec(stem=6, stages=(Stage(10, 1, 1),), head=5, classes=7, size=16)
+MIDDLE_FREES_MOST = NetSpec(stem=4, stages=(Stage(16, 2),), head=8, classes=7, size=16)
+
+
+def groups_of(spec):
+    return channel_groups(build(spec).get_layer("body"))
+
+
+def equal_importance(groups):
+    return {group.name: np.ones(group.width) for group in groups}
+
+
+def test_the_least_important_go_first_and_no_more_than_needed():
+    groups = groups_of(SPEC)
+    random = np.random.default_rng(0)
+    importance = {group.name: random.random(group.width) for group in groups}
+    goal = round(SPEC.stored_parameters() * 0.7)
+    kept, spec = select_channels(SPEC, groups, importance, goal)
+    assert spec.stored_parameters() <= goal
+    removed_any = False
+    for group in groups:
+        removed = np.setdiff1d(np.arange(group.width), kept[group.name])
+        assert len(kept[group.name]) + len(removed) == group.width
+        if len(removed):
+            removed_any = True
+            assert importance[group.name][removed].max() < importance[group.name][kept[group.name]].min()
+    assert removed_any
+    assert spec.stored_parameters() > goal - 60  # one channel of the widest group
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (SPEC, replace(SPEC, stem=5)),
+        (MIDDLE_FREES_MOST, replace(MIDDLE_FREES_MOST, stages=(Stage(15, 2),))),
+        (LAST_FREES_MOST, replace(LAST_FREES_MOST, head=4)),
+    ],
+    ids=["first", "middle", "last"],
+)
+def test_of_equally_important_channels_the_one_that_frees_most_goes_first(spec, expected):
+    groups = groups_of(spec)
+    _, smaller = select_channels(spec, groups, equal_importance(groups), spec.stored_parameters() - 1)
+    assert smaller == expected
+
+
+@pytest.mark.parametrize(("head", "removed"), [(1.5, "head"), (1.75, "stem")])
+def test_importance_is_weighed_against_the_parameters_that_are_freed(head, removed):
+    groups = groups_of(LAST_FREES_MOST)
+    importance = {"stem": np.ones(6), "stage0_block0_pointwise": np.ones(10), "head": np.full(5, head)}
+    _, smaller = select_channels(LAST_FREES_MOST, groups, importance, LAST_FREES_MOST.stored_parameters() - 1)
+    # A channel of the stem frees 51 parameters, one of the head 83, and 1.5 / 83 < 1 / 51 < 1.75 / 83.
+    assert smaller == replace(LAST_FREES_MOST, **{removed: getattr(LAST_FREES_MOST, removed) - 1})
+
+
+def test_a_target_below_the_smallest_network_is_refused():
+    groups = groups_of(SPEC)
+    with pytest.raises(ConfigError, match="a target of 50 parameters; with 2 channels left everywhere"):
+        select_channels(SPEC, groups, equal_importance(groups), 50)
