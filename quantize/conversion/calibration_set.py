@@ -1,4 +1,4 @@
-"""The calibration set: a committed list of sample ids, drawn evenly per label from the training split."""
+"""The calibration set: a committed list of image ids, drawn evenly per label from the training split."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ _SEED = 1
 
 
 def draw(data: Dataset, per_label: int) -> tuple[str, ...]:
-    """Ids of training pictures, the same number of each label.
+    """Draws ids of training images at random, the same number of each label.
 
     Raises:
-        DataError: a label has fewer different pictures.
+        DataError: a label has fewer distinct images.
     """
     training = data.part("train")
     random = np.random.default_rng(_SEED)
     drawn: list[str] = []
     for label, name in enumerate(training.label_names):
-        # A picture that stands in the set under two labels is drawn under neither twice.
+        # An image that is in the dataset under two labels is drawn only once.
         ids = sorted({training.ids[row] for row in np.flatnonzero(training.labels == label)} - set(drawn))
         if len(ids) < per_label:
             raise DataError(
-                f"{data.name}: {len(ids)} different training pictures of {name!r}, need {per_label}"
+                f"{data.name}: {len(ids)} different training images of {name!r}, need {per_label}"
             )
-        drawn += [ids[place] for place in sorted(random.choice(len(ids), per_label, replace=False))]
+        drawn += [ids[index] for index in sorted(random.choice(len(ids), per_label, replace=False))]
     return tuple(drawn)
 
 
-def save_list(task: Task, data: Dataset, ids: tuple[str, ...], folder: Path = LISTS) -> Path:
-    """Writes a task's list."""
-    path = folder / f"{task}.json"
+def save_list(task: Task, data: Dataset, ids: tuple[str, ...], folder: Path | None = None) -> Path:
+    """Writes a task's list into a folder, by default `LISTS`, and returns its path."""
+    path = (folder or LISTS) / f"{task}.json"
     content = {"data": data.name, "split": "train", "seed": _SEED, "ids": list(ids)}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
 
 
-def calibration_rows(task: Task, data: Dataset, folder: Path = LISTS) -> Dataset:
-    """The rows of a task's committed list.
+def calibration_rows(task: Task, data: Dataset, folder: Path | None = None) -> Dataset:
+    """Returns the rows of a task's list in a folder, by default `LISTS`.
 
     Raises:
-        DataError: some of its pictures are not in the training split, so this is another set.
+        DataError: some of the images are not in the training split, so the list is of another dataset.
     """
-    path = folder / f"{task}.json"
+    path = (folder or LISTS) / f"{task}.json"
     ids = json.loads(path.read_text(encoding="utf-8"))["ids"]
     training = data.part("train")
-    places = {name: row for row, name in enumerate(training.ids)}
-    missing = [name for name in ids if name not in places]
+    row_of = {name: row for row, name in enumerate(training.ids)}
+    missing = [name for name in ids if name not in row_of]
     if missing:
         raise DataError(
-            f"{data.name}: {len(missing)} of {len(ids)} calibration pictures are not in its training split "
-            f"(first: {missing[0]}); the list {path.name} belongs to the set's original form"
+            f"{data.name}: {len(missing)} of {len(ids)} calibration images are not in its training split "
+            f"(first: {missing[0]}); the list {path.name} belongs to the dataset's original form"
         )
-    return training.take(np.array([places[name] for name in ids], dtype=np.int64))
+    return training.take(np.array([row_of[name] for name in ids], dtype=np.int64))

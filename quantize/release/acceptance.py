@@ -1,4 +1,4 @@
-"""One shipped file held against everything that is asked of it, line by line."""
+"""Checks a published file against everything that models/ asks of it, and reports line by line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.inference.classifier import Classifier
@@ -16,8 +14,7 @@ from edge.inference.contract import Contract, read_model
 from quantize.conversion.calibration_set import calibration_rows
 from quantize.conversion.converter import to_float, to_int8
 from quantize.conversion.logit_adjustment import add_offsets
-from quantize.conversion.tta import TestTimeAugmentation
-from quantize.release.quantized_run import TUNED, tta_of
+from quantize.release.provenance import read_provenance
 from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import check_faithful, check_file, compare_with_float, scores_of
 from quantize.verification.runtimes import compare_runtimes, latency_ratios, runtimes_table
@@ -26,33 +23,33 @@ from train.augment import CropSpec, plain_images
 from train.data import Dataset
 from train.models.sepnet import build
 from train.models.spec import ReferenceSpec
-from train.runs.lookup import load_checkpoint, read_settings
+from train.runs.lookup import load_checkpoint
 
-LARGEST_FILE = 32 * 1024
-_ASKED = 500  # pictures that every runtime is asked about
-_COMPARED = 100  # pictures on which tensors are compared
-_BESIDE = "mini_xception"
+LARGEST_FILE = 32 * 1024  # bytes
+_RUNTIME_CROPS = 500
+_LAYER_CROPS = 100
+_BASELINE = "mini_xception"  # its latency in int8 is measured for comparison
 
 
 def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iterator[str]:
-    """Verifies a file with its contract; gives a line as soon as each part is known.
+    """Verifies a file and its contract, and yields a line as soon as each part is known.
 
     Args:
         file: the .tflite file or its contract.
-        parent: the run that it was made from.
-        data: the task's set, boxes located.
-        layers: compare every tensor with its float twin, too.
+        parent: folder of the run that the file was made from.
+        data: the task's dataset, boxes located.
+        layers: whether to compare every tensor with the same tensor in float as well.
 
     Yields:
-        What was found.
+        Lines to print.
 
     Raises:
-        ModelError: the file is not what models/ may hold, or its contract does not say what it was made of;
-            the message says why.
-        DataError: the run is not there.
+        ModelError: models/ may not hold the file, or its contract does not say what it was made of; the
+            message gives the reason.
+        DataError: the run does not exist.
     """
     contract, content = read_model(file)
-    checkpoint = _checkpoint(contract)
+    provenance = read_provenance(contract)
     contents = read_contents(content)
     check_file(contents, contract)
     if contents.size_bytes > LARGEST_FILE:
@@ -62,53 +59,37 @@ def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Ite
         f"{file}: {contents.parameters} parameters, no float tensor; {contents.size_bytes} bytes, of these "
         f"{contents.weight_bytes} weights and biases, {rest} graph and scales"
     )
-    model = load_checkpoint(parent, checkpoint)
-    offsets = _offsets(contract)
-    if offsets is not None:
-        add_offsets(model, offsets)
-    tta = tta_of(read_settings(parent))
-    rows = data.part("val")
-    crops = plain_images(rows, CropSpec(contract.size, contract.framing))
-    logits = tta.predict(model, crops)
+    model = load_checkpoint(parent, provenance.checkpoint)
+    if provenance.logit_offsets:
+        add_offsets(model, np.array(provenance.logit_offsets, dtype=np.float32))
+    rows, crop = data.part("val"), CropSpec(contract.size, contract.framing)
+    crops = plain_images(rows, crop)
+    logits = provenance.tta.predict(model, crops)
     comparison = compare_with_float(
         rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
     )
     check_faithful(comparison, contract.name)
     yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
-    yield runtimes_table(compare_runtimes(content, crops[:_ASKED]))
+    yield runtimes_table(compare_runtimes(content, crops[:_RUNTIME_CROPS]))
     if layers:
-        twin = _twin(contract, parent, model, data, tta)
-        yield noise_table(tensor_sqnr(content, twin, crops[:_COMPARED]))
-    floats = to_float(model, tta)
-    other = ReferenceSpec(_BESIDE, len(contract.labels))
-    noise = np.random.default_rng(0).integers(0, 256, (8, other.size, other.size), dtype=np.uint8)
-    beside = to_int8(build(other), noise)  # what it would read changes nothing of its time
-    others = {"this file": content, "its float form": floats, f"{_BESIDE} in int8": beside}
-    ratios = latency_ratios(others)
-    yield "  latency: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+        if provenance.fine_tuned:
+            unrounded = to_float(load_checkpoint(parent, provenance.fine_tuned), provenance.tta)
+        else:
+            calibration = plain_images(calibration_rows(contract.task, data), crop)
+            unrounded = to_float(model, provenance.tta, calibration)
+        yield noise_table(tensor_sqnr(content, unrounded, crops[:_LAYER_CROPS]))
+    yield _latency(contract, content, to_float(model, provenance.tta))
 
 
-def _checkpoint(contract: Contract) -> str:
-    """Name of the checkpoint, in the run that the file was made from."""
-    told = contract.training.get("checkpoint")
-    if not isinstance(told, str):
-        raise ModelError(
-            f"{contract.name}: its contract names no training.checkpoint; expected one, such as "
-            "'best.keras', that lies in the run's folder (--run)"
-        )
-    return told.split(",")[0]
-
-
-def _twin(
-    contract: Contract, run: Path, model: keras.Model, data: Dataset, tta: TestTimeAugmentation
-) -> bytes:
-    """The network in floats as it was before its integers were rounded."""
-    if "fine-tuned" in contract.training:
-        return to_float(load_checkpoint(run, TUNED), tta)
-    view = CropSpec(contract.size, contract.framing)
-    return to_float(model, tta, plain_images(calibration_rows(contract.task, data), view))
-
-
-def _offsets(contract: Contract) -> npt.NDArray[np.float32] | None:
-    held = contract.training.get("offsets of the logits", "none")
-    return None if held == "none" else np.array(held.split(", "), dtype=np.float32)
+def _latency(contract: Contract, content: bytes, float_content: bytes) -> str:
+    baseline = ReferenceSpec(_BASELINE, len(contract.labels))
+    # Latency does not depend on what the baseline is calibrated with.
+    noise = np.random.default_rng(0).integers(0, 256, (8, baseline.size, baseline.size), dtype=np.uint8)
+    ratios = latency_ratios(
+        {
+            "this file": content,
+            "its float form": float_content,
+            f"{_BASELINE} in int8": to_int8(build(baseline), noise),
+        }
+    )
+    return "  latency: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())

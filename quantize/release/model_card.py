@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.inference.contract import Contract
+from quantize.release.provenance import PROVENANCE
 
 _MEANING = {
     "emotion": """The label is the expression that an annotator saw in a picture of a face. It is not what the
@@ -45,7 +46,7 @@ def model_card(contract: Contract) -> str:
         "## Accuracy",
         *(_results(split, result) for split, result in figures.items() if split in ("val", "test")),
         "## Training",
-        _table({key: str(value) for key, value in training.items()}),
+        _table({key: str(value) for key, value in training.items() if key != PROVENANCE}),
         "## Use",
         _USE,
         "## Known failures",

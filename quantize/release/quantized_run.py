@@ -1,4 +1,4 @@
-"""A checkpoint's conversion to integers, with the contract that says what it is."""
+"""Converts a checkpoint to int8 and writes the contract that says what it is."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from quantize.conversion.logit_adjustment import add_offsets, label_offsets
 from quantize.conversion.qat import EPOCHS, finetune
 from quantize.conversion.tta import TestTimeAugmentation
 from quantize.pruning.pruner import read_steps
+from quantize.release.provenance import PROVENANCE, TUNED, Provenance
 from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import Comparison, check_file, compare_with_float, scores_of
 from train.augment import CropSpec, plain_images
@@ -34,60 +35,59 @@ from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
 
-TUNED = "tuned.keras"
-_LEAST = 1e-12  # of a score, where its logarithm is wanted
-# Zooms of a file next to the whole crop of 48 pixels, where validation accuracy gains by them.
-ZOOMS: dict[Task, tuple[int, ...]] = {"emotion": (44,), "gender": ()}
-_SIZE = 48
+_LEAST_SCORE = 1e-12  # where the logarithm of a score is taken
+# Zooms of new files, by task and size of the crop, where validation accuracy gains by them. A file that
+# exists is verified with the zooms that its contract records.
+ZOOMS: dict[tuple[Task, int], tuple[int, ...]] = {("emotion", 48): (44,)}
 
 
 @dataclass(frozen=True)
 class FloatNetwork:
-    """A checkpoint in floats.
+    """A trained network before its conversion.
 
     Attributes:
-        path: the checkpoint's; its folder is the run's.
-        settings: of the run.
-        model: its answers moved by the offsets.
-        offsets: what was added to each label's logit; empty if nothing was.
+        path: checkpoint of the network, in the folder of its run.
+        settings: settings of the run.
+        model: the network, its logits moved by `offsets`.
+        offsets: numbers that were added to the logit of each label; empty if there were none.
     """
 
     path: Path
     settings: dict[str, Any]
     model: keras.Model
-    offsets: list[float]
+    offsets: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
-        """The file's, without suffix."""
+        """Name of its int8 file, without suffix."""
         return name_of(self.settings)
 
     @property
     def task(self) -> Task:
-        """What it reads."""
+        """Task that it was trained for."""
         task: Task = self.settings["recipe"]["task"]
         return task
 
     @property
     def crop(self) -> CropSpec:
-        """What it is shown of a picture."""
+        """Size and framing of its crops."""
         return crop_spec_of(self.settings)
 
     @property
     def tta(self) -> TestTimeAugmentation:
-        """Views of a crop that its file evaluates."""
-        return tta_of(self.settings)
+        """Views of a crop that its int8 file evaluates."""
+        return tta_for(self.settings)
 
 
 @dataclass(frozen=True)
 class QuantizedRun:
-    """A network's integers.
+    """An int8 file and the network that it was made from.
 
     Attributes:
-        parent: what they were made of.
-        content: the file's.
-        contract: figures are not in it yet.
-        accuracy: of the integers on the validation split, 0 to 1.
+        parent: the float network.
+        content: content of the .tflite file.
+        contract: contract of the file, without figures.
+        accuracy: accuracy of the int8 file on the validation split, 0 to 1.
     """
 
     parent: FloatNetwork
@@ -96,7 +96,7 @@ class QuantizedRun:
     accuracy: float
 
     def compare_with_float(self, data: Dataset, split: Split, folder: Path) -> Comparison:
-        """Holds them against their parent; `folder` is where the file lies meanwhile."""
+        """Compares the int8 file with its parent on a split; the file is put into `folder` for that."""
         rows = data.part(split)
         crops = plain_images(rows, self.parent.crop)
         scores = scores_of(_stage(folder, self.contract, self.content), crops)
@@ -105,69 +105,67 @@ class QuantizedRun:
 
 
 def name_of(settings: Mapping[str, Any]) -> str:
-    """What the file of a run is called, without suffix."""
+    """Returns the name of a run's int8 file, without suffix, from the settings of the run."""
     return file_name(settings["recipe"]["task"], settings["recipe"]["spec"]["size"])
 
 
 def file_name(task: Task, size: int) -> str:
-    """What the file of a task's network of crops of size x size is called, without suffix."""
+    """Returns the name, without suffix, of a task's int8 file for crops of `size` x `size` pixels."""
     return f"{task}_sepnet_{size}_int8"
 
 
-def tta_of(settings: Mapping[str, Any]) -> TestTimeAugmentation:
-    """Views that a run's file evaluates: mirrored ones where the network was trained with them, and zooms."""
+def tta_for(settings: Mapping[str, Any]) -> TestTimeAugmentation:
+    """Returns the views that a new file of a run evaluates.
+
+    Mirrored views are among them if the network was trained with mirrored images; zooms are those of `ZOOMS`.
+    """
     recipe = settings["recipe"]
     mirror = bool((recipe["augmentation"] or {}).get("flip"))
-    task: Task = recipe["task"]
-    return TestTimeAugmentation(
-        mirror, tuple(zoom for zoom in ZOOMS[task] if recipe["spec"]["size"] == _SIZE)
-    )
+    return TestTimeAugmentation(mirror, ZOOMS.get((recipe["task"], recipe["spec"]["size"]), ()))
 
 
 def convert(path: Path, data: Dataset, folder: Path) -> QuantizedRun:
-    """A checkpoint's integers.
+    """Converts a checkpoint to int8.
 
     Args:
-        path: the checkpoint's.
+        path: the checkpoint, in the folder of its run.
         data: the task's dataset, boxes located.
-        folder: where the file may lie meanwhile.
+        folder: where the file may be put while it is examined.
 
     Raises:
-        DataError: the run is incomplete or damaged, or calibration pictures are not in the data.
-        ModelError: the file is not what models/ may hold.
+        DataError: the run is incomplete or damaged, or calibration images are missing from the dataset.
+        ModelError: models/ may not hold the file.
     """
     settings, model = read_settings(path.parent), load_checkpoint(path.parent, path.name)
-    parent = FloatNetwork(path, settings, model, [])
-    offsets = _match(parent, data.part("train"))
-    parent = replace(parent, offsets=offsets)
+    parent = FloatNetwork(path, settings, model)
+    parent = replace(parent, offsets=_adjust_logits(parent, data.part("train")))
     content = to_int8(model, _calibration(parent, data), parent.tta)
-    return _conversion(parent, content, data, folder)
+    return _quantized_run(parent, content, data, folder)
 
 
-def with_qat(conversion: QuantizedRun, data: Dataset, folder: Path) -> QuantizedRun:
-    """The same checkpoint's integers, after a training that knows of the rounding (`conversion.qat`).
+def with_qat(run: QuantizedRun, data: Dataset, folder: Path) -> QuantizedRun:
+    """Converts the same checkpoint after quantization-aware training (`conversion.qat`).
 
-    The tuned network is put beside the checkpoint.
+    The fine-tuned network is saved next to the checkpoint.
 
     Args:
-        conversion: without that.
+        run: the same checkpoint, converted without that training.
         data: the task's dataset, boxes located.
-        folder: where the file may lie meanwhile.
+        folder: where the file may be put while it is examined.
     """
-    parent, calibration = conversion.parent, _calibration(conversion.parent, data)
+    parent, calibration = run.parent, _calibration(run.parent, data)
     training = plain_images(data.part("train"), parent.crop)
     tuned = finetune(parent.model, training, calibration, parent.tta)
     path = parent.path.parent / TUNED
     atomic_write(path, tuned.save)
     content = to_int8(tuned, calibration, parent.tta, prepared=True)
-    told = {"fine-tuned": f"{EPOCHS} epochs with rounding, towards its own floats; {_identity(path)}"}
-    return _conversion(parent, content, data, folder, told)
+    return _quantized_run(parent, content, data, folder, path)
 
 
-def _conversion(
-    parent: FloatNetwork, content: bytes, data: Dataset, folder: Path, told: Mapping[str, str] | None = None
+def _quantized_run(
+    parent: FloatNetwork, content: bytes, data: Dataset, folder: Path, tuned: Path | None = None
 ) -> QuantizedRun:
-    contents, view = read_contents(content), parent.crop
+    contents, crop = read_contents(content), parent.crop
     contract = Contract(
         name=parent.name,
         task=parent.task,
@@ -175,16 +173,17 @@ def _conversion(
         size_bytes=len(content),
         labels=LABELS[parent.task],
         parameters=contents.parameters,
-        size=view.size,
+        size=crop.size,
         input_range=(-1.0, 127 / 128),
-        framing=view.framing,
-        training=_training(parent, data, told or {}),
+        framing=crop.framing,
+        training=_training(parent, data, tuned),
     )
     check_file(contents, contract)
     rows = data.part("val")
-    scores = scores_of(_stage(folder, contract, content), plain_images(rows, view))
-    # Logits but for a constant: what the device's own code answers with a temperature of 1.
-    temperature = round(fit_temperature(np.log(np.maximum(scores, _LEAST)), rows.labels), 3)
+    scores = scores_of(_stage(folder, contract, content), plain_images(rows, crop))
+    # Logits but for a constant, from the scores that the device's own code returns at a temperature of 1.
+    logits = np.log(np.maximum(scores, _LEAST_SCORE))
+    temperature = round(fit_temperature(logits, rows.labels), 3)
     accuracy = float((scores.argmax(axis=1) == rows.labels).mean())
     logger.info("%s: %.2f %% of %s val in int8", parent.path, 100 * accuracy, rows.name)
     return QuantizedRun(parent, content, replace(contract, temperature=temperature), accuracy)
@@ -194,28 +193,30 @@ def _calibration(parent: FloatNetwork, data: Dataset) -> Gray:
     return plain_images(calibration_rows(parent.task, data), parent.crop)
 
 
-def _match(parent: FloatNetwork, training: Dataset) -> list[float]:
-    """Moves the answers towards the labels' frequencies, as far as the recipe says, and says by how much."""
+def _adjust_logits(parent: FloatNetwork, training: Dataset) -> tuple[float, ...]:
+    """Moves the logits as far towards the labels' frequencies as the recipe says, and returns by how much."""
     share = parent.settings["recipe"].get("matching", 0.0)
     if not share:
-        return []
+        return ()
     logits = parent.tta.predict(parent.model, plain_images(training, parent.crop))
     offsets = label_offsets(logits, training.labels, share)
     add_offsets(parent.model, offsets)
-    return [round(float(offset), 3) for offset in offsets]
+    return tuple(map(float, offsets))
 
 
 def _stage(folder: Path, contract: Contract, content: bytes) -> Classifier:
-    """The network as the device opens it, from files that are not in models/ yet."""
+    """Opens a network as the device does, from files that are not in models/ yet."""
     (folder / f"{contract.name}.tflite").write_bytes(content)
     contract.write(folder)
     return Classifier(folder / f"{contract.name}.tflite", contract.task)
 
 
-def _training(parent: FloatNetwork, data: Dataset, told: Mapping[str, str]) -> dict[str, Any]:
-    """How and from what, as the contract tells it."""
+def _training(parent: FloatNetwork, data: Dataset, tuned: Path | None) -> dict[str, Any]:
+    """Returns how and from what the file was made, in texts for people and once for `verify`."""
     recipe = parent.settings["recipe"]
     versions = parent.settings["versions"].items()
+    epochs = f"{EPOCHS} epochs with rounding, towards its own floats"
+    provenance = Provenance(parent.path.name, parent.tta, parent.offsets, tuned.name if tuned else None)
     return {
         "data": f"{data.name}, fingerprint {data.fingerprint()}",
         "recipe": recipe["name"],
@@ -226,25 +227,26 @@ def _training(parent: FloatNetwork, data: Dataset, told: Mapping[str, str]) -> d
         "seed": recipe["seed"],
         "spec": json.dumps(recipe["spec"]),
         "reads": str(parent.tta),
-        "offsets of the logits": ", ".join(map(str, parent.offsets)) or "none",
-        "checkpoint": _identity(parent.path),
-        **told,
+        "offsets of the logits": ", ".join(f"{round(offset, 3)}" for offset in parent.offsets) or "none",
+        "checkpoint": _describe(parent.path),
+        **({"fine-tuned": f"{epochs}; {_describe(tuned)}"} if tuned else {}),
         "calibration": f"quantize/calibration/{recipe['task']}.json",
         "versions": ", ".join(f"{key} {value}" for key, value in versions),
         "command": "make train && make quantize",
+        PROVENANCE: provenance.to_dict(),
     }
 
 
 def _origin(run: Path, recipe: dict[str, Any]) -> str:
-    """What the run's first weights were."""
+    """Returns where the run's first weights came from."""
     if not (run / "plan.json").exists():
         return recipe["start"] or "random weights"
-    held, steps = json.loads((run / "plan.json").read_text(encoding="utf-8")), read_steps(run / "steps.csv")
+    plan, steps = json.loads((run / "plan.json").read_text(encoding="utf-8")), read_steps(run / "steps.csv")
     return (
-        f"{held['recipe']['name']}, pruned from {steps[0].parameters:,} to {steps[-1].parameters:,} "
-        f"parameters in {len(steps) - 1} steps by {held['plan']['criterion']} importance"
+        f"{plan['recipe']['name']}, pruned from {steps[0].parameters:,} to {steps[-1].parameters:,} "
+        f"parameters in {len(steps) - 1} steps by {plan['plan']['criterion']} importance"
     )
 
 
-def _identity(checkpoint: Path) -> str:
+def _describe(checkpoint: Path) -> str:
     return f"{checkpoint.name}, weights {weights_digest(checkpoint)}"

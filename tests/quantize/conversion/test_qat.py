@@ -9,12 +9,12 @@ import keras  # noqa: E402
 
 from edge.inference.contract import read_model  # noqa: E402
 from edge.inference.interpreter import open_interpreter  # noqa: E402
-from quantize.conversion import calibration_set, fake_quant  # noqa: E402
+from quantize.conversion import fake_quant  # noqa: E402
 from quantize.conversion.converter import prepare, scale_pixels, to_int8  # noqa: E402
 from quantize.conversion.fake_quant import FakeQuant, FakeQuantModel  # noqa: E402
 from quantize.conversion.qat import finetune  # noqa: E402
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
-from quantize.release import acceptance, publish, quantized_run  # noqa: E402
+from quantize.release import acceptance, publish  # noqa: E402
 from quantize.verification.fidelity import Comparison  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.models.weights_hash import weights_digest  # noqa: E402
@@ -99,17 +99,6 @@ def test_training_lessens_what_rounding_changes(run, toy, monkeypatch):
         return np.square(rounded.predict(scale_pixels(model, asked), verbose=0) - wanted).mean()
 
     assert error(tuned) < 0.8 * error(prepare(model, calibration, TestTimeAugmentation(mirror=True)))
-
-
-@pytest.fixture
-def lists(toy, tmp_path, monkeypatch):
-    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), tmp_path)
-    for module in (quantized_run, acceptance):
-        monkeypatch.setattr(
-            module,
-            "calibration_rows",
-            lambda task, data: calibration_set.calibration_rows(task, data, tmp_path),
-        )
 
 
 def test_integers_that_are_not_faithful_are_fine_tuned_before_they_ship(

@@ -15,54 +15,6 @@ from train.models.spec import NetSpec, Stage, TeacherSpec  # noqa: E402
 SPEC = NetSpec(stem=6, stages=(Stage(10, 2),), head=5, classes=7, size=16)
 
 
-def groups_of(spec):
-    from quantize.pruning.channel_groups import channel_groups
-    from train.models.sepnet import build
-
-    return channel_groups(build(spec).get_layer("body"))
-
-
-def test_the_least_important_go_first_and_no_more_than_needed():
-    from quantize.pruning.selection import select_channels
-
-    groups = groups_of(SPEC)
-    random = np.random.default_rng(0)
-    importance = {group.name: random.random(group.width) for group in groups}
-    goal = round(SPEC.stored_parameters() * 0.7)
-    kept, spec = select_channels(SPEC, groups, importance, goal)
-    assert spec.stored_parameters() <= goal
-    for group in groups:
-        gone = np.setdiff1d(np.arange(group.width), kept[group.name])
-        assert len(kept[group.name]) + len(gone) == group.width
-        if len(gone):
-            assert importance[group.name][gone].max() < importance[group.name][kept[group.name]].min()
-    assert spec.stored_parameters() > goal - 60  # one channel of the widest group
-
-
-def test_what_frees_more_goes_before_what_is_worth_as_little():
-    from quantize.pruning.selection import select_channels
-
-    groups = groups_of(SPEC)
-    even = {group.name: np.ones(group.width) for group in groups}
-    _, spec = select_channels(SPEC, groups, even, SPEC.stored_parameters() - 1)
-    (stage,) = SPEC.stages
-    single = (
-        replace(SPEC, stem=5),
-        replace(SPEC, stages=(replace(stage, channels=9),)),
-        replace(SPEC, head=4),
-    )
-    assert spec == min(single, key=NetSpec.stored_parameters)
-
-
-def test_a_target_below_the_smallest_network_is_refused():
-    from quantize.pruning.selection import select_channels
-
-    groups = groups_of(SPEC)
-    even = {group.name: np.ones(group.width) for group in groups}
-    with pytest.raises(ConfigError, match="a target of 50 parameters; with 2 channels left everywhere"):
-        select_channels(SPEC, groups, even, 50)
-
-
 @pytest.fixture(scope="module")
 def parent(toy, toy_recipe, tmp_path_factory):
     from train.training.fit import fit
@@ -146,9 +98,8 @@ def test_a_pruning_that_was_broken_off_goes_on_from_an_archive_elsewhere(broken_
     assert not (tmp_path / "d" / "net" / "steps" / "01").exists()  # nothing needs it any more
 
 
-def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, monkeypatch):
-    from quantize.conversion import calibration_set
-    from quantize.release import candidates, publish, quantized_run
+def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, lists, tmp_path, monkeypatch):
+    from quantize.release import candidates, publish
     from train.reports.evaluate_run import evaluate_run
     from train.runs.archive import archive, restore
 
@@ -180,12 +131,6 @@ def test_a_trained_parent_is_pruned_on_the_way_to_models(toy, parent, tmp_path, 
         candidates.pruned_run(recipe, plan(seed=2), toy, runs)
     (runs / "final.keras").rename(runs / "emotion-parent" / "final.keras")
 
-    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), tmp_path)
-    monkeypatch.setattr(
-        quantized_run,
-        "calibration_rows",
-        lambda task, data: calibration_set.calibration_rows(task, data, tmp_path),
-    )
     (tmp_path / "models").mkdir()
     contract = publish.publish([runs / "emotion-parent", found], toy, tmp_path / "models")
     # Whichever read better: its origin is told.

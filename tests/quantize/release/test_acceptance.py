@@ -12,7 +12,6 @@ pytestmark = pytest.mark.train
 
 from edge.inference.interpreter import installed_runtimes  # noqa: E402
 from quantize.cli import main  # noqa: E402
-from quantize.conversion import calibration_set  # noqa: E402
 from quantize.release import acceptance, publish, quantized_run  # noqa: E402
 from quantize.verification.runtimes import compare_runtimes, latency_ratios  # noqa: E402
 from train.training.fit import fit  # noqa: E402
@@ -22,20 +21,12 @@ RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
 
 
 @pytest.fixture(scope="module")
-def shipped(toy, toy_recipe, tmp_path_factory):
+def shipped(toy, toy_recipe, lists, tmp_path_factory):
     """A run whose answers are moved, and models/ with what was made of it."""
     folder = tmp_path_factory.mktemp("shipped")
     fit(replace(toy_recipe, matching=0.5), toy, folder / "toy")
-    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), folder)
     (folder / "models").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            quantized_run,
-            "calibration_rows",
-            lambda task, data: calibration_set.calibration_rows(task, data, folder),
-        )
-        contract = publish.publish([folder / "toy"], toy, folder / "models")
-    return folder, contract
+    return folder, publish.publish([folder / "toy"], toy, folder / "models")
 
 
 def test_a_good_file_is_proved_line_by_line(shipped, toy):
@@ -52,11 +43,6 @@ def test_a_good_file_is_proved_line_by_line(shipped, toy):
 def test_the_command_compares_tensors_as_well(shipped, toy, monkeypatch, capsys):
     folder, contract = shipped
     monkeypatch.setattr("train.runs.inputs.load_located", lambda *_: toy)
-    monkeypatch.setattr(
-        acceptance,
-        "calibration_rows",
-        lambda task, data: calibration_set.calibration_rows(task, data, folder),
-    )
     file = folder / "models" / f"{contract.name}.tflite"
     assert main(["verify", str(file), "--run", str(folder / "toy"), "--layers"]) == 0
     printed = capsys.readouterr().out
@@ -84,16 +70,28 @@ def test_another_parent_than_its_own_is_noticed(shipped, toy, tmp_path):
         list(acceptance.accept(file, tmp_path / "none", toy))
 
 
-def test_a_contract_that_does_not_say_what_it_was_made_of(toy, tmp_path):
-    content = TINY.read_bytes()
-    held = json.loads(TINY.with_suffix(".json").read_text())
-    for training in ({}, {"checkpoint": 3}):
-        (tmp_path / "a.tflite").write_bytes(content)
-        (tmp_path / "a.json").write_text(json.dumps(held | {"training": training}))
-        with pytest.raises(
-            ModelError, match=r"names no training\.checkpoint; expected .*'best\.keras'.*--run"
-        ):
-            next(acceptance.accept(tmp_path / "a.tflite", tmp_path / "run", toy))
+def test_a_file_is_compared_with_the_views_that_it_was_made_with(shipped, toy, tmp_path, monkeypatch):
+    folder, _ = shipped
+    monkeypatch.setitem(quantized_run.ZOOMS, ("emotion", 16), (10,))
+    made = publish.publish([folder / "toy"], toy, tmp_path)
+    assert made.training["provenance"]["zooms"] == [10]
+    monkeypatch.delitem(quantized_run.ZOOMS, ("emotion", 16))  # what the next version may do
+    lines = list(acceptance.accept(tmp_path / f"{made.name}.tflite", folder / "toy", toy))
+    figures = json.loads(lines[1])
+    for figure in ("float_accuracy", "top1_agreement", "largest_score_difference"):
+        assert figures[figure] == made.figures["val"][figure], figure
+
+
+def test_a_file_is_compared_by_values_and_not_by_texts(shipped, toy, tmp_path):
+    folder, contract = shipped
+    texts = dict.fromkeys(("checkpoint", "fine-tuned", "offsets of the logits", "reads"), "something else")
+    other = replace(contract, training=contract.training | texts)
+    other.write(tmp_path)
+    file = tmp_path / f"{contract.name}.tflite"
+    file.write_bytes((folder / "models" / file.name).read_bytes())
+    figures = json.loads(list(acceptance.accept(file, folder / "toy", toy))[1])
+    assert figures["top1_agreement"] == contract.figures["val"]["top1_agreement"]
+    assert figures["largest_score_difference"] == contract.figures["val"]["largest_score_difference"]
 
 
 def test_a_file_that_is_too_large_is_refused(shipped, toy, monkeypatch):

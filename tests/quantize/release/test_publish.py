@@ -25,17 +25,6 @@ from train.runs.lookup import load_checkpoint  # noqa: E402
 from train.training.fit import fit  # noqa: E402
 
 
-@pytest.fixture
-def lists(toy, tmp_path, monkeypatch):
-    """A calibration list of the toy's own, where the shipping looks for it."""
-    calibration_set.save_list("emotion", toy, calibration_set.draw(toy, 10), tmp_path)
-    monkeypatch.setattr(
-        quantized_run,
-        "calibration_rows",
-        lambda task, data: calibration_set.calibration_rows(task, data, tmp_path),
-    )
-
-
 def test_int8_file_holds_integers_only_and_counts_as_the_spec_says(run, toy, toy_recipe):
     model = load_checkpoint(run)
     content = to_int8(model, toy.images[:70])
@@ -93,9 +82,9 @@ def test_calibration_is_even_per_label_and_finds_its_pictures_again(toy, tmp_pat
     assert np.bincount(rows.labels).tolist() == [10] * 7
     assert set(rows.splits) == {"train"}
     missing = replace(toy, ids=tuple(f"x{name}" for name in toy.ids))
-    with pytest.raises(DataError, match="70 of 70 calibration pictures are not in its training split"):
+    with pytest.raises(DataError, match="70 of 70 calibration images are not in its training split"):
         calibration_set.calibration_rows("emotion", missing, tmp_path)
-    with pytest.raises(DataError, match="60 different training pictures of 'angry', need 61"):
+    with pytest.raises(DataError, match="60 different training images of 'angry', need 61"):
         calibration_set.draw(toy, 61)
 
 
