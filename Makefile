@@ -12,7 +12,7 @@ DESKTOP := .venv
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench install install-device uninstall-device install-service uninstall-service \
+.PHONY: help run bench install install-device uninstall-device \
         train quantize test test-device test-device-systemd test-device-camera test-device-picamera \
         test-device-arm64 test-device-gstreamer dist check format clean
 
@@ -32,10 +32,6 @@ install-device: ## as root, on a board: install under /opt/emotiny, look at ever
 
 uninstall-device: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
 	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
-
-# What these two were called.
-install-service: install-device
-uninstall-service: uninstall-device
 
 train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)
 	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
