@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from edge.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from edge.detection.haar import DetectorSettings, HaarDetector
+    from edge.detection.haar import HaarDetector
+    from edge.detection.settings import DetectorSettings
     from edge.errors import (
         CameraError,
         ConfigError,
@@ -82,7 +83,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "edge.detection.haar": ("DetectorSettings", "HaarDetector"),
+    "edge.detection.haar": ("HaarDetector",),
+    "edge.detection.settings": ("DetectorSettings",),
     "edge.errors": (
         "CameraError",
         "ConfigError",

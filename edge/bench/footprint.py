@@ -118,7 +118,7 @@ def play_loop(name: str, source: str, frames: int = _LOOP_FRAMES) -> None:
     import cv2
 
     from edge.bench.loops import LOOPS
-    from edge.detection.haar import DetectorSettings
+    from edge.detection.settings import DetectorSettings
     from edge.settings.settings import Settings
     from edge.sources.factory import open_source
 

@@ -14,7 +14,7 @@ from edge.bench.clip import Clip, read_clip
 from edge.bench.footprint import fresh_run
 from edge.bench.loops import DESCRIPTIONS, LOOPS
 from edge.bench.measure import cost_of, play
-from edge.detection.haar import DetectorSettings
+from edge.detection.settings import DetectorSettings
 from edge.diagnostics.machine import service_state
 from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings

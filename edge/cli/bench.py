@@ -26,7 +26,7 @@ from edge.bench.results import (
 )
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
-from edge.detection.haar import DetectorSettings
+from edge.detection.settings import DetectorSettings
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.inference.settings import ModelSettings

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.detection.haar import DetectorSettings, HaarDetector
+from edge.detection.haar import HaarDetector
+from edge.detection.settings import DetectorSettings
 from edge.diagnostics import machine
 from edge.diagnostics.source_probe import probe_source
 from edge.errors import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from edge.detection.haar import DetectorSettings
+from edge.detection.settings import DetectorSettings
 from edge.errors import ConfigError
 from edge.inference.settings import ModelSettings
 from edge.option import option

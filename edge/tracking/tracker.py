@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.detection.haar import Detector
+from edge.detection.detector import Detector
 from edge.errors import ConfigError
 from edge.option import option
 from edge.tracking.assignment import assign

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.detection.haar import DetectorSettings, HaarDetector
+from edge.detection.haar import HaarDetector
+from edge.detection.settings import DetectorSettings
 from edge.errors import DataError
 from edge.files import atomic_write
 from edge.types import Gray

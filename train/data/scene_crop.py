@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.detection.haar import DetectorSettings, HaarDetector
+from edge.detection.haar import HaarDetector
+from edge.detection.settings import DetectorSettings
 from edge.inference.preprocess import Framing, crop_square
 from edge.types import Box, Gray
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.detection.haar import DetectorSettings
+from edge.detection.settings import DetectorSettings
 from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import edge.detection.haar
-from edge.detection.haar import DetectorSettings, HaarDetector, find_cascade
+from edge.detection.haar import HaarDetector, find_cascade
+from edge.detection.settings import DetectorSettings
 from edge.errors import ConfigError, MissingDependencyError
 from edge.system import remedies
 from edge.types import Box

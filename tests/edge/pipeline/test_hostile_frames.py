@@ -8,7 +8,7 @@ import pytest
 
 from edge.bench.clip import demo_faces
 from edge.bench.loops import EmotinyLoop
-from edge.detection.haar import DetectorSettings
+from edge.detection.settings import DetectorSettings
 from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
 from edge.types import Frame
