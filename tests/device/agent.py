@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""In the virtual machine: runs the shell commands that come over a virtio port, one JSON object a line."""
+"""Runs shell commands inside the virtual machine; requests and replies are lines of JSON on a virtio port."""
 
 import json
 import subprocess
@@ -10,23 +10,23 @@ from typing import Any
 
 
 def main() -> None:
-    """Answers commands until the machine goes."""
+    """Replies to requests until the machine is switched off."""
     with open(sys.argv[1], "r+b", buffering=0) as port:  # noqa: PTH123
         port.write(b'{"ready": true}\n')
-        waiting = b""
+        unfinished = b""
         while True:
-            part = port.read(65536)
-            if not part:  # nobody is at the other end
+            received = port.read(65536)
+            if not received:  # nothing is connected to the other end
                 time.sleep(0.1)
                 continue
-            *lines, waiting = (waiting + part).split(b"\n")
+            *lines, unfinished = (unfinished + received).split(b"\n")
             for line in lines:
-                port.write(json.dumps(answer(json.loads(line))).encode() + b"\n")
+                port.write(json.dumps(execute(json.loads(line))).encode() + b"\n")
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """What came of a command: its exit code, 124 where it took too long, and all that it wrote."""
-    # Not a pipe: what a command leaves running would keep that open.
+def execute(request: dict[str, Any]) -> dict[str, Any]:
+    """Runs a command and returns its output and exit code; the code is 124 if it took too long."""
+    # A file and not a pipe, which a background process of the command would keep open.
     with tempfile.TemporaryFile() as file:
         try:
             code = subprocess.run(

@@ -1,4 +1,4 @@
-"""Real systems: a container under systemd, a virtual machine with cameras, Debians of a board's processor."""
+"""Fixtures of real systems: a container with systemd, virtual machines with cameras, Debians on arm64."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ import pytest
 
 from edge.sources.demo import Demo
 from edge.types import Gray
-from tests.device.guest import Container, Guest, Machine, Userland, put, run
-from tests.device.images import TREE, Images, copy_of_tree
+from tests.device.guest import Container, Guest, Machine, Userland, run, write_file
+from tests.device.images import TREE, Images, copy_tree
 
-# {command: the Debian package that has it}
+# {command: Debian package that contains it}
 BUILDING = {"mmdebstrap": "mmdebstrap"}
 CONTAINER = BUILDING | {"systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
 MACHINE = BUILDING | {"qemu-system-x86_64": "qemu-system-x86", "mkfs.ext4": "e2fsprogs"}
 ENTERED = BUILDING | {"nsenter": "util-linux"}
 EMULATED = ENTERED | {"qemu-aarch64-static": "qemu-user-static", "arch-test": "arch-test"}
-# These have programs for x86-64 in them, whose emulation would take too long.
-X86 = ("the virtual machine", "picamera2", "arm64 beside x86-64", "GStreamer")
-# Of Debian's releases.
+# Parts of the tests that run x86-64 programs, whose emulation would take too long.
+X86_PARTS = ("the virtual machine", "picamera2", "arm64 beside x86-64", "GStreamer")
+# {release of Debian: version of its Python}
 PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
 
-Note = Callable[[str, object], None]
+Record = Callable[[str, object], None]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--results", type=Path, metavar="FOLDER", help="where the tables of results are written")
+    parser.addoption("--results", type=Path, metavar="FOLDER", help="write the tables of results to FOLDER")
 
 
 @pytest.fixture(scope="session")
@@ -44,56 +44,56 @@ def cache() -> Path:
 
 
 @pytest.fixture(scope="session")
-def say(request) -> Callable[[str], None]:
-    """Tells whoever waits what is being done."""
+def announce(request) -> Callable[[str], None]:
+    """Prints what is being done, while pytest captures everything else."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
-    def say(text: str) -> None:
+    def announce(text: str) -> None:
         with capture.global_and_fixture_disabled():
             print(f"\n    {text}", flush=True)
 
-    return say
+    return announce
 
 
 @pytest.fixture(scope="session")
-def images(cache, say) -> Images:
-    return Images(cache, say)
+def images(cache, announce) -> Images:
+    return Images(cache, announce)
 
 
 @pytest.fixture(scope="module")
-def note(request, cache, say) -> Iterator[Note]:
-    """Takes rows of a table of results, which is shown and written at the end of a part."""
+def record(request, cache, announce) -> Iterator[Record]:
+    """Adds a row to a module's table of results, which is printed and written after its last test."""
     rows: list[tuple[str, str]] = []
-    yield lambda what, result: rows.append((what, str(result)))
+    yield lambda name, result: rows.append((name, str(result)))
     if not rows:
         return
     part = request.module.__name__.rpartition(".")[2].removeprefix("test_")
-    wide = max(len(what) for what, _ in rows)
-    say("\n    ".join(f"{what:{wide}}  {result}" for what, result in rows))
+    width = max(len(name) for name, _ in rows)
+    announce("\n    ".join(f"{name:{width}}  {result}" for name, result in rows))
     folder = request.config.getoption("--results") or cache
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"| {part} | result |", "|---|---|", *(f"| {what} | {result} |" for what, result in rows)]
+    lines = [f"| {part} | result |", "|---|---|", *(f"| {name} | {result} |" for name, result in rows)]
     (folder / f"{part}.md").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(scope="session")
-def container(images, say, tmp_path_factory) -> Iterator[Guest]:
-    """A booted container in which nothing is installed yet; /payload holds the repository and wheels."""
-    _need("the container", CONTAINER, say)
+def container(images, announce, tmp_path_factory) -> Iterator[Guest]:
+    """A booted container without the package; /payload holds the repository and wheels."""
+    _require("the container", CONTAINER, announce)
     payload = tmp_path_factory.mktemp("payload")
-    copy_of_tree(payload / "tree")
+    copy_tree(payload / "tree")
     shutil.copytree(images.wheels(), payload / "wheels")
-    began_s = time.monotonic()
+    start_s = time.monotonic()
     guest = Container(images.root(), payload)
-    say(f"a container is up, after {time.monotonic() - began_s:.0f} s")
+    announce(f"a container is up, after {time.monotonic() - start_s:.0f} s")
     yield guest
     guest.close()
 
 
 @pytest.fixture(scope="session")
-def machine(images, say, tmp_path_factory) -> Iterator[Guest]:
-    """A booted virtual machine with the service installed and its cameras plugged in."""
-    _need("the virtual machine", MACHINE, say)
+def machine(images, announce, tmp_path_factory) -> Iterator[Guest]:
+    """A booted virtual machine in which the service is installed."""
+    _require("the virtual machine", MACHINE, announce)
     folder = tmp_path_factory.mktemp("machine")
     payload = folder / "payload"
     payload.mkdir()
@@ -102,83 +102,83 @@ def machine(images, say, tmp_path_factory) -> Iterator[Guest]:
     shutil.copy(wheel, payload)
     for clip in sorted(_clips()):
         shutil.copy(clip, payload)
-    guest = _boot(images.disk(), payload, folder, say)
+    guest = _boot(images.disk(), payload, folder, announce)
     install = "/opt/emotiny/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps"
     run(guest, f"{install} /payload/{wheel.name}", limit_s=300)
-    put(guest, "/etc/emotiny/config.toml", 'source = "demo"')
+    write_file(guest, "/etc/emotiny/config.toml", 'source = "demo"')
     run(guest, "cp /payload/systemd/*.service /etc/systemd/system/ && systemctl daemon-reload")
     yield guest
     guest.close()
 
 
 @pytest.fixture(scope="session")
-def picamera_machine(images, say, tmp_path_factory) -> Iterator[Guest]:
-    """A booted virtual machine with libcamera and picamera2, in which nothing is installed yet.
+def picamera_machine(images, announce, tmp_path_factory) -> Iterator[Guest]:
+    """A booted virtual machine with libcamera and picamera2, without the package.
 
-    /payload holds the package's wheel, its source tree, `wheels` that it needs, and in `pictures` a folder
-    of what each virtual camera may show, as 0.jpg and so on: demo, still, and a clip of people where there is
-    one.
+    /payload holds the wheel of the package, its source tree, the wheels that it needs in `wheels`, and in
+    `pictures` a folder for each virtual camera, with what it shows as 0.jpg and so on: demo, still, and clip
+    if there is a clip of people.
     """
-    _need("picamera2", MACHINE, say)
+    _require("picamera2", MACHINE, announce)
     folder = tmp_path_factory.mktemp("picamera")
     payload = folder / "payload"
     payload.mkdir()
     images.package(payload)
-    foreign = shutil.ignore_patterns("*aarch64.whl")
-    shutil.copytree(images.wheels_of(PYTHON_OF["trixie"]), payload / "wheels", ignore=foreign)
+    other_processor = shutil.ignore_patterns("*aarch64.whl")
+    shutil.copytree(images.wheels_for(PYTHON_OF["trixie"]), payload / "wheels", ignore=other_processor)
     demo = Demo(TREE / "edge" / "sources" / "demo_faces")
     _write_jpegs(payload / "pictures" / "demo", [demo.frame(6 * number) for number in range(20)])
     _write_jpegs(payload / "pictures" / "still", [demo.frame(0)])
     for clip in sorted(_clips())[-1:]:
-        _write_jpegs(payload / "pictures" / "clip", list(_grays(clip))[:120:3])
-    guest = _boot(images.picamera_disk(), payload, folder, say)
+        _write_jpegs(payload / "pictures" / "clip", list(_gray_frames(clip))[:120:3])
+    guest = _boot(images.picamera_disk(), payload, folder, announce)
     yield guest
     guest.close()
 
 
 class OpenUserland(Protocol):
-    """Opens Debian trees that nothing is booted in."""
+    """Opens Debian trees that are not booted."""
 
     def __call__(self, part: str, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
-        """A tree with Python; /payload holds the package's wheel, `wheels` that it needs, and clips.
+        """Opens a tree with Python; /payload holds the wheel of the package, those that it needs, and clips.
 
-        Each clip lies there as it is, .mp4, and as the gray pictures that this machine reads in it, without
-        a loss, .avi.
+        Each clip is there as it is (.mp4), and as the gray frames that this machine decodes from it, without
+        loss (.avi).
 
         Args:
-            part: of the tests, in words.
-            suite: of Debian.
-            architecture: as Debian calls it.
-            packages: of Debian, further ones.
+            part: What is tested, for the message when it is skipped.
+            suite: Debian's release.
+            architecture: Debian's name of the processor.
+            packages: Further Debian packages.
         """
 
 
 @pytest.fixture(scope="module")
-def userland(images, say, tmp_path_factory) -> Iterator[OpenUserland]:
+def userland(images, announce, tmp_path_factory) -> Iterator[OpenUserland]:
     with contextlib.ExitStack() as guests:
 
         def open_userland(part: str, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
-            _need(part, ENTERED if architecture == "amd64" else EMULATED, say)
+            _require(part, ENTERED if architecture == "amd64" else EMULATED, announce)
             payload = tmp_path_factory.mktemp("payload")
             images.package(payload)
-            shutil.copytree(images.wheels_of(PYTHON_OF[suite]), payload / "wheels")
+            shutil.copytree(images.wheels_for(PYTHON_OF[suite]), payload / "wheels")
             for clip in _clips():
                 shutil.copy(clip, payload)
-                _grays_of(clip, payload / f"{clip.stem}.avi")
+                _write_gray_copy(clip, payload / f"{clip.stem}.avi")
             name = f"{'more-' if packages else ''}{architecture}-{suite}"
             root = images.userland(name, suite, architecture, ("python3", "python3-venv", "make", *packages))
             guest = guests.enter_context(contextlib.closing(Userland(root, payload)))
-            say(f"{suite} of {architecture} is open")
+            announce(f"{suite} of {architecture} is open")
             return guest
 
         yield open_userland
 
 
-def _boot(disk: Path, payload: Path, folder: Path, say: Callable[[str], None]) -> Guest:
-    say("booting a virtual machine; its processor is emulated, so that this takes a minute")
-    began_s = time.monotonic()
+def _boot(disk: Path, payload: Path, folder: Path, announce: Callable[[str], None]) -> Guest:
+    announce("booting a virtual machine; its processor is emulated, so that this takes a minute")
+    start_s = time.monotonic()
     guest = Machine(disk, payload, folder)
-    say(f"it is up, after {time.monotonic() - began_s:.0f} s")
+    announce(f"it is up, after {time.monotonic() - start_s:.0f} s")
     return guest
 
 
@@ -187,7 +187,7 @@ def _clips() -> list[Path]:
     return list((Path(data) / "clips").glob("*.mp4")) if data else []
 
 
-def _grays(clip: Path) -> Iterator[Gray]:
+def _gray_frames(clip: Path) -> Iterator[Gray]:
     source = cv2.VideoCapture(str(clip))
     assert source.isOpened()
     while (read := source.read())[0]:
@@ -195,45 +195,45 @@ def _grays(clip: Path) -> Iterator[Gray]:
     source.release()
 
 
-def _grays_of(clip: Path, path: Path) -> None:
-    """Writes what one machine reads in a clip so that every other reads the same."""
+def _write_gray_copy(clip: Path, path: Path) -> None:
+    """Writes the gray frames that this machine decodes from a clip, so that others read the same ones."""
     source = cv2.VideoCapture(str(clip))
     size_wh = int(source.get(cv2.CAP_PROP_FRAME_WIDTH)), int(source.get(cv2.CAP_PROP_FRAME_HEIGHT))
     out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), source.get(cv2.CAP_PROP_FPS), size_wh)
     source.release()
     assert out.isOpened()
-    for gray in _grays(clip):
+    for gray in _gray_frames(clip):
         out.write(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
     out.release()
 
 
 def _write_jpegs(folder: Path, grays: Sequence[Gray]) -> None:
-    """Writes pictures as a virtual camera of libcamera's wants them: 0.jpg and so on, colour at half size.
+    """Writes frames as libcamera's virtual cameras read them: 0.jpg and so on, with colour at half size.
 
-    They are cut to a camera's proportions, 4 to 3, and scaled to 640x480.
+    The frames are cropped to 4 to 3 and scaled to 640x480.
     """
     folder.mkdir(parents=True)
-    for number, gray in enumerate(grays):
+    for index, gray in enumerate(grays):
         height, width = gray.shape
-        cut = (width - min(width, height * 4 // 3)) // 2
-        scaled = cv2.resize(gray[:, cut : width - cut], (640, 480), interpolation=cv2.INTER_AREA)
-        half = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
-        assert cv2.imwrite(str(folder / f"{number}.jpg"), cv2.cvtColor(scaled, cv2.COLOR_GRAY2BGR), half)
+        left = (width - min(width, height * 4 // 3)) // 2
+        scaled = cv2.resize(gray[:, left : width - left], (640, 480), interpolation=cv2.INTER_AREA)
+        options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+        assert cv2.imwrite(str(folder / f"{index}.jpg"), cv2.cvtColor(scaled, cv2.COLOR_GRAY2BGR), options)
 
 
-def _need(part: str, commands: dict[str, str], say: Callable[[str], None]) -> None:
-    """Skips a part that cannot run here, and says why, once."""
+def _require(part: str, commands: dict[str, str], announce: Callable[[str], None]) -> None:
+    """Skips the tests of a part that cannot run here, and announces why."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    absent = sorted(
+    missing = sorted(
         {package for command, package in commands.items() if not shutil.which(command, path=path)}
     )
-    why = ""
-    if part in X86 and platform.machine() != "x86_64":
-        why = f"it is of x86-64, this is {platform.machine()}: too slow"
+    reason = ""
+    if part in X86_PARTS and platform.machine() != "x86_64":
+        reason = f"it runs x86-64 programs, too slow on {platform.machine()}"
     elif os.geteuid() != 0:
-        why = "it needs root: sudo make test-device"
-    elif absent:
-        why = f"it needs Debian packages: apt-get install {' '.join(absent)}"
-    if why:
-        say(f"{part} is skipped: {why}")
-        pytest.skip(why)
+        reason = "it needs root: sudo make test-device"
+    elif missing:
+        reason = f"it needs Debian packages: apt-get install {' '.join(missing)}"
+    if reason:
+        announce(f"{part} is skipped: {reason}")
+        pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""A system of its own that tests give commands to, and the service in it."""
+"""Systems in which tests run shell commands: a container, a virtual machine, a Debian tree."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 HERE = Path(__file__).parent
 _POLL_S = 0.2
 
-# The demo as a recording, for what plays one: in a guest that has the package.
-DRAW = """
+# Writes the demo as a recording; for a guest in which the package is installed.
+DRAW_DEMO = """
 import cv2, edge
 from pathlib import Path
 from edge.sources.demo import Demo
@@ -33,74 +33,83 @@ out.release()
 
 
 @dataclass(frozen=True)
-class Done:
-    """A command that ended: its exit code, 124 where it took too long, and all that it wrote."""
+class CommandResult:
+    """What a command did.
+
+    Attributes:
+        code: Exit code; 124 if the command took too long.
+        out: What it wrote to both standard streams.
+    """
 
     code: int
     out: str
 
 
 class Guest(Protocol):
-    """Runs shell commands as root; /payload holds what it was given."""
+    """Runs shell commands as root; files that the tests pass to it are in /payload."""
 
-    def do(self, command: str, limit_s: float) -> Done:
-        """Runs a command, for so many seconds at most."""
+    def execute(self, command: str, limit_s: float) -> CommandResult:
+        """Runs a command, and kills it after so many seconds."""
 
     def close(self) -> None:
-        """Powers it off."""
+        """Switches it off."""
 
 
 def run(guest: Guest, command: str, *, limit_s: float = 120, code: int | None = 0) -> str:
-    """What a command writes; it must end with `code`, unless that is None."""
-    done = guest.do(command, limit_s)
-    assert code in (None, done.code), f"{command}\nended with {done.code}:\n{done.out}"
-    return done.out.rstrip("\n")
+    """Runs a command and returns what it wrote; asserts that it exits with `code`, unless that is None."""
+    result = guest.execute(command, limit_s)
+    assert code in (None, result.code), f"{command}\nexited with {result.code}:\n{result.out}"
+    return result.out.rstrip("\n")
 
 
-def put(guest: Guest, path: str, text: str) -> None:
-    """Writes a file, and the folders that it lies in."""
-    coded = base64.b64encode(text.encode()).decode()
+def write_file(guest: Guest, path: str, text: str) -> None:
+    """Writes a file, and creates its folder."""
+    encoded = base64.b64encode(text.encode()).decode()
     name = shlex.quote(path)
-    run(guest, f'mkdir -p "$(dirname {name})" && base64 -d >{name} <<<{coded}')
+    run(guest, f'mkdir -p "$(dirname {name})" && base64 -d >{name} <<<{encoded}')
 
 
-def wait(guest: Guest, command: str, *, limit_s: float = 60) -> float:
-    """Seconds until a command succeeds."""
-    began_s = time.monotonic()
-    while (done := guest.do(command, limit_s)).code:
-        assert time.monotonic() - began_s < limit_s, (
-            f"{command}\nstill fails after {limit_s:g} s:\n{done.out}"
+def wait_until(guest: Guest, command: str, *, limit_s: float = 60) -> float:
+    """Runs a command until it succeeds, and returns the seconds that it took.
+
+    Raises:
+        AssertionError: The command still fails after `limit_s`.
+    """
+    start_s = time.monotonic()
+    while (result := guest.execute(command, limit_s)).code:
+        assert time.monotonic() - start_s < limit_s, (
+            f"{command}\nstill fails after {limit_s:g} s:\n{result.out}"
         )
         time.sleep(_POLL_S)
-    return time.monotonic() - began_s
+    return time.monotonic() - start_s
 
 
 class Container:
     """A Debian tree under systemd-nspawn."""
 
     def __init__(self, root: Path, payload: Path) -> None:
-        """Boots it."""
-        self._console = _scratch()
+        """Boots the tree."""
+        self._console = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(
             ["timeout", "--kill-after=20", "3600", str(HERE / "container.sh"), str(root), str(payload)],
             stdout=self._console,
             stderr=self._console,
         )
-        self._first_pid = self._first()
+        self._first_pid = self._find_first_process()
         try:
-            # "degraded" is a system whose units are all started, some of them in vain.
-            wait(self, "systemctl is-system-running --wait | grep -E 'running|degraded'")
+            # A system is "degraded" when all units were started and some of them failed.
+            wait_until(self, "systemctl is-system-running --wait | grep -E 'running|degraded'")
         except AssertionError:
             self.close()
             raise
 
-    def do(self, command: str, limit_s: float) -> Done:
+    def execute(self, command: str, limit_s: float) -> CommandResult:
         """Runs a command in it."""
-        return _entered(self._first_pid, ("--all",), command, limit_s)
+        return _run_in_namespaces(self._first_pid, ("--all",), command, limit_s)
 
     def close(self) -> None:
-        """Powers it off."""
-        self.do("systemctl poweroff", 20)
+        """Switches it off."""
+        self.execute("systemctl poweroff", 20)
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
@@ -108,8 +117,8 @@ class Container:
             self._process.wait(30)
         self._console.close()
 
-    def _first(self) -> int:
-        """The container's first process, as it is numbered out here."""
+    def _find_first_process(self) -> int:
+        """Returns the id that the container's first process has outside of it."""
         until_s = time.monotonic() + 60
         while time.monotonic() < until_s and self._process.poll() is None:
             for pid in _descendants(self._process.pid):
@@ -125,10 +134,10 @@ class Container:
 
 
 class Userland:
-    """A Debian tree that nothing is booted in; another processor's programs run emulated."""
+    """A Debian tree that is not booted; programs of another processor are emulated."""
 
     def __init__(self, root: Path, payload: Path) -> None:
-        """Opens it."""
+        """Starts the process in whose namespaces commands run."""
         self._work = Path(tempfile.mkdtemp(prefix="emotiny-"))
         self._process = subprocess.Popen(
             [str(HERE / "userland.sh"), str(root), str(payload), str(self._work)],
@@ -138,41 +147,41 @@ class Userland:
             text=True,
         )
         assert self._process.stdout
-        said = self._process.stdout.readline()
-        if said != "ready\n":
-            said += self._process.stdout.read()
+        output = self._process.stdout.readline()
+        if output != "ready\n":
+            output += self._process.stdout.read()
             self.close()
-            raise AssertionError(f"{root} does not start: {said}")
+            raise AssertionError(f"{root} does not start: {output}")
 
-    def do(self, command: str, limit_s: float) -> Done:
+    def execute(self, command: str, limit_s: float) -> CommandResult:
         """Runs a command in it."""
-        return _entered(self._process.pid, ("--mount", "--net", "--root", "--wd"), command, limit_s)
+        return _run_in_namespaces(self._process.pid, ("--mount", "--net", "--root", "--wd"), command, limit_s)
 
     def close(self) -> None:
-        """Forgets what was written in it."""
+        """Discards what was written in it."""
         self._process.kill()
         self._process.communicate()
         self._work.rmdir()
 
 
 class Machine:
-    """A disk in a virtual machine."""
+    """A virtual machine."""
 
     def __init__(self, disk: Path, payload: Path, folder: Path) -> None:
-        """Boots it.
+        """Boots the machine.
 
         Args:
-            disk: a folder with kernel and disk.
-            payload: a folder.
-            folder: for files.
+            disk: Folder with a kernel and a disk.
+            payload: Folder that becomes /payload.
+            folder: Folder for temporary files.
         """
         with tarfile.open(folder / "payload.tar", "w") as tar:
             tar.add(payload, "payload")
         self._console = folder / "console"
         socket_path = folder / "agent"
-        words = (disk, folder / "payload.tar", socket_path, self._console)
+        arguments = (disk, folder / "payload.tar", socket_path, self._console)
         self._process = subprocess.Popen(
-            ["timeout", "--kill-after=20", "3600", str(HERE / "machine.sh"), *map(str, words)]
+            ["timeout", "--kill-after=20", "3600", str(HERE / "machine.sh"), *map(str, arguments)]
         )
         until_s = time.monotonic() + 20
         while not socket_path.exists():
@@ -183,130 +192,58 @@ class Machine:
         self._lines = self._socket.makefile("rb")
         self._socket.settimeout(240)
         try:
-            assert self._answer() == {"ready": True}
+            assert self._receive() == {"ready": True}
         except (OSError, AssertionError) as error:
             self._process.kill()
             raise AssertionError(f"the machine does not boot: {self._console.read_text()[-2000:]}") from error
         run(self, "tar -xf /dev/vdb -C /")
 
-    def do(self, command: str, limit_s: float) -> Done:
+    def execute(self, command: str, limit_s: float) -> CommandResult:
         """Runs a command in it."""
         self._socket.settimeout(limit_s + 60)
         self._socket.sendall(json.dumps({"command": command, "limit_s": limit_s}).encode() + b"\n")
-        return Done(**self._answer())  # type: ignore[arg-type]
+        return CommandResult(**self._receive())  # type: ignore[arg-type]
 
     def close(self) -> None:
-        """Powers it off; nothing that it wrote is kept."""
+        """Switches it off and discards what was written in it."""
         self._socket.close()
         self._lines.close()
         self._process.terminate()
         self._process.wait(20)
 
-    def _answer(self) -> dict[str, object]:
+    def _receive(self) -> dict[str, object]:
         line = self._lines.readline()
         assert line, f"the machine is gone: {self._console.read_text()[-2000:]}"
-        answer: dict[str, object] = json.loads(line)
-        return answer
+        reply: dict[str, object] = json.loads(line)
+        return reply
 
 
-def _entered(pid: int, spaces: tuple[str, ...], command: str, limit_s: float) -> Done:
-    """Runs a command beside a process, in those namespaces of it that nsenter is told of."""
-    words = ("nsenter", "--target", str(pid), *spaces, "--", "/bin/bash", "-c", command)
-    clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
-    # In a file: what a command leaves running keeps a pipe open.
-    with Path(os.devnull).open("rb") as nothing, _scratch() as file:
+def _run_in_namespaces(pid: int, options: tuple[str, ...], command: str, limit_s: float) -> CommandResult:
+    """Runs a command in namespaces of a process, which the options of nsenter name."""
+    arguments = ("nsenter", "--target", str(pid), *options, "--", "/bin/bash", "-c", command)
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    # A file and not a pipe, which a background process of the command would keep open.
+    with tempfile.TemporaryFile() as file:
         try:
             done = subprocess.run(
-                words, stdin=nothing, stdout=file, stderr=file, timeout=limit_s, check=False, env=clean
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                timeout=limit_s,
+                check=False,
+                env=environment,
             )
             code = done.returncode
         except subprocess.TimeoutExpired:
             code = 124
         file.seek(0)
-        return Done(code, file.read().decode(errors="replace"))
-
-
-class Service:
-    """A unit of the package in a guest, from a clean state on."""
-
-    def __init__(self, guest: Guest, unit: str = "emotiny", file: str = "config") -> None:
-        """Stops it and forgets what it was told before.
-
-        Args:
-            guest: it is installed there.
-            unit: its name.
-            file: of its settings, in /etc/emotiny, without suffix.
-        """
-        self.guest = guest
-        self.unit = unit
-        self._file = f"/etc/emotiny/{file}.toml"
-        self._drop_ins = f"/etc/systemd/system/{unit}.service.d"
-        run(guest, f"systemctl stop {unit}; rm -rf {self._drop_ins}; systemctl daemon-reload")
-        run(guest, f"systemctl reset-failed {unit}", code=None)
-        # A line of ours: --after-cursor would leave out one of the unit's.
-        run(guest, "echo begin | systemd-cat; journalctl --sync")
-        self._cursor = run(guest, "journalctl --quiet --lines=1 --show-cursor").partition("cursor: ")[2]
-
-    def set(self, settings: str) -> None:
-        """Writes its settings."""
-        put(self.guest, self._file, settings + "\n")
-
-    def drop_in(self, lines: str) -> None:
-        """Changes its unit's section [Service]."""
-        put(self.guest, f"{self._drop_ins}/test.conf", f"[Service]\n{lines}\n")
-        run(self.guest, "systemctl daemon-reload")
-
-    def start(self, *, code: int | None = 0) -> float:
-        """Starts it, and gives the seconds until it is ready."""
-        began_s = time.monotonic()
-        run(self.guest, f"systemctl start {self.unit}", code=code)
-        return time.monotonic() - began_s
-
-    def do(self, command: str) -> float:
-        """Has systemctl do something with it, and gives the seconds that takes."""
-        began_s = time.monotonic()
-        run(self.guest, f"systemctl {command} {self.unit}")
-        return time.monotonic() - began_s
-
-    def show(self, name: str) -> str:
-        """One of its properties."""
-        return run(self.guest, f"systemctl show --property={name} --value {self.unit}")
-
-    def wait(self, limit_s: float = 60, **properties: str) -> float:
-        """Seconds until its properties match these patterns."""
-        tests = [
-            f"systemctl show --property={name} --value {self.unit} | grep -qE '{pattern}'"
-            for name, pattern in properties.items()
-        ]
-        try:
-            return wait(self.guest, " && ".join(tests), limit_s=limit_s)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.journal()}") from error
-
-    def pid(self) -> int:
-        """Its process."""
-        return int(self.show("MainPID"))
-
-    def busy(self, seconds: float) -> float:
-        """The share of a core that it takes in the next seconds."""
-        before, began_s = int(self.show("CPUUsageNSec")), time.monotonic()
-        time.sleep(seconds)
-        return (int(self.show("CPUUsageNSec")) - before) / 1e9 / (time.monotonic() - began_s)
-
-    def journal(self, *filters: str, of_unit: bool = True) -> str:
-        """What it, and systemd about it, logged since it was cleaned."""
-        unit = f"--unit={self.unit}" if of_unit else ""
-        words = f"--output=cat --quiet --no-pager {unit} --cursor={shlex.quote(self._cursor)}"
-        return run(self.guest, f"journalctl --sync; journalctl {words} {' '.join(filters)}")
+        return CommandResult(code, file.read().decode(errors="replace"))
 
 
 def _descendants(pid: int) -> list[int]:
-    found = []
+    pids = []
     with contextlib.suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            found += [int(child), *_descendants(int(child))]
-    return found
-
-
-def _scratch() -> IO[bytes]:
-    return tempfile.TemporaryFile()
+            pids += [int(child), *_descendants(int(child))]
+    return pids

@@ -1,4 +1,4 @@
-"""Run in the service's place, under its unit: tries what an intruder would, prints what succeeds."""
+"""Runs instead of the service, under its unit: tries what an intruder would, and prints what succeeds."""
 
 import ctypes
 import json
@@ -24,10 +24,10 @@ FOLDERS = (
 SECRETS = ("/etc/shadow", "/root/secret", "/proc/1/environ", "/proc/kmsg", "/dev/mem")
 
 
-def can(attempt, *words):
-    """Whether an attempt succeeds; systems refuse in many ways."""
+def can(attempt, *arguments):
+    """Whether an attempt succeeds; it fails with one of several errors, depending on the system."""
     try:
-        attempt(*words)
+        attempt(*arguments)
     except (OSError, ValueError):
         return False
     return True
@@ -35,7 +35,7 @@ def can(attempt, *words):
 
 def write(folder):
     path = Path(folder, "emotiny-probe")
-    path.write_text("here")
+    path.write_text("x")
     path.unlink()
 
 
@@ -48,22 +48,21 @@ def open_device(path):
     os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
 
 
-def namespace():
+def create_namespace():
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER):
         raise OSError(ctypes.get_errno(), "unshare")
 
 
-def executable_memory():
+def map_executable_memory():
     import mmap
 
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
 
 
-def foreign_process():
-    numbers = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208
-    if [number for number in numbers if number != os.getpid()]:
-        return
-    raise OSError("sees nobody but itself")
+def see_other_process():
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208
+    if not [pid for pid in pids if pid != os.getpid()]:
+        raise OSError("sees no other process")
 
 
 def devices():
@@ -77,7 +76,7 @@ def main():
     status = dict(
         line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line
     )
-    found = {
+    attempts = {
         "uid": os.getuid(),
         "status": {name: status[name].strip() for name in ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp")},
         "written": [folder for folder in FOLDERS if can(write, folder)],
@@ -85,12 +84,12 @@ def main():
         "devices": sorted(path for path in devices() if can(open_device, path)),
         "raw socket": can(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
         "packet socket": can(socket.socket, socket.AF_PACKET, socket.SOCK_RAW),
-        "namespace": can(namespace),
-        "executable memory": can(executable_memory),
+        "namespace": can(create_namespace),
+        "executable memory": can(map_executable_memory),
         "sets the clock": can(__import__("time").clock_settime, 0, __import__("time").time()),
-        "sees other processes": can(foreign_process),
+        "sees other processes": can(see_other_process),
     }
-    print("probe " + json.dumps(found), flush=True)
+    print("probe " + json.dumps(attempts), flush=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         address = os.environ["NOTIFY_SOCKET"]
         notify.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)

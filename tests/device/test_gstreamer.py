@@ -1,18 +1,18 @@
-"""csi:// and gst:// with an OpenCV that has GStreamer, Debian's; NVIDIA's elements are replaced."""
+"""csi:// and gst:// with Debian's OpenCV, which has GStreamer; NVIDIA's elements are replaced."""
 
 import json
 import re
 
 import pytest
 
-from tests.device.guest import DRAW, put, run
+from tests.device.guest import DRAW_DEMO, run, write_file
 
 EMOTINY = "/opt/emotiny/bin/emotiny"
 PYTHON = "/opt/emotiny/bin/python"
 GSTREAMER = ("gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good")
 OPENCV = ("python3-opencv", "opencv-data")
-# What a source's first three pictures are.
-LOOK = """
+# Prints shape, type and contrast of a source's first three frames.
+READ_FRAMES = """
 import itertools, json, sys
 from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
@@ -22,21 +22,21 @@ with open_source(sys.argv[1], CaptureSettings(size), fast=False) as camera:
         gray = frame.gray
         print(json.dumps([gray.shape, str(gray.dtype), int(gray.max()) - int(gray.min())]))
 """
-# The elements of a Jetson, and what stands in for each: a test picture, in common memory, and a scaler that,
-# like NVIDIA's, makes what the caps behind it ask for.
-BOARD = """
+# Runs a script with other elements instead of those of a Jetson: a test pattern in ordinary memory, and a
+# scaler that produces what the caps after it ask for, as NVIDIA's does.
+AS_JETSON = """
 import runpy, sys
 import cv2
-STANDS_IN = {
+REPLACEMENTS = {
     "nvarguscamerasrc sensor-id=0 ! ": "videotestsrc is-live=true ! ",
     "(memory:NVMM)": "",
     "nvvidconv ! ": "videoconvert ! videoscale ! ",
 }
 real = cv2.VideoCapture
 def capture(pipeline, backend):
-    for element, other in STANDS_IN.items():
+    for element, replacement in REPLACEMENTS.items():
         assert pipeline.count(element) == 1, pipeline
-        pipeline = pipeline.replace(element, other)
+        pipeline = pipeline.replace(element, replacement)
     return real(pipeline, backend)
 cv2.VideoCapture = capture
 sys.argv = sys.argv[1:]
@@ -45,45 +45,46 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.fixture(scope="module")
-def pip_opencv(userland, say):
-    """The package in an environment that sees Debian's OpenCV, which pip's hides."""
+def pip_opencv(userland, announce):
+    """The package in an environment where Debian's OpenCV is installed too, but pip's hides it."""
     guest = userland("GStreamer", "bookworm", "amd64", (*OPENCV, *GSTREAMER))
-    say("installing the package")
+    announce("installing the package")
     offline = "--quiet --disable-pip-version-check --no-index --find-links /payload/wheels"
     install = f"/opt/emotiny/bin/pip install {offline} /payload/emotiny-*.whl"
     run(guest, f"python3 -m venv --system-site-packages /opt/emotiny && {install}", limit_s=300)
-    for name, text in (("draw", DRAW), ("look", LOOK), ("board", BOARD)):
-        put(guest, f"/usr/local/lib/{name}.py", text)
+    for name, text in (("draw", DRAW_DEMO), ("read_frames", READ_FRAMES), ("as_jetson", AS_JETSON)):
+        write_file(guest, f"/usr/local/lib/{name}.py", text)
     return guest
 
 
 @pytest.fixture(scope="module")
-def guest(pip_opencv, note):
-    """The same after what `emotiny` itself says that mends an OpenCV without GStreamer."""
-    said = run(pip_opencv, f"{EMOTINY} run --source csi://0 2>&1", code=2).splitlines()[-1]
-    commands = re.findall(r"`(.*?)`", said)
-    # Debian's packages are there, and there is no network.
+def guest(pip_opencv, record):
+    """The same after the fix that `emotiny` names for an OpenCV without GStreamer."""
+    error = run(pip_opencv, f"{EMOTINY} run --source csi://0 2>&1", code=2).splitlines()[-1]
+    commands = re.findall(r"`(.*?)`", error)
+    # Debian's packages are installed already, and there is no network to install them from.
     assert commands[0] == "sudo apt install -y python3-opencv opencv-data"
     uninstall = commands[-1]
     assert uninstall.endswith("-m pip uninstall -y opencv-python opencv-python-headless")
     run(pip_opencv, uninstall)
     version = run(pip_opencv, f"{PYTHON} -c 'import cv2, numpy; print(cv2.__version__, numpy.__version__)'")
-    note("Debian's OpenCV and numpy", version)
+    record("Debian's OpenCV and numpy", version)
     run(pip_opencv, f"{PYTHON} /usr/local/lib/draw.py")
     return pip_opencv
 
 
 @pytest.mark.parametrize("source", ["csi://0", "gst://videotestsrc"])
-def test_pip_s_opencv_says_what_mends_it(pip_opencv, source):
-    done = pip_opencv.do(f"{EMOTINY} run --source {source} 2>&1", 60)
+def test_an_error_names_the_fix_for_pip_s_opencv(pip_opencv, source):
+    done = pip_opencv.execute(f"{EMOTINY} run --source {source} 2>&1", 60)
     assert done.code == 2
     error = done.out.splitlines()[-1]
     assert error.startswith(f"emotiny: error: {source}: this OpenCV is built without GStreamer")
 
 
-def look(guest, source, size="", board=False):
-    words = ["/usr/local/lib/board.py"] if board else []
-    command = " ".join([PYTHON, *words, "/usr/local/lib/look.py", f"'{source}'", size])
+def read_frames(guest, source, size="", as_jetson=False):
+    """Returns [shape, type, contrast] of a source's first three frames."""
+    wrapper = ["/usr/local/lib/as_jetson.py"] if as_jetson else []
+    command = " ".join([PYTHON, *wrapper, "/usr/local/lib/read_frames.py", f"'{source}'", size])
     lines = run(guest, f"{command} 2>/dev/null").splitlines()
     return [json.loads(line) for line in lines]
 
@@ -91,16 +92,16 @@ def look(guest, source, size="", board=False):
 @pytest.mark.parametrize(
     ("size", "shape"),
     [
-        ("", [360, 640]),  # the sensors' shape, whatever is asked
+        ("", [360, 640]),  # in the proportions of the sensors, whatever is asked for
         ("1280x720", [720, 1280]),
         ("1920x1080", [1080, 1920]),
         ("320x240", [180, 320]),
     ],
 )
-def test_the_pipeline_of_a_csi_camera_gives_gray_pictures(guest, size, shape):
-    pictures = look(guest, "csi://0", size, board=True)
-    assert [picture[:2] for picture in pictures] == [[shape, "uint8"]] * 3
-    assert all(contrast > 100 for _, _, contrast in pictures)
+def test_the_pipeline_of_a_csi_camera_delivers_gray_frames(guest, size, shape):
+    frames = read_frames(guest, "csi://0", size, as_jetson=True)
+    assert [frame[:2] for frame in frames] == [[shape, "uint8"]] * 3
+    assert all(contrast > 100 for _, _, contrast in frames)
 
 
 @pytest.mark.parametrize(
@@ -109,32 +110,32 @@ def test_the_pipeline_of_a_csi_camera_gives_gray_pictures(guest, size, shape):
         ("videotestsrc is-live=true num-buffers=90", "", [240, 320]),  # the element's own size
         ("videotestsrc is-live=true", "640x360", [360, 640]),
         ("videotestsrc ! video/x-raw,width=800,height=600,format=YUY2", "", [600, 800]),
-        # An appsink of its own, with colour.
+        # With an appsink of its own, in colour.
         ("videotestsrc ! video/x-raw,format=BGR,width=160,height=120 ! appsink", "", [120, 160]),
     ],
 )
-def test_a_pipeline_gives_gray_pictures_of_the_wanted_size(guest, pipeline, size, shape):
-    pictures = look(guest, f"gst://{pipeline}", size)
-    assert [picture[:2] for picture in pictures] == [[shape, "uint8"]] * 3
-    assert all(contrast > 100 for _, _, contrast in pictures)
+def test_a_pipeline_delivers_gray_frames_of_the_wanted_size(guest, pipeline, size, shape):
+    frames = read_frames(guest, f"gst://{pipeline}", size)
+    assert [frame[:2] for frame in frames] == [[shape, "uint8"]] * 3
+    assert all(contrast > 100 for _, _, contrast in frames)
 
 
-def test_faces_are_found_through_a_pipeline_with_debian_s_cascade(guest, note):
-    play = "gst://filesrc location=/var/tmp/demo.avi ! avidemux ! jpegdec ! identity sync=true"
-    loop = f"{EMOTINY} run --source '{play}' --max-frames 30 --output jsonl 2>/dev/null"
+def test_faces_are_found_through_a_pipeline_with_debian_s_cascade(guest, record):
+    source = "gst://filesrc location=/var/tmp/demo.avi ! avidemux ! jpegdec ! identity sync=true"
+    loop = f"{EMOTINY} run --source '{source}' --max-frames 30 --output jsonl 2>/dev/null"
     frames = [json.loads(line) for line in run(guest, loop).splitlines()]
     assert len(frames) == 30
     with_face = sum(bool(frame["faces"]) for frame in frames)
-    note("the demo, as a recording that a pipeline plays", f"a face in {with_face} of 30 frames")
+    record("the demo, as a recording that a pipeline plays", f"a face in {with_face} of 30 frames")
     assert with_face > 20
-    check = run(guest, f"{EMOTINY} check --source '{play}' 2>/dev/null")
+    check = run(guest, f"{EMOTINY} check --source '{source}' 2>/dev/null")
     assert "ok     cascade: /usr/share/opencv4/haarcascades/haarcascade_frontalface_default.xml" in check
-    (source,) = re.findall(r"^ok +source: (.*)$", check, re.MULTILINE)
-    note("emotiny check", source)
+    (description,) = re.findall(r"^ok +source: (.*)$", check, re.MULTILINE)
+    record("emotiny check", description)
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "why"),
+    ("pipeline", "reason"),
     [
         (
             "nosuchelement",
@@ -145,7 +146,7 @@ def test_faces_are_found_through_a_pipeline_with_debian_s_cascade(guest, note):
         ("videotestsrc num-buffers=5", "every read fails at once; unplugged?"),
     ],
 )
-def test_a_pipeline_that_does_not_start_or_ends_is_a_camera_that_is_not_there(guest, pipeline, why):
-    done = guest.do(f"{EMOTINY} run --source 'gst://{pipeline}' 2>&1 >/dev/null", 60)
+def test_a_pipeline_that_does_not_start_or_ends_is_a_missing_camera(guest, pipeline, reason):
+    done = guest.execute(f"{EMOTINY} run --source 'gst://{pipeline}' 2>&1 >/dev/null", 60)
     assert done.code == 1, done.out
-    assert done.out.splitlines()[-1] == f"emotiny: error: gst://{pipeline}: {why}"
+    assert done.out.splitlines()[-1] == f"emotiny: error: gst://{pipeline}: {reason}"

@@ -1,17 +1,17 @@
-"""Has picamera2 open the cameras of libcamera's `virtual` pipeline in the place of a Raspberry Pi's.
+"""Makes picamera2 open the cameras of libcamera's `virtual` pipeline instead of a Raspberry Pi's.
 
-The last line of picamera2's own `__init__` imports it. A Raspberry Pi's sensor and image processor are what
-is not here; of picamera2 0.3.38 a subclass replaces what only they can answer, and nothing else:
+The last line of picamera2's `__init__` imports this module. The virtual machine has neither the sensor nor
+the image processor of a Raspberry Pi. A subclass replaces what only these provide, in picamera2 0.3.38:
 
-- `_get_raw_modes` asks libcamera for the sensor's own pictures, before any processing. This pipeline has
-  none, so the sizes of its processed ones are the answer, by which picamera2 knows how large a sensor is.
-- `allocator`: picamera2 takes memory from the kernel and gives libcamera one piece for each picture. This
-  pipeline wants one for each plane of a picture, and only memory that libcamera took: picamera2's own
-  `LibcameraAllocator`. The usual one is made all the same, before it, and when the camera is closed.
-- the allocator's `sync`, which gives what is in that memory: picamera2 takes it for one piece, as long as the
-  metadata says, which here say nothing. So the planes are put together, one after the other.
+- `_get_raw_modes` asks libcamera for the raw formats of the sensor, by which picamera2 knows the sensor's
+size. This pipeline has none, so the sizes of its processed formats are returned. - `allocator`: picamera2
+allocates memory from the kernel and passes libcamera one buffer per frame. This pipeline needs one buffer per
+plane, and memory that libcamera allocated: picamera2's `LibcameraAllocator`. The usual allocator is still
+created, first and when the camera is closed. - The allocator's `sync` returns the content of a buffer.
+picamera2 expects one piece, whose length the metadata hold; here they hold none. So the planes are
+concatenated.
 
-Opening, configuring, starting, its threads, requests, `capture_buffer`, stopping and closing are picamera2's.
+Opening, configuring, starting, threads, requests, `capture_buffer`, stopping and closing are picamera2's own.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from picamera2.allocators import LibcameraAllocator
 
 
 class _Planes:
-    """The planes of a picture, one after the other; a copy."""
+    """The content of a buffer: a copy of its planes, one after the other."""
 
     def __init__(self, allocator: _Allocator, buffer: Any, write: bool) -> None:
         self._planes = buffer.planes
 
     def __enter__(self) -> bytearray:
-        picture = bytearray()
+        content = bytearray()
         for plane in self._planes:
             end = plane.offset + plane.length
             with mmap.mmap(plane.fd, end, mmap.MAP_SHARED, mmap.PROT_READ) as memory:
-                picture += memory[plane.offset : end]
-        return picture
+                content += memory[plane.offset : end]
+        return content
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -54,11 +54,11 @@ class _Picamera2(picamera2.Picamera2):  # type: ignore[misc]
         self.allocator = _Allocator(self.camera)
 
     def _get_raw_modes(self) -> list[dict[str, Any]]:
-        offered = self.camera.generate_configuration([libcamera.StreamRole.Viewfinder]).at(0).formats
+        formats = self.camera.generate_configuration([libcamera.StreamRole.Viewfinder]).at(0).formats
         return [
             {"format": str(name), "size": (size.width, size.height)}
-            for name in offered.pixel_formats
-            for size in offered.sizes(name)
+            for name in formats.pixel_formats
+            for size in formats.sizes(name)
         ]
 
 

@@ -1,4 +1,4 @@
-"""A copy of the sources as a clean checkout holds them, and what is built of it."""
+"""Copies the sources as a clean checkout holds them, and builds distributions from the copy."""
 
 import shutil
 import subprocess
@@ -10,23 +10,23 @@ _LIMIT_S = 120
 
 
 def copy_sources(folder: Path) -> Path:
-    """Copies them, since a build leaves folders behind.
+    """Copies the sources, because a build leaves folders behind.
 
     Args:
-        folder: for the copy and for what git writes.
+        folder: Folder for the copy and for the files of git.
 
     Returns:
-        The copy.
+        The folder of the copy.
     """
     tree = folder / "tree"
     folder.mkdir(parents=True, exist_ok=True)
-    # A repository of its own, so that an unpacked sdist, which is none, is asked in the same way.
+    # A repository of its own, because the tests also run in an unpacked sdist, which is no repository.
     git = ("git", f"--git-dir={folder / 'git'}", f"--work-tree={ROOT}")
     subprocess.run([*git, "init", "--quiet"], check=True, capture_output=True)
     command = [*git, "ls-files", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
-        # What a build writes, and a checkout within this one.
+        # Without a build's own file, and without a checkout inside of this one.
         if name != "PKG-INFO" and not name.endswith("/"):
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tree / name)
@@ -34,15 +34,15 @@ def copy_sources(folder: Path) -> Path:
 
 
 def build(tree: Path, out: Path, *kinds: str) -> list[Path]:
-    """Builds from a folder, without an index.
+    """Builds distributions without a package index.
 
     Args:
-        tree: the sources.
-        out: where to, new.
-        kinds: --wheel, --sdist or both.
+        tree: Folder of the sources.
+        out: Folder to create for the distributions.
+        *kinds: --wheel, --sdist or both.
 
     Returns:
-        What was built, by name.
+        The distributions, sorted by name.
     """
     command = (sys.executable, "-m", "build", "--no-isolation", *kinds, "--outdir", str(out), str(tree))
     done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
