@@ -161,19 +161,27 @@ def test_faces_of_real_people_are_found(detector, clip, share, most):
     assert max(counts) <= most
 
 
-def test_the_weaker_of_two_neighbours_is_the_one_that_is_verified(detector, happy, face_box):
-    """The stronger face has more hits; the overlap with the box that was asked about decides."""
-    side = 120
-    face = cv2.resize(happy[120:360, 200:440], (side, side), interpolation=cv2.INTER_AREA)
+def test_of_two_neighbours_the_one_is_verified_that_was_asked_about(detector, happy):
+    """The other face has more hits; the overlap with the box that was asked about decides."""
+    face = cv2.resize(happy[120:360, 200:440], (120, 120), interpolation=cv2.INTER_AREA)
     hazy = (128 + (face.astype(int) - 128) // 3).astype(np.uint8)
-    picture = np.full((240, 400), 128, np.uint8)
-    picture[60:180, 60:180], picture[60:180, 190:310] = face, hazy
-    boxes = boxes_in(detector, picture)
-    assert len(boxes) == 2
-    for box in boxes:
-        found = detector.verify(picture, box)
-        assert found is not None
-        assert found.box.iou(box) > 0.5
+    picture = np.full((300, 500), 128, np.uint8)
+    picture[90:210, 135:255] = face
+    picture[90:210, 220:340] = hazy
+    asked = Box(200, 70, 160, 160)
+    found = detector.verify(picture, asked)
+    assert found is not None
+    assert found.box.iou(Box(220, 90, 120, 120)) > 0.6
+
+
+@pytest.mark.parametrize(("side", "band"), [(36, 0), (52, 1), (90, 2), (220, 2)])
+def test_a_face_is_found_in_the_band_of_its_size_and_in_no_other(detector, happy, side, band):
+    face = cv2.resize(happy[120:360, 200:440], (side, side), interpolation=cv2.INTER_AREA)
+    picture = np.full((300, 400), 128, np.uint8)  # is searched in its own size
+    picture[40 : 40 + side, 90 : 90 + side] = face
+    assert [len(detector.detect(picture, scale_band=each)) for each in range(3)] == [
+        int(each == band) for each in range(3)
+    ]
 
 
 def test_what_is_excluded_is_not_found_again(detector, happy, face_box):
