@@ -1,1 +1,1 @@
-"""Pictures: cameras, streams, files, the demo, and reconnecting to a camera that went."""
+"""Sources of frames: cameras, streams, files, the demo, and reconnecting to a camera that disappeared."""

@@ -1,6 +1,6 @@
-"""A source without camera, network or data: drawn frames in which computed faces drift and change.
+"""A source that needs no camera, network or data: drawn frames in which computed faces drift and change.
 
-The faces are made of averages over hundreds of pictures that the project computed; they show no person.
+The faces are averages over hundreds of images; they show no person.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ logger = logging.getLogger(__name__)
 FPS = 15
 _WIDTH, _HEIGHT = 640, 480
 _FACE_SIDE = 48
-# A face shows an emotion for this long; the last part of it fades into the next.
+# How long a face shows an emotion; in the last part of it, it fades into the next one.
 _EMOTION_S = 3.0
 _FADE_S = 1.0
-# The second, smaller face is there for the second half of this.
+# The second, smaller face appears in the second half of each period.
 _VISIT_S = 14.0
 
 
@@ -43,10 +43,10 @@ class Demo:
         """Reads the faces.
 
         Args:
-            folder: holds a square gray picture `<emotion>-<gender>.png` of each emotion and apparent gender.
+            folder: Holds a square gray image `<emotion>-<gender>.png` of each emotion and apparent gender.
 
         Raises:
-            CameraError: one of them is missing or damaged.
+            CameraError: One of the images is missing or damaged.
         """
         self._faces = {
             gender: [_read_face(folder / f"{emotion}-{gender}.png") for emotion in EMOTIONS]
@@ -57,27 +57,27 @@ class Demo:
         self._background = 55 - 25 * rows / _HEIGHT + 12 * columns / _WIDTH + noise
 
     def frame(self, index: int) -> Gray:
-        """The frame of an index, (480, 640) uint8; the same index always gives the same frame."""
+        """Returns the frame of an index, (480, 640) uint8; the same index always returns the same frame."""
         now_s = index / FPS
         canvas = self._background.copy()
         drift_x, drift_y = 50 * math.sin(0.5 * now_s), 60 * math.sin(0.37 * now_s)
-        self._draw(canvas, self._moment("female", now_s), 280, (round(230 + drift_x), round(240 + drift_y)))
+        self._draw(canvas, self._face_at("female", now_s), 280, (round(230 + drift_x), round(240 + drift_y)))
         if now_s % _VISIT_S >= _VISIT_S / 2:
             drift_x, drift_y = 25 * math.sin(0.6 * now_s), 80 * math.cos(0.43 * now_s)
-            visitor = self._moment("male", now_s + 3 * _EMOTION_S)
+            visitor = self._face_at("male", now_s + 3 * _EMOTION_S)
             self._draw(canvas, visitor, 174, (round(520 + drift_x), round(240 + drift_y)))
         return np.asarray(canvas.clip(0, 255), dtype=np.uint8)
 
-    def _moment(self, gender: str, mood_s: float) -> Gray:
-        """One emotion, or one that fades into the next."""
+    def _face_at(self, gender: str, time_s: float) -> Gray:
+        """Returns the face at a time: one emotion, or one that fades into the next."""
         faces = self._faces[gender]
-        number, into_s = divmod(mood_s, _EMOTION_S)
+        number, into_s = divmod(time_s, _EMOTION_S)
         fade = max(0.0, (into_s - _EMOTION_S + _FADE_S) / _FADE_S)
-        this, following = faces[int(number) % len(faces)], faces[(int(number) + 1) % len(faces)]
-        return np.asarray(cv2.addWeighted(this, 1 - fade, following, fade, 0), dtype=np.uint8)
+        current, following = faces[int(number) % len(faces)], faces[(int(number) + 1) % len(faces)]
+        return np.asarray(cv2.addWeighted(current, 1 - fade, following, fade, 0), dtype=np.uint8)
 
     def _draw(self, canvas: _Floats, small: Gray, side: int, centre_xy: tuple[int, int]) -> None:
-        """Blends a face into the canvas; six sevenths of `side` are face, the rest its edge."""
+        """Blends a face into the canvas; six sevenths of `side` are face, the rest is its edge."""
         face = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
         left, top = centre_xy[0] - side // 2, centre_xy[1] - side // 2
         region = canvas[top : top + side, left : left + side]
@@ -85,13 +85,13 @@ class Demo:
 
 
 def open_demo(settings: CaptureSettings, *, fast: bool) -> PacedCamera:
-    """The endless demo, 15 frames a second of 640x480, or as fast as they are taken.
+    """Opens the endless demo: 15 frames a second of 640x480, or as fast as they are taken.
 
     Raises:
-        CameraError: one of its faces is missing or damaged.
+        CameraError: One of its faces is missing or damaged.
     """
     demo = Demo(Path(__file__).with_name("demo_faces"))
-    logger.info("demo: drawn faces and no camera; nothing that follows shows anyone here")
+    logger.info("demo: drawn faces and no camera; no frame shows anyone here")
     return PacedCamera("demo", _frames_of(demo), settings, fast=fast)
 
 
@@ -102,7 +102,10 @@ def _frames_of(demo: Demo) -> TimedFrames:
 
 @functools.cache
 def _soft_edge(side: int) -> _Floats:
-    """Opacity of a face, (side, side) from 0 to 1: squarer than a circle, which would cut the chin off."""
+    """Returns the opacity of a face, (side, side) from 0 to 1.
+
+    It is squarer than a circle, which would crop the chin.
+    """
     axis = np.abs(np.linspace(-1, 1, side, dtype=np.float32)) ** 2.5
     inside = np.clip((1 - (axis[None, :] + axis[:, None]) ** 0.4) / 0.3, 0, 1)
     return np.asarray(inside**2 * (3 - 2 * inside), dtype=np.float32)
@@ -111,6 +114,6 @@ def _soft_edge(side: int) -> _Floats:
 def _read_face(path: Path) -> Gray:
     face = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
     if face is None or face.shape != (_FACE_SIDE, _FACE_SIDE):
-        raise CameraError(f"{path}: missing or damaged, and so is this installation; install emotiny again")
+        raise CameraError(f"{path}: missing or damaged, and so is this installation; reinstall emotiny")
     edge = _FACE_SIDE // 12
     return np.asarray(cv2.copyMakeBorder(face, edge, edge, edge, edge, cv2.BORDER_REPLICATE), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""`cameras`: what is connected, and the `--source` by which each camera is read."""
+"""Finds the connected cameras, and the `--source` that opens each of them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from edge.system.platform import Platform
 
 logger = logging.getLogger(__name__)
 
-_TOLD = 3
+_MAX_FORMATS = 3
 
 
 @dataclass(frozen=True)
 class DiscoveredCamera:
-    """A camera, or what keeps one from being used.
+    """A camera, or the reason why one cannot be used.
 
     Attributes:
-        source: for `--source`; of what cannot be used, a name.
-        text: what it is; of what cannot be used, why not and how to fix it.
+        source: The text for `--source`; the name of a camera that cannot be used.
+        text: A description of the camera; why it cannot be used, with the fix.
         error: None for a camera that can be used.
     """
 
@@ -37,11 +37,11 @@ class DiscoveredCamera:
 
 
 def find_cameras(system: Platform, dev: Path = DEV) -> Iterator[DiscoveredCamera]:
-    """All cameras that this device has, and what may be one and cannot be asked.
+    """Yields all cameras of this machine, and the nodes that may be cameras and cannot be opened.
 
     Args:
-        system: this one.
-        dev: where device nodes lie.
+        system: This machine.
+        dev: The folder of the device nodes.
     """
     devices, errors = query_all(dev)
     yield from _of_libcamera(devices)
@@ -55,7 +55,7 @@ def find_cameras(system: Platform, dev: Path = DEV) -> Iterator[DiscoveredCamera
 
 
 def no_camera_error(system: Platform) -> CameraError:
-    """What to look at where no camera is found, in one line."""
+    """Returns an error that says what to check if no camera is found, in one line."""
     ways = ["USB: `lsusb` lists it? `sudo dmesg | grep -i uvc` says why not; try another cable and port"]
     if system.pi or not system.jetson:
         ways.append(
@@ -70,13 +70,13 @@ def no_camera_error(system: Platform) -> CameraError:
     return CameraError(f"no camera found. {'. '.join(ways)}. `--source demo` needs none")
 
 
-def _of_libcamera(nodes: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
+def _of_libcamera(devices: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
     try:
         listed = list_cameras()
     except MissingDependencyError as error:
         yield DiscoveredCamera("picamera2", f"{error}; `emotiny check` names the fix", error)
         return
-    if listed is None and any(node.of_pi for node in nodes):
+    if listed is None and any(device.of_pi for device in devices):
         missing = MissingDependencyError(
             f"the board's own camera needs picamera2; fix: {remedies.apt('python3-picamera2')}"
         )
@@ -88,32 +88,29 @@ def _of_libcamera(nodes: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
             yield DiscoveredCamera(f"picamera2://{camera.number}", f"{camera.model}, through libcamera")
 
 
-def _of_nvargus(nodes: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
+def _of_nvargus(devices: list[V4L2Device]) -> Iterator[DiscoveredCamera]:
     # nvargus counts sensors in the order of their nodes.
-    for number, node in enumerate(each for each in nodes if each.of_jetson):
+    for number, device in enumerate(each for each in devices if each.of_jetson):
         if cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            yield DiscoveredCamera(f"csi://{number}", f"{node.card}, through GStreamer")
+            yield DiscoveredCamera(f"csi://{number}", f"{device.card}, through GStreamer")
         else:
             missing = MissingDependencyError(no_gstreamer())
-            yield DiscoveredCamera(f"csi://{number}", f"{node.card}: {missing}", missing)
+            yield DiscoveredCamera(f"csi://{number}", f"{device.card}: {missing}", missing)
 
 
-def _told(all_of_them: Sequence[Format]) -> str:
-    """Those that are read without a conversion, else the first ones: some drivers know eighty."""
-    first = [each for each in all_of_them if each.name in ("YUYV", "MJPG")]
-    first = first or list(all_of_them[:_TOLD])
-    more = len(all_of_them) - len(first)
-    return ", ".join(map(str, first)) + (f", and {more} more" if more else "")
+def _summary(all_formats: Sequence[Format]) -> str:
+    """Lists the formats that are read without a conversion, else the first ones: some drivers know eighty."""
+    shown = [each for each in all_formats if each.name in ("YUYV", "MJPG")]
+    shown = shown or list(all_formats[:_MAX_FORMATS])
+    more = len(all_formats) - len(shown)
+    return ", ".join(map(str, shown)) + (f", and {more} more" if more else "")
 
 
-def _of_v4l2(node: V4L2Device, dev: Path) -> DiscoveredCamera:
-    link = stable_link(node.path, dev)
-    what = f"{node.card} ({node.driver})"
+def _of_v4l2(device: V4L2Device, dev: Path) -> DiscoveredCamera:
+    link = stable_link(device.path, dev)
     try:
-        has = _told(formats(node))
-    except CameraError as error:  # unplugged in between, or the last one that may open it
-        return DiscoveredCamera(node.path, str(error).removeprefix(f"{node.path}: "), error)
-    return DiscoveredCamera(
-        link or node.path,
-        (f"{node.path}: " if link else "") + what + (f": {has}" if has else ""),
-    )
+        listed = _summary(formats(device))
+    except CameraError as error:  # it was unplugged meanwhile, or another program took the last opening
+        return DiscoveredCamera(device.path, str(error).removeprefix(f"{device.path}: "), error)
+    description = f"{device.card} ({device.driver})" + (f": {listed}" if listed else "")
+    return DiscoveredCamera(link or device.path, (f"{device.path}: " if link else "") + description)

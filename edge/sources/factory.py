@@ -1,4 +1,4 @@
-"""From the text of `--source` to the camera it names."""
+"""Opens the source that the text of `--source` names."""
 
 from __future__ import annotations
 
@@ -26,47 +26,47 @@ from edge.system.platform import detect_platform
 def open_source(
     source: str, settings: CaptureSettings | None = None, *, fast: bool = False, demo: bool = True
 ) -> Camera:
-    """Opens what `--source` names.
+    """Opens the source that a text names.
 
-    What blocks is put off to the iteration, so this returns at once; it looks only at what can be seen
-    without opening: names, files, device nodes, OpenCV's build.
+    Returns at once, because anything that blocks happens in the iteration; only names, files, device nodes
+    and the build of OpenCV are checked here.
 
     Args:
         source: `auto`, `demo`, a number or /dev/video0 (V4L2), `picamera2://0`, `csi://0` (Jetson),
-            `gst://PIPELINE`, an rtsp, rtsps, http or https address, a video file, a picture, or a folder.
-        settings: how pictures are wanted.
-        fast: recordings and the demo as fast as they are taken instead of as recorded.
-        demo: whether `auto` plays the demo where no camera answers. Who waits for a camera wants no faces of
-            nobody reported.
+            `gst://PIPELINE`, an rtsp, rtsps, http or https address, a video file, an image, or a folder.
+        settings: The form in which frames are wanted; None for the defaults.
+        fast: Whether recordings and the demo play as fast as frames are taken instead of as recorded.
+        demo: Whether `auto` plays the demo if no camera answers. Not for a caller that waits for a camera:
+            the faces of the demo would be reported as if somebody were there.
 
     Raises:
-        CameraError: what is named does not exist or cannot be read.
-        ConfigError: the text names no kind of source.
-        MissingDependencyError: a package that this kind needs is not installed.
+        CameraError: The source does not exist or cannot be read.
+        ConfigError: The text names no kind of source.
+        MissingDependencyError: A package that this kind of source needs is not installed.
     """
     return source_opener(source, settings or CaptureSettings(), fast=fast, demo=demo)()
 
 
 def source_opener(source: str, settings: CaptureSettings, *, fast: bool, demo: bool = True) -> Opener:
-    """What opens what `--source` names; nothing is opened yet, and no device is looked at.
+    """Returns an opener of the source that a text names, without looking at any device.
 
     Args:
-        source: as `open_source` takes it.
-        settings: how pictures are wanted.
-        fast: as for `open_source`.
-        demo: as for `open_source`.
+        source: As for `open_source`.
+        settings: The form in which frames are wanted.
+        fast: As for `open_source`.
+        demo: As for `open_source`.
 
     Raises:
-        ConfigError: the text names no kind of source.
-        MissingDependencyError: what this kind needs is not installed, or OpenCV is built without it.
+        ConfigError: The text names no kind of source.
+        MissingDependencyError: A package is not installed, or OpenCV lacks support for this kind of source.
     """
     if source == "auto":
         fallback = (lambda: open_demo(settings, fast=fast)) if demo else None
         return lambda: AutoCamera(_candidates(settings), fallback)
     if source == "demo":
         return lambda: open_demo(settings, fast=fast)
-    if (node := v4l2_path(source)) is not None:
-        return partial(open_v4l2, node, settings)
+    if (device := v4l2_path(source)) is not None:
+        return partial(open_v4l2, device, settings)
     scheme, separator, rest = source.partition("://")
     if separator:
         return _scheme_opener(scheme.lower(), rest, settings)
@@ -76,24 +76,26 @@ def source_opener(source: str, settings: CaptureSettings, *, fast: bool, demo: b
 
 
 def check_source(source: str, settings: CaptureSettings, *, reconnect: bool) -> None:
-    """Refuses what a run could not open, as far as that is seen without opening a device.
+    """Checks that a run could open a source, as far as that is possible without opening a device.
 
     Args:
-        source: as `open_source` takes it.
-        settings: how pictures are wanted.
-        reconnect: whether what is absent would be waited for.
+        source: As for `open_source`.
+        settings: The form in which frames are wanted.
+        reconnect: Whether the run would wait for an absent source.
 
     Raises:
-        CameraError, ConfigError, MissingDependencyError: as for `open_source`.
+        CameraError: The source does not exist or cannot be read.
+        ConfigError: The text names no kind of source.
+        MissingDependencyError: A package that this kind of source needs is not installed.
     """
     source_opener(source, settings, fast=True)
     if reconnect or source in ("auto", "demo") or "://" in source:
         return
-    node = v4l2_path(source)
-    if node is None:
+    device = v4l2_path(source)
+    if device is None:
         open_files(Path(source), settings, fast=True).close()
-    elif not Path(node).exists():
-        raise CameraError(f"{node}: no such device; `emotiny cameras` shows what is there")
+    elif not Path(device).exists():
+        raise CameraError(f"{device}: no such device; `emotiny cameras` shows what is there")
 
 
 def _candidates(settings: CaptureSettings) -> Iterator[Opener]:

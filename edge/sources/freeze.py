@@ -1,4 +1,4 @@
-"""Whether a camera repeats itself: a driver that is stuck may hand out its last picture for ever."""
+"""Detects a frozen camera: a driver that is stuck may deliver its last frame for ever."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from edge.types import Gray
 
-# Every so many pixels in both directions are compared. A sensor's noise changes some of 1200 at once.
+# Every 16th pixel in both directions is compared, 1200 of 640x480: a sensor's noise changes some of them.
 _STEP = 16
-# A covered lens is as black in every picture, and no fault.
-_LEAST_CONTRAST = 16
+# The frames of a covered lens are equally black, which is no fault.
+_MIN_CONTRAST = 16
 
 
 class FreezeDetector:
-    """Remembers the last picture that was another one."""
+    """Compares each frame with the last one that differed from its predecessor."""
 
     def __init__(self, limit_s: float, clock: Callable[[], float]) -> None:
-        """Has seen nothing yet.
+        """Starts without a frame.
 
         Args:
-            limit_s: seconds of one and the same picture from which on it is stuck; 0 for never.
-            clock: seconds, never falling.
+            limit_s: Seconds of identical frames after which the camera is frozen; 0 for never.
+            clock: Returns monotonic seconds.
         """
         self._limit_s = limit_s
         self._clock = clock
@@ -28,14 +28,13 @@ class FreezeDetector:
         self._since_s = clock()
 
     def is_frozen(self, gray: Gray) -> bool:
-        """Whether this picture, (H, W) uint8, is the same as all of the last `limit_s`."""
+        """Returns whether a frame, (H, W) uint8, equals all frames of the last `limit_s` seconds."""
         if not self._limit_s:
             return False
-        part = gray[::_STEP, ::_STEP]
-        sample = part.tobytes()
+        pixels = gray[::_STEP, ::_STEP]
+        sample = pixels.tobytes()
         if sample != self._sample:
             self._sample, self._since_s = sample, self._clock()
             return False
-        return self._clock() - self._since_s >= self._limit_s and int(part.max()) - int(part.min()) >= (
-            _LEAST_CONTRAST
-        )
+        contrast = int(pixels.max()) - int(pixels.min())
+        return self._clock() - self._since_s >= self._limit_s and contrast >= _MIN_CONTRAST

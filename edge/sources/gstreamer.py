@@ -1,4 +1,4 @@
-"""What OpenCV reads through GStreamer: a Jetson's camera, and pipelines."""
+"""Cameras that OpenCV reads through GStreamer: those of a Jetson, and pipelines."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _APPSINK = "appsink drop=true max-buffers=1 sync=false"
 class PipelineCamera(LiveCamera):
     """A GStreamer pipeline.
 
-    OpenCV leaves an element out that is not installed, and waits for ever for what that should give.
+    OpenCV ignores an element that is not installed, and then waits for ever for its frames.
     """
 
     hint = "try it with gst-launch-1.0, which names an element that is missing;"
 
 
 def csi_opener(number: int, settings: CaptureSettings) -> Callable[[], LiveCamera]:
-    """What opens a CSI camera of a Jetson, through its image processor.
+    """Returns an opener of a Jetson's CSI camera, read through the board's image processor.
 
-    The sensors' fast modes are 16:9, so the picture is as wide as asked and of that shape: nothing is
-    squeezed. 640x360 where no size is asked.
+    The fast modes of the sensors are 16:9, so frames have the wanted width and that shape, and nothing is
+    distorted: 640x360 if no size is wanted.
 
     Raises:
         MissingDependencyError: OpenCV is built without GStreamer.
@@ -46,13 +46,13 @@ def csi_opener(number: int, settings: CaptureSettings) -> Callable[[], LiveCamer
 
 
 def gst_opener(pipeline: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
-    """What opens a GStreamer pipeline.
+    """Returns an opener of a GStreamer pipeline.
 
-    Where it has no appsink, one for gray pictures of the wanted size is added; one of its own must be given
-    GRAY8 or BGR.
+    A pipeline without an appsink gets one for gray frames of the wanted size; an appsink of its own must
+    receive GRAY8 or BGR.
 
     Raises:
-        ConfigError: the pipeline is empty.
+        ConfigError: The pipeline is empty.
         MissingDependencyError: OpenCV is built without GStreamer.
     """
     if not pipeline.strip():
@@ -65,12 +65,12 @@ def gst_opener(pipeline: str, settings: CaptureSettings) -> Callable[[], LiveCam
 
 
 def no_gstreamer() -> str:
-    """What is said where OpenCV has no GStreamer, and how to mend it."""
+    """Returns the message for an OpenCV without GStreamer, with its fix."""
     return f"this OpenCV is built without GStreamer, as all of pip's wheels are; fix: {remedies.gstreamer()}"
 
 
 def _pipeline_opener(name: str, pipeline: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
-    # getCameraBackends() lists GStreamer even where it is missing; hasBackend() tells the truth.
+    # getCameraBackends() lists GStreamer even if it is missing; hasBackend() does not.
     if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         raise MissingDependencyError(f"{name}: {no_gstreamer()}")
 

@@ -167,12 +167,12 @@ class LiveCamera(BaseCamera):
             self._changed.notify_all()
 
     def _log_size(self, gray: Gray) -> None:
-        came_wh = (gray.shape[1], gray.shape[0])
-        asked_wh = self._settings.size_wh or came_wh
-        if asked_wh == came_wh:
-            logger.info("%s: pictures of %dx%d", self.name, *came_wh)
+        actual_wh = (gray.shape[1], gray.shape[0])
+        wanted_wh = self._settings.size_wh or actual_wh
+        if wanted_wh == actual_wh:
+            logger.info("%s: pictures of %dx%d", self.name, *actual_wh)
         else:
-            logger.info("%s: asked for %dx%d, it gives %dx%d", self.name, *asked_wh, *came_wh)
+            logger.info("%s: asked for %dx%d, it delivers %dx%d", self.name, *wanted_wh, *actual_wh)
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""What OpenCV reads through GStreamer and FFmpeg: a Jetson's camera, pipelines, network streams."""
+"""Network streams that OpenCV reads through FFmpeg, and what all captures of OpenCV share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from edge.sources.live import LiveCamera
 from edge.sources.uri import redact
 from edge.types import Gray
 
-# FFmpeg's own limits, below those of LiveCamera: its errors come sooner and say more than mere silence.
+# FFmpeg's own limits, below those of LiveCamera: its errors come sooner and say more than a timeout.
 _STREAM_TIMEOUT_MS = 5000
-# A stream waits for its next key frame, a pipeline for its elements.
+# Seconds to a first frame: a stream waits for its next key frame, a pipeline for its elements.
 SLOW_FIRST_S = 10.0
 
 Pixels: TypeAlias = npt.NDArray[np.integer[Any] | np.floating[Any]]
@@ -29,53 +29,53 @@ class CaptureGrabber:
     """A `Grabber` over `cv2.VideoCapture`."""
 
     def __init__(self, capture: cv2.VideoCapture, refusal: str) -> None:
-        """Takes a capture over.
+        """Takes over a capture.
 
         Args:
-            capture: opened, or tried to.
-            refusal: what to say where it is not open.
+            capture: A capture for which opening was tried.
+            refusal: The message of the error if it is not open.
 
         Raises:
-            CameraError: it is not open.
+            CameraError: The capture is not open.
         """
         if not capture.isOpened():
             raise CameraError(refusal)
         self._capture = capture
 
     def grab(self) -> Gray | None:
-        """The next picture, (H, W) uint8; None where the read failed."""
-        came, picture = self._capture.read()
-        return gray_of(picture) if came else None
+        """Returns the next frame, (H, W) uint8; None if the read failed."""
+        succeeded, pixels = self._capture.read()
+        return gray_of(pixels) if succeeded else None
 
     def close(self) -> None:
         """Releases the device."""
         self._capture.release()
 
 
-def gray_of(picture: Pixels) -> Gray:
-    """The gray picture, (H, W) uint8, in (H, W, 3) uint8 BGR or in one that is gray already."""
-    if picture.ndim == 3:
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return np.asarray(picture, dtype=np.uint8)
+def gray_of(pixels: Pixels) -> Gray:
+    """Converts (H, W, 3) uint8 BGR, or (H, W) uint8 gray, to (H, W) uint8 gray."""
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return np.asarray(pixels, dtype=np.uint8)
 
 
 def silence_opencv_logs() -> None:
-    """Keeps OpenCV and FFmpeg from writing to stderr, where no variable of theirs asks for it.
+    """Keeps OpenCV and FFmpeg from writing to stderr, unless their environment variables ask for it.
 
-    Their lines say less than our errors, and FFmpeg's hold addresses with passwords.
+    Their lines say less than the errors raised here, and FFmpeg's contain addresses with passwords.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        # OpenCV 4.11 has it in the one place, 4.14 in the other.
+        # Its place differs between OpenCV 4.11 and 4.14.
         set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # type: ignore[attr-defined]
         set_log_level(0)
 
 
 def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
-    """What opens a network stream that FFmpeg reads: rtsp, rtsps, http or https.
+    """Returns an opener of a network stream that FFmpeg reads: rtsp, rtsps, http or https.
 
     Raises:
-        ConfigError: the address names no host.
+        ConfigError: The address names no host.
         MissingDependencyError: OpenCV is built without FFmpeg.
     """
     name = redact(url)

@@ -1,4 +1,4 @@
-"""The Raspberry Pi's camera through picamera2; its luma is the gray picture, without any conversion."""
+"""The Raspberry Pi's camera through picamera2; its luma is the gray frame, without any conversion."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from edge.types import Gray
 
 logger = logging.getLogger(__name__)
 
-# Bytes from one luma sample to the next, by libcamera's name of the format. All of them begin with luma.
+# Bytes from one luma sample to the next, by libcamera's name of the format. All formats begin with luma.
 _LUMA_STEP = {
     **dict.fromkeys(("YUV420", "YVU420", "NV12", "NV21", "YUV422", "YVU422", "NV16", "YUV444", "R8"), 1),
     **dict.fromkeys(("YUYV", "YVYU"), 2),
 }
 
-# The size of the main stream chooses the sensor's mode, and the modes below this width show only the
-# middle of the field of view. So main is a multiple of the wanted size, and `lores` is that size.
+# The size of the main stream selects the mode of the sensor, and modes below this width show only the middle
+# of the field of view. So `main` is a multiple of the wanted size, and `lores` has the wanted size.
 _FULL_VIEW_WIDTH = 1280
 
-# How long a picture may take: less than the silence after which a `LiveCamera` leaves a read alone, which
-# would keep the camera. Versions of picamera2 that know no limit take it for yes.
+# How long a frame may take: less than the silence after which a `LiveCamera` abandons a read, which would
+# keep the camera. Versions of picamera2 without a limit take this number as `wait=True`.
 _PICTURE_S = 8.0
 
 
@@ -49,28 +49,28 @@ class PicameraGrabber:
         """Opens and starts the camera.
 
         Args:
-            number: as `rpicam-hello --list-cameras` counts.
-            size_wh: wanted width and height in pixels, made even.
+            number: The number of the camera in `rpicam-hello --list-cameras`.
+            size_wh: Wanted width and height in pixels, rounded down to even numbers.
 
         Raises:
             MissingDependencyError: picamera2 or libcamera is not installed.
-            CameraError: there is no such camera, it is in use, or gives a format without a luma plane.
+            CameraError: There is no such camera, it is in use, or it delivers a format without a luma plane.
         """
         os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
-        _quiet()
+        _silence_picamera2()
         try:
             from picamera2 import Picamera2
-        except (ImportError, ValueError) as error:  # built for another numpy, it is either
+        except (ImportError, ValueError) as error:  # built for another numpy, it raises either
             raise _unimportable(number, str(error)) from error
         self._name = f"picamera2://{number}"
-        found = len(Picamera2.global_camera_info())
-        if number >= found:
+        count = len(Picamera2.global_camera_info())
+        if number >= count:
             raise CameraError(
-                f"{self._name}: libcamera finds {found} cameras; `rpicam-hello --list-cameras` shows them"
+                f"{self._name}: libcamera finds {count} cameras; `rpicam-hello --list-cameras` shows them"
             )
         width, height = (side - side % 2 for side in size_wh)
         zoom = -(-_FULL_VIEW_WIDTH // width) if width < _FULL_VIEW_WIDTH else 1
-        # Made in two steps: one that fails half-way holds the camera already, and only close() gives it back.
+        # Made in two steps: if __init__ fails half-way, it may hold the camera, and only close() releases it.
         self._camera: Any = Picamera2.__new__(Picamera2)
         try:
             self._camera.__init__(number)
@@ -86,15 +86,15 @@ class PicameraGrabber:
             self.close()
             raise
         except (RuntimeError, OSError, ValueError, LookupError) as error:
-            with contextlib.suppress(AttributeError):  # of what one that failed half-way does not have yet
+            with contextlib.suppress(AttributeError):  # __init__ failed before it set all attributes
                 self.close()
             raise CameraError(f"{self._name}: {_reason(error)}") from error
 
     def grab(self) -> Gray | None:
-        """The next picture, (H, W) uint8, a copy.
+        """Returns a copy of the next frame, (H, W) uint8.
 
         Raises:
-            CameraError: the camera failed.
+            CameraError: The camera failed.
         """
         try:
             data = self._camera.capture_buffer("lores", wait=_PICTURE_S)
@@ -115,26 +115,26 @@ class PicameraGrabber:
         self._camera.close()
 
     def _read_format(self, stream: dict[str, Any]) -> None:
-        """Reads what was agreed: libcamera replaces a format or a size it cannot give without a word."""
+        """Reads the configuration in use: libcamera silently replaces what it cannot deliver."""
         name = str(stream["format"])
         if name not in _LUMA_STEP:
             raise CameraError(
-                f"{self._name}: gives {name}; expected a format that begins with luma, as YUV420"
+                f"{self._name}: delivers {name}; expected a format that begins with luma, such as YUV420"
             )
         self._step = _LUMA_STEP[name]
         self._size_wh = (int(stream["size"][0]), int(stream["size"][1]))
         self._stride = int(stream["stride"])
 
 
-def _quiet() -> None:
-    """Keeps out of the log what picamera2 tells of every opening and closing, and what it raises as well."""
+def _silence_picamera2() -> None:
+    """Keeps picamera2 from logging every opening and closing, and errors that it also raises."""
     if not logger.isEnabledFor(logging.DEBUG):
         logging.getLogger("picamera2").setLevel(logging.WARNING)
         logging.getLogger("picamera2.picamera2").setLevel(logging.CRITICAL)
 
 
 def _reason(error: BaseException) -> str:
-    """Why a camera does not start; picamera2 wraps what libcamera or the kernel said in words of its own."""
+    """Returns why a camera does not start: the error of libcamera or the kernel, which picamera2 wraps."""
     while error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, PermissionError) and error.filename:
@@ -142,15 +142,15 @@ def _reason(error: BaseException) -> str:
     return f"does not start ({error}); is another program using it?"
 
 
-def _unimportable(number: int, said: str) -> MissingDependencyError:
+def _unimportable(number: int, reason: str) -> MissingDependencyError:
     return MissingDependencyError(
-        f"picamera2://{number}: picamera2 cannot be imported ({said}); fix: "
-        f"{remedies.picamera2(said, detect_platform())}"
+        f"picamera2://{number}: picamera2 cannot be imported ({reason}); fix: "
+        f"{remedies.picamera2(reason, detect_platform())}"
     )
 
 
 def picamera_opener(number: int, settings: CaptureSettings) -> Callable[[], LiveCamera]:
-    """What opens a camera of a Raspberry Pi.
+    """Returns an opener of a Raspberry Pi's camera.
 
     Raises:
         MissingDependencyError: picamera2 is not installed.
@@ -161,7 +161,7 @@ def picamera_opener(number: int, settings: CaptureSettings) -> Callable[[], Live
 
 
 def open_picamera(number: int, settings: CaptureSettings) -> LiveCamera:
-    """A camera of a Raspberry Pi; to import picamera2 and start the sensor takes seconds on a small one."""
+    """Opens a Raspberry Pi's camera; importing picamera2 and starting the sensor may take seconds."""
     size_wh = settings.size_wh or DEFAULT_WH
     return LiveCamera(
         f"picamera2://{number}", lambda: PicameraGrabber(number, size_wh), settings, first_s=10.0
@@ -170,12 +170,12 @@ def open_picamera(number: int, settings: CaptureSettings) -> LiveCamera:
 
 @dataclass(frozen=True)
 class ListedCamera:
-    """A camera as libcamera lists it.
+    """A camera in libcamera's list.
 
     Attributes:
-        number: by which it is opened.
-        model: of its sensor.
-        usb: whether it is none of the board's own.
+        number: The number that opens the camera.
+        model: The model of the sensor.
+        usb: Whether it is a USB camera instead of one of the board's own.
     """
 
     number: int
@@ -189,15 +189,14 @@ from picamera2 import Picamera2
 names = ("Model", "Id")
 print(json.dumps([[each.get(name) for name in names] for each in Picamera2.global_camera_info()]))
 """
-# To import picamera2 takes seconds on a small board.
+# Importing picamera2 takes seconds on a small board.
 _LIST_S = 60
 
 
 def list_cameras() -> tuple[ListedCamera, ...] | None:
-    """What libcamera finds; None where picamera2 is not installed.
+    """Lists the cameras that libcamera finds; returns None if picamera2 is not installed.
 
-    It is asked in a process of its own: a package that was built for another numpy takes the one that imports
-    it along.
+    Runs in a process of its own, because importing a package that was built for another numpy may crash it.
 
     Raises:
         MissingDependencyError: picamera2 is installed and cannot be used.
@@ -220,8 +219,8 @@ def list_cameras() -> tuple[ListedCamera, ...] | None:
     if done.returncode or not lines:
         last = lines[-1] if lines else f"exit code {done.returncode}"
         raise MissingDependencyError(f"picamera2 cannot be imported ({last})")
-    # A camera is opened by its place in this list; the number in it is libcamera's, in another order.
+    # A camera is opened by its index in this list; the list's own numbers are libcamera's, in another order.
     return tuple(
-        ListedCamera(place, str(model), "usb" in str(name).lower())
-        for place, (model, name) in enumerate(json.loads(lines[-1]))
+        ListedCamera(index, str(model), "usb" in str(name).lower())
+        for index, (model, name) in enumerate(json.loads(lines[-1]))
     )

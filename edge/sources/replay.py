@@ -1,4 +1,4 @@
-"""Sources that play what they are given: for tests, and for trying the loop without a camera."""
+"""Sources that play given frames: for tests, and for trying the loop without a camera."""
 
 from __future__ import annotations
 
@@ -10,44 +10,42 @@ from edge.sources.camera import CaptureSettings
 from edge.sources.paced import PacedCamera, TimedFrames
 from edge.types import Gray
 
-# A picture, a failed read, the end of the camera, or something to call for one of the first two.
+# A frame, a failed read, the end of the camera, or a function that returns one of the first two.
 Step: TypeAlias = "Gray | EdgeError | Callable[[], Gray | None] | None"
 
 
 class ReplayCamera(PacedCamera):
-    """Plays arrays."""
+    """Plays frames from memory."""
 
     def __init__(
         self,
-        pictures: Sequence[Gray | None],
+        frames: Sequence[Gray | None],
         times: Sequence[float] | None = None,
         settings: CaptureSettings | None = None,
         *,
         fast: bool = True,
         yields_stills: bool = False,
     ) -> None:
-        """Takes the pictures over; they are not copied.
+        """Takes over the frames without copying them.
 
         Args:
-            pictures: (H, W) uint8 each; None is a tick without a picture.
-            times: seconds since the first, one for each picture that is not None, from 0 and never
-                falling; 1/15 s apart where they are None.
-            settings: how pictures are wanted; as they are where it is None.
-            fast: as fast as they are taken instead of at their times.
-            yields_stills: the pictures have nothing to do with one another.
+            frames: (H, W) uint8 each; None is a tick without a frame.
+            times: Non-decreasing seconds since the first frame, beginning with 0, one for each frame that is
+                not None. If omitted, frames are 1/15 s apart.
+            settings: The form in which frames are wanted; None plays them as they are.
+            fast: Whether to play as fast as frames are taken instead of at their times.
+            yields_stills: Whether the frames are unrelated images.
 
         Raises:
-            CameraError: the times do not fit the pictures.
+            CameraError: The times do not match the frames.
         """
-        count = sum(picture is not None for picture in pictures)
+        count = sum(frame is not None for frame in frames)
         times = [number / 15 for number in range(count)] if times is None else list(times)
         if len(times) != count or times != sorted(times) or any(time != 0 for time in times[:1]):
-            raise CameraError(
-                f"replay: {count} pictures need as many times from 0 and never falling, not {times}"
-            )
+            raise CameraError(f"replay: {count} frames need as many non-decreasing times from 0, not {times}")
         super().__init__(
             "replay",
-            _timed(pictures, times),
+            _timed(frames, times),
             settings or CaptureSettings(),
             fast=fast,
             yields_stills=yields_stills,
@@ -55,23 +53,23 @@ class ReplayCamera(PacedCamera):
 
 
 class ScriptedGrabber:
-    """A `Grabber` that follows a script; after its end every read fails, as of an unplugged camera."""
+    """A `Grabber` that follows a script; after its end every read fails, as if the camera was unplugged."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
         """Takes the script.
 
         Args:
-            steps: what each read meets, in order: a picture, None for a failed read, an error that is
-                raised, or a function, which may stall and whose answer is given.
+            steps: The outcome of each read in order: a frame; None for a failed read; an error to raise; or a
+                function, which may block and returns one of the first two.
         """
         self._steps = iter(steps)
         self.closed = False
 
     def grab(self) -> Gray | None:
-        """What the next step says.
+        """Performs the next step of the script.
 
         Raises:
-            CameraError: it says so, or the grabber is closed.
+            CameraError: The step is an error, or the grabber is closed.
         """
         if self.closed:
             raise CameraError("script: closed; a closed grabber cannot be read")
@@ -85,7 +83,7 @@ class ScriptedGrabber:
         self.closed = True
 
 
-def _timed(pictures: Sequence[Gray | None], times: Sequence[float]) -> TimedFrames:
-    due = iter(times)
-    for picture in pictures:
-        yield None if picture is None else (next(due), picture)
+def _timed(frames: Sequence[Gray | None], times: Sequence[float]) -> TimedFrames:
+    remaining_times = iter(times)
+    for frame in frames:
+        yield None if frame is None else (next(remaining_times), frame)

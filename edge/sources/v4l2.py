@@ -1,4 +1,4 @@
-"""USB cameras and other V4L2 devices, and the gray picture in what they give."""
+"""USB cameras and other V4L2 devices, and the gray frame in what they send."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 
 
 def open_v4l2(path: str, settings: CaptureSettings) -> LiveCamera:
-    """A USB camera or another V4L2 device.
+    """Opens a USB camera or another V4L2 device.
 
     Args:
-        path: its node, /dev/video0 or a link to it.
-        settings: the size is asked of the camera, 640x480 where it says nothing.
+        path: The path of the device node, /dev/video0 or a link to it.
+        settings: The form in which frames are wanted. The camera is asked for the size, or for 640x480.
 
     Raises:
-        CameraError: there is no such device, it may not be opened or is no camera.
+        CameraError: The device does not exist, may not be opened, or is not a camera.
     """
     unusable_reason = query(path).unusable_reason
     if unusable_reason:
         raise CameraError(
-            f"{path}: gives no pictures ({unusable_reason}); `emotiny cameras` shows those that do"
+            f"{path}: delivers no pictures ({unusable_reason}); `emotiny cameras` lists those that do"
         )
     size_wh = settings.size_wh or DEFAULT_WH
     return LiveCamera(path, lambda: V4L2Grabber(path, size_wh), settings)
 
 
 class V4L2Grabber(CaptureGrabber):
-    """A `Grabber` that takes the luma as the camera sent it, without a conversion to BGR and back."""
+    """A `Grabber` that reads the luma as the camera sent it, without a conversion to BGR and back."""
 
     def __init__(self, path: str, size_wh: tuple[int, int]) -> None:
         """Opens the camera.
 
         Args:
-            path: its node.
-            size_wh: width and height in pixels to ask for.
+            path: The path of the device node.
+            size_wh: The wanted width and height in pixels.
 
         Raises:
-            CameraError: it does not open.
+            CameraError: The device does not open.
         """
         silence_opencv_logs()
-        # The default of 10 s would outlast close(); a camera that needs longer is simply read again.
+        # The default of 10 s would outlast close(); a camera that needs longer than 1 s is simply read again.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
         capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
         super().__init__(capture, f"{path}: does not open; is another program using it (`fuser {path}`)?")
@@ -60,10 +60,10 @@ class V4L2Grabber(CaptureGrabber):
         capture.set(cv2.CAP_PROP_FOURCC, wanted)
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
-        # Two, not one: the driver fills one while the other is read, else every second frame is lost. They
-        # cannot go stale, the reader empties them as they come.
+        # Two buffers, not one: the driver fills one while the other is read, else every second frame is lost.
+        # They cannot become stale, since the reader empties them at once.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
-        # set() says yes to a format that the camera does not have; what it has is read back.
+        # set() accepts a format that the camera does not have, so the format in use is read back.
         self._format = int(capture.get(cv2.CAP_PROP_FOURCC))
         self._size_wh = (
             int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -73,25 +73,25 @@ class V4L2Grabber(CaptureGrabber):
             capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def grab(self) -> Gray | None:
-        """The next picture, (H, W) uint8; None where the read failed or what came is cut off."""
-        came, picture = self._capture.read()
-        return luma_of(picture, self._format, self._size_wh) if came else None
+        """Returns the next frame, (H, W) uint8; None if the read failed or the frame is incomplete."""
+        succeeded, pixels = self._capture.read()
+        return luma_of(pixels, self._format, self._size_wh) if succeeded else None
 
 
-def luma_of(picture: Pixels, fourcc: int, size_wh: tuple[int, int]) -> Gray | None:
-    """The gray picture in what OpenCV's V4L2 gave.
+def luma_of(pixels: Pixels, fourcc: int, size_wh: tuple[int, int]) -> Gray | None:
+    """Extracts the gray frame from what OpenCV read of a V4L2 device.
 
     Args:
-        picture: uint8: JPEG, YUYV, or BGR of any other format; OpenCV 4.11 gives the first two, and the BGR
+        pixels: uint8: JPEG, YUYV, or BGR for any other format. OpenCV 4.11 returns the first two, and the BGR
             of a camera that sends BGR, as one row of bytes.
-        fourcc: the format.
-        size_wh: width and height in pixels.
+        fourcc: The pixel format.
+        size_wh: Width and height in pixels.
 
     Returns:
-        (H, W) uint8; None where bytes are missing, as they do after an error on the cable.
+        (H, W) uint8; None if bytes are missing, as after an error on the cable.
     """
     width, height = size_wh
-    row = np.asarray(picture, dtype=np.uint8).reshape(-1)
+    row = np.asarray(pixels, dtype=np.uint8).reshape(-1)
     if fourcc == _MJPG:
         decoded = cv2.imdecode(row, cv2.IMREAD_GRAYSCALE)
         return None if decoded is None else np.asarray(decoded, dtype=np.uint8)

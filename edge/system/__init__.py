@@ -1,1 +1,1 @@
-"""This machine: platform, temperature, permissions, signals and journal. No camera, no network."""
+"""This machine: platform, temperature, permissions, requirements, signals, log. No camera, no network."""

@@ -1,4 +1,4 @@
-"""Why this user may not open a device, and the command that changes it."""
+"""Explains why this user may not open a device, and names the command that changes it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 
 def may_open(node: Path) -> bool:
-    """Whether this process may read and write it, as far as modes and groups tell."""
+    """Returns whether this process may read and write a device node, by its mode and group."""
     return os.access(node, os.R_OK | os.W_OK, effective_ids=True)
 
 
 def explain_denied(node: Path) -> str:
-    """What keeps this user from a device that exists, and what to do.
+    """Returns why this user may not open a device that exists, with the fix.
 
     Args:
-        node: below /dev; owned as udev makes it, by a group that may read and write.
+        node: The path of the device node. udev normally makes it readable and writable for a group.
     """
     status = node.stat()
     group, owner = _group(status.st_gid), _user(status.st_uid)
@@ -32,20 +32,20 @@ def explain_denied(node: Path) -> str:
         )
     if status.st_gid in {os.getegid(), *os.getgroups()}:
         return (
-            f"its group {group} has it and this user is of it ({mode}): a container or a unit's DeviceAllow= "
-            f"keeps it away; fix: start the container with `--device {node}`"
+            f"this user is in its group {group} ({mode}): a container or a unit's DeviceAllow= denies it; "
+            f"fix: start the container with `--device {node}`"
         )
     if status.st_gid in os.getgrouplist(_user(os.geteuid()), os.getegid()):
         return (
-            f"this user is of its group {group} since the last login; fix: log in again, or `newgrp {group}`"
+            f"this user joined its group {group} after the last login; fix: log in again, or `newgrp {group}`"
         )
-    return f"only the group {group} has it; fix: `sudo usermod -aG {group} $USER`, then log in again"
+    return f"only the group {group} may open it; fix: `sudo usermod -aG {group} $USER`, then log in again"
 
 
 def _group(number: int) -> str:
     try:
         return grp.getgrgid(number).gr_name
-    except KeyError:  # made in a container, or of a domain that cannot be reached
+    except KeyError:  # a group of a container, or of a domain that cannot be reached
         return str(number)
 
 

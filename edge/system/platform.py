@@ -1,4 +1,4 @@
-"""Which board and distribution this is: commands that mend something differ between them."""
+"""Detects the board and the distribution, on which the commands of fixes depend."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Platform:
-    """A board and what runs on it.
+    """A board and its distribution.
 
     Attributes:
-        model: what the board calls itself, as "Raspberry Pi 4 Model B Rev 1.4"; empty for what is no board.
-        name: of the distribution, as people say it; empty where it says none.
-        release: its name in package lists, as bookworm, trixie or jammy; empty likewise.
-        jetson: whether the processor is a Tegra.
-        bits: of this Python, 32 or 64.
+        model: The model of the board, such as "Raspberry Pi 4 Model B Rev 1.4"; empty for a desktop.
+        name: The full name of the distribution; empty if unknown.
+        release: The code name of its release, such as bookworm, trixie or jammy; empty if unknown.
+        jetson: Whether the processor is a Tegra.
+        bits: The word size of this Python, 32 or 64.
     """
 
     model: str = ""
@@ -32,15 +32,15 @@ class Platform:
 
     @property
     def boot_config(self) -> str:
-        """The file of a Raspberry Pi's firmware; before Bookworm it lay elsewhere."""
+        """The path of a Raspberry Pi's firmware configuration, which moved with Bookworm."""
         return "/boot/config.txt" if self.release in ("buster", "bullseye") else "/boot/firmware/config.txt"
 
 
 def detect_platform(root: Path = Path("/")) -> Platform:
-    """What this machine is, by its device tree and os-release.
+    """Detects the platform from the device tree and os-release.
 
     Args:
-        root: of the file system.
+        root: The root of the file system.
     """
     release = {}
     for line in _read(root / "etc" / "os-release").splitlines():
@@ -56,7 +56,7 @@ def detect_platform(root: Path = Path("/")) -> Platform:
 
 
 def _read(path: Path) -> str:
-    # A desktop has no device tree, a container perhaps no os-release.
+    # A desktop has no device tree, and a container may have no os-release.
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What signals ask of a run: to end, or to begin again with what is read anew."""
+"""Signals that end a run, or restart it with new settings."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _Settings = TypeVar("_Settings")
 
 
 class StopSignals(Generic[_Settings]):
-    """Stands in for the event that ends a run, while the block that it is entered for runs.
+    """The event that ends a run, set by signals while this context manager is entered.
 
-    SIGINT and SIGTERM end the run. SIGHUP has `renew` called between two frames: what it gives ends the run
-    too, and waits in `new_settings`; what it raises of what a user can cause is logged, and the run goes on
-    as before.
+    SIGINT and SIGTERM end the run. SIGHUP calls `renew` between two frames: the settings that it returns end
+    the run and wait in `new_settings`. If it raises an error that a user can cause, the error is logged, and
+    the run goes on.
 
     Attributes:
-        new_settings: what the next run is to have; None after SIGINT and SIGTERM.
+        new_settings: The settings of the next run; None after SIGINT and SIGTERM.
     """
 
     def __init__(self) -> None:
-        """Knows of no settings yet."""
+        """Starts without new settings; handles no signal yet."""
         self.new_settings: _Settings | None = None
         self._renew: Callable[[], _Settings] | None = None
         self._ended = Event()
@@ -50,31 +50,31 @@ class StopSignals(Generic[_Settings]):
         self.restore()
 
     def restore(self) -> None:
-        """Signals do again what they did before the block: what now comes never asks whether it is to end."""
+        """Restores the earlier handlers of the signals, for a command that never checks whether to end."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def arm(self, renew: Callable[[], _Settings]) -> None:
-        """A run begins.
+        """Prepares for a new run.
 
         Args:
-            renew: reads settings anew, and looks whether a run could have them.
+            renew: Reads the settings again, and checks that a run could use them.
         """
         self._renew, self.new_settings = renew, None
 
     def is_set(self) -> bool:
-        """Whether the run is to end; asked between frames, in the thread that runs."""
+        """Returns whether the run must end; called between frames, in the thread of the run."""
         if self._asked.is_set() and self._renew is not None and self.new_settings is None:
             self._asked.clear()
             try:
                 self.new_settings = self._renew()
-                logger.info("SIGHUP: beginning again with new settings")
-            except (EdgeError, OSError) as error:  # the latter of a folder that this user may not look into
-                logger.error("SIGHUP: %s; going on as before", " ".join(str(error).split()))
+                logger.info("SIGHUP: restarting with new settings")
+            except (EdgeError, OSError) as error:  # OSError: a folder that this user may not read
+                logger.error("SIGHUP: %s; keeping the old settings", " ".join(str(error).split()))
         if self._ended.is_set():
             self.new_settings = None
         return self._ended.is_set() or self.new_settings is not None
 
     def wait(self, timeout: float) -> bool:
-        """Waits for the run to end, so many seconds at most."""
+        """Waits until the run must end, for at most `timeout` seconds."""
         return self._ended.wait(timeout) or self.is_set()

@@ -1,4 +1,4 @@
-"""What the board says of itself: temperature, and whether its firmware holds it back."""
+"""Reads the temperature of the board, and whether it is throttled."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from edge.types import BoardState
 
-# All reasons for which a board is held back, by bits of a Raspberry Pi's get_throttled that tell of now; from
-# 16 on they tell of what was.
+# The reasons for throttling, by the bits of a Raspberry Pi's get_throttled; the bits from 16 on say that the
+# same happened before.
 REASONS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
-# Where kernels have had that file, beneath /sys/devices/platform.
+# Where different kernels have that file, below /sys/devices/platform.
 _PI_FILES = ("soc/soc:firmware/get_throttled", "*/*:firmware/get_throttled", "*:firmware/get_throttled")
-# Zones of the processor; a board has others, of a charger or a radio.
+# Thermal zones of the processor; a board has others, such as those of a charger or a radio.
 _ZONES = ("cpu", "soc", "tj", "pkg")
-# What slows the processor, among fans; a Jetson's is cpu-throttle-alert.
+# Cooling devices that slow the processor, unlike fans; a Jetson's is cpu-throttle-alert.
 _COOLERS = ("cpufreq", "throttle")
 
 
@@ -21,15 +21,15 @@ class ThermalSensors:
     """Reads Linux's thermal zones and cooling devices, and a Raspberry Pi's firmware."""
 
     def __init__(self, sys: Path = Path("/sys")) -> None:
-        """Looks for what there is to read, once.
+        """Finds the sensors of this board.
 
         Args:
-            sys: where sysfs is mounted.
+            sys: The mount point of sysfs.
         """
         thermal = sys / "class" / "thermal"
         zones = sorted(thermal.glob("thermal_zone*"))
-        of_processor = [zone for zone in zones if any(name in _read(zone / "type") for name in _ZONES)]
-        self._temperatures = [zone / "temp" for zone in of_processor or zones]
+        processor_zones = [zone for zone in zones if any(name in _read(zone / "type") for name in _ZONES)]
+        self._temperatures = [zone / "temp" for zone in processor_zones or zones]
         self._coolers = [
             cooler / "cur_state"
             for cooler in sorted(thermal.glob("cooling_device*"))
@@ -39,7 +39,7 @@ class ThermalSensors:
         self._pi = next((path for pattern in _PI_FILES for path in sorted(platform.glob(pattern))), None)
 
     def state(self) -> BoardState:
-        """What can be read now; a sensor that does not answer is left out."""
+        """Reads the sensors; one that cannot be read is left out."""
         celsius = [value / 1000 for value in map(_number, self._temperatures) if value is not None]
         throttled = []
         bits = _number(self._pi, 16) if self._pi else None
@@ -51,7 +51,7 @@ class ThermalSensors:
 
 
 def _read(path: Path) -> str:
-    # Sensors of a part that is switched off answer with an error, of a part that is gone with none.
+    # Reading a sensor of a part that is switched off or gone fails.
     try:
         return path.read_text().strip().lower()
     except OSError:

@@ -173,13 +173,16 @@ def test_a_format_without_luma_is_an_error_of_one_line(pi, sources):
     done = pi.execute(f"{PYTHON} /usr/local/lib/without_luma.py run --source {sources['demo']} 2>&1", 120)
     assert done.code == 1
     (line,) = re.findall(r"^emotiny: error: (.*)$", done.out, re.MULTILINE)
-    assert line == f"{sources['demo']}: gives XBGR8888; expected a format that begins with luma, as YUV420"
+    assert (
+        line
+        == f"{sources['demo']}: delivers XBGR8888; expected a format that begins with luma, such as YUV420"
+    )
     assert "Traceback" not in done.out
 
 
 def test_another_size_than_the_wanted_one_is_logged(pi, sources):
     loop = f"{EMOTINY} run --source {sources['demo']} --size 800x600 --max-frames 3"
-    assert "asked for 800x600, it gives 640x480" in run(pi, f"{loop} 2>&1 >/dev/null")
+    assert "asked for 800x600, it delivers 640x480" in run(pi, f"{loop} 2>&1 >/dev/null")
 
 
 @pytest.mark.parametrize("name", ["demo", "clip"])

@@ -127,7 +127,7 @@ def test_a_reload_accepts_valid_settings_and_rejects_invalid_ones(service, recor
     service.systemctl("reload")
     wait_until(service.guest, "journalctl -u emotiny -o cat -p err -n 1 | grep -q SIGHUP")
     (line,) = service.journal("-p err").splitlines()
-    assert "no setting 'sorce'; did you mean 'source'?; going on as before" in line
+    assert "no setting 'sorce'; did you mean 'source'?; keeping the old settings" in line
     time.sleep(2)
     assert service.journal().splitlines()[-1].startswith('{"frame"')
     assert (service.pid(), service.show("NRestarts")) == (pid, "0")

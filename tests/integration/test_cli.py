@@ -175,8 +175,8 @@ def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
     code, _, err = finish(process)
     assert code == 0
     assert "SIGHUP: max_fps -1.0: must be 0 (no limit) to 1000" in err
-    assert "going on as before" in err
-    assert "SIGHUP: beginning again with new settings" in err
+    assert "keeping the old settings" in err
+    assert "SIGHUP: restarting with new settings" in err
     assert len(re.findall(r"^emotiny: \d+ frames in ", err, re.M)) == 2
 
 
@@ -275,7 +275,7 @@ def test_a_folder_that_may_not_be_looked_into_ends_no_run(tmp_path, caplog):
         control.arm(renew)
         os.kill(os.getpid(), signal.SIGHUP)
         assert not control.is_set()
-    assert f"Permission denied: '{tmp_path}'; going on as before" in caplog.text
+    assert f"Permission denied: '{tmp_path}'; keeping the old settings" in caplog.text
 
 
 def test_a_reload_changes_threads_and_what_is_logged(options, tmp_path, monkeypatch):

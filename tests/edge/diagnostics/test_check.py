@@ -258,7 +258,7 @@ def test_metrics_that_could_be_asked_for(monkeypatch):
     assert try_metrics(settings).endswith("/metrics, which the service has")
     sink.close()
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'prometheus-client>=0.16'`"):
+    with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'prometheus-client>=0\.16'`"):
         try_metrics(settings)
 
 

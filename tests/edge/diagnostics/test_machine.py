@@ -84,7 +84,11 @@ def dev(tmp_path):
 @pytest.mark.parametrize(
     ("closed", "model", "said"),
     [
-        (["video0"], "", "CameraError {dev}/video0: permission denied: only the group video has it; fix: "),
+        (
+            ["video0"],
+            "",
+            "CameraError {dev}/video0: permission denied: only the group video may open it; fix: ",
+        ),
         (["video0", "video1"], "", "CameraError {dev}/video0 and 1 more: permission denied: only the group"),
         (["dma_heap/system"], "Raspberry Pi 5", "CameraError {dev}/dma_heap/system: permission denied: only"),
         (["dma_heap/system"], "", "2 camera devices: "),

@@ -382,7 +382,7 @@ for found in find_cameras(Platform(), Path(sys.argv[1])):
         (
             VIDEO,
             0o660,
-            "permission denied: only the group video has it; fix: `sudo usermod -aG video $USER`",
+            "permission denied: only the group video may open it; fix: `sudo usermod -aG video $USER`",
         ),
         (
             0,
@@ -397,7 +397,7 @@ for found in find_cameras(Platform(), Path(sys.argv[1])):
         (
             65000,
             0o660,
-            "permission denied: only the group 65000 has it; fix: `sudo usermod -aG 65000 $USER`",
+            "permission denied: only the group 65000 may open it; fix: `sudo usermod -aG 65000 $USER`",
         ),
     ],
 )
@@ -416,8 +416,8 @@ def test_a_node_of_others_says_how_to_get_it(tmp_path, without_rights, group, mo
 @pytest.mark.parametrize(
     ("has", "is_of", "said"),
     [
-        ([7], [7], "this user is of it (-rw-rw----"),
-        ([], [7], "since the last login; fix: log in again, or `newgrp 65007`"),
+        ([7], [7], "this user is in its group 65007 (-rw-rw----"),
+        ([], [7], "after the last login; fix: log in again, or `newgrp 65007`"),
         ([], [], "fix: `sudo usermod -aG 65007 $USER`, then log in again"),
     ],
     ids=["a container", "just added", "not of it"],

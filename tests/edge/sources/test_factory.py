@@ -148,7 +148,7 @@ def test_auto_without_any_camera_is_the_demo(
 def test_a_codec_is_refused_as_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     codec = V4L2Device("/dev/video10", "bcm2835-codec", "decoder", True, "a codec or scaler")
     monkeypatch.setattr("edge.sources.v4l2.query", lambda path: codec)
-    assert str(refusal("10")).startswith("/dev/video10: gives no pictures (a codec or scaler); `emotiny cam")
+    assert str(refusal("10")).startswith("/dev/video10: delivers no pictures (a codec or scaler); `emotiny")
 
 
 # What VideoCapture gives, and the gray picture in it.
@@ -304,7 +304,7 @@ def test_the_luma_of_the_small_stream_is_the_picture(picamera: type[Picamera], n
 
 def test_a_format_without_luma_is_refused(picamera: type[Picamera]) -> None:
     picamera.format = "XBGR8888"
-    assert "picamera2://0: gives XBGR8888; expected a format that begins with luma" in str(
+    assert "picamera2://0: delivers XBGR8888; expected a format that begins with luma" in str(
         refusal("picamera2://0")
     )
     assert Picamera.last.closed

@@ -259,7 +259,7 @@ def test_another_size_than_asked_is_said_once(caplog: pytest.LogCaptureFixture) 
         )
         outcome(camera)
         camera.close()
-    assert caplog.text.count("asked for 64x48, it gives 6x4") == 1
+    assert caplog.text.count("asked for 64x48, it delivers 6x4") == 1
 
 
 def test_auto_takes_the_first_camera_that_delivers(stall: Stall, caplog: pytest.LogCaptureFixture) -> None:

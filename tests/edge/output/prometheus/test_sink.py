@@ -429,10 +429,10 @@ def test_a_run_is_asked_and_a_reload_opens_another_port(running, sink):
     socket.create_server(("127.0.0.1", first)).close()
     # The same port at another address, which is its own and cannot be tried before; then none at all.
     run.reload(second, "0.0.0.0")
-    run.until(lambda: run.said().count("beginning again") == 2 or None)
+    run.until(lambda: run.said().count("restarting with new settings") == 2 or None)
     assert run.until(lambda: processed(second))
     run.reload(0)
-    run.until(lambda: run.said().count("beginning again") == 3 or None)
+    run.until(lambda: run.said().count("restarting with new settings") == 3 or None)
     run.until(lambda: None if processed(second) else True)
     run.process.send_signal(signal.SIGTERM)
     assert run.process.wait(LIMIT_S) == 0
