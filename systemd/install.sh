@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Installs emotiny on a device as a service that starts at boot, upgrades it, or takes it away.
+# Installs emotiny on a device as a service that starts at boot, upgrades it, or removes it.
 #
 #   sudo systemd/install.sh                        from this source tree
-#   sudo systemd/install.sh emotiny-*.whl          from a wheel, which holds this script, too:
+#   sudo systemd/install.sh emotiny-*.whl          from a wheel, which also holds this script:
 #                                                  python3 -m zipfile -e emotiny-*.whl unpacked
 #                                                  sudo bash unpacked/edge/systemd/install.sh emotiny-*.whl
-#   sudo systemd/install.sh --wheels FOLDER ...    without a network: all wheels lie in FOLDER
-#   sudo systemd/install.sh --no-apt ...           Debian packages stay as they are
-#   sudo systemd/install.sh --uninstall            settings in /etc/emotiny stay
+#   sudo systemd/install.sh --wheels FOLDER ...    without a network: FOLDER holds all wheels
+#   sudo systemd/install.sh --no-apt ...           leaves Debian packages as they are
+#   sudo systemd/install.sh --uninstall            leaves the settings in /etc/emotiny
 #
-# Run it again to upgrade: settings stay as they are. No package of the system is replaced: all of Python's lie
-# in /opt/emotiny. Exit codes: 0 done, 2 something is missing or wrong.
+# To upgrade, run it again: settings are kept. No package of the system is replaced; all Python packages are in
+# /opt/emotiny. Exit codes: 0 done, 2 something is missing or wrong.
 set -euo pipefail
-# The service's user must be able to read what is installed, whatever root's own is.
+# The service's user must be able to read what is installed, whatever root's own umask is.
 umask 022
 
 PREFIX=/opt/emotiny
@@ -32,19 +32,19 @@ board() {
     else echo other; fi
 }
 
-# What the machine is must be looked at first: pip's own messages say nothing that helps.
-examine() {
+# First of all, because pip's messages about an unsuitable machine do not help.
+check_machine() {
     [ "$(id -u)" = 0 ] || fail "needs root: sudo $0"
     command -v "$PYTHON" >/dev/null || fail "no $PYTHON: sudo apt install python3"
-    command -v "$SYSTEMCTL" >/dev/null || fail "no systemd, which starts it at boot: make run needs none"
+    command -v "$SYSTEMCTL" >/dev/null || fail "no systemd, which would start the service at boot: make run works without it"
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
         fail "$("$PYTHON" --version) is too old, 3.10 or later is needed: Raspberry Pi OS Bookworm, JetPack 6 or newer"
-    # A 32-bit system may run on a 64-bit kernel: what Python is made for counts.
+    # A 32-bit system may run on a 64-bit kernel, so Python is asked.
     "$PYTHON" -c 'import sys; sys.exit(sys.maxsize < 2**32)' ||
-        fail "this system is of 32 bits, for which numpy and OpenCV have no wheels: write the 64-bit image to the card"
+        fail "this is a 32-bit system, for which numpy and OpenCV have no wheels: write the 64-bit image to the card"
 }
 
-# Only what is missing, so that a device without a network can be upgraded.
+# Installs only missing packages, so that a device without a network can be upgraded.
 add_packages() {
     local wanted=(python3-venv) missing=() package
     case $(board) in
@@ -56,25 +56,25 @@ add_packages() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$APT" = no ]; then
-        say "not installed, and left so: ${missing[*]}"
+        say "not installed because of --no-apt: ${missing[*]}"
         return 0
     fi
     say "installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
-        fail "apt-get could not install ${missing[*]}: is there a network? --no-apt goes on without"
+        fail "apt-get could not install ${missing[*]}: is there a network? --no-apt leaves them out"
 }
 
-# The system's packages are seen where a camera needs them: picamera2, or an OpenCV with GStreamer.
+# The environment sees the system's packages if a camera needs them: picamera2, or an OpenCV with GStreamer.
 make_environment() {
     local options=(--clear)
     if "$PYTHON" -c 'import picamera2' 2>/dev/null || [ "$(board)" = jetson ]; then
         options+=(--system-site-packages)
     fi
-    # One that is right already is upgraded; after an upgrade of the system its Python is gone, or another one,
-    # which finds none of its packages.
+    # A suitable environment is kept. After an upgrade of the system its Python may be gone, or be another version,
+    # which does not find the environment's packages.
     if $PREFIX/bin/python -c 'import pip' 2>/dev/null && [ "$(environment_options)" = "${options[*]}" ]; then return 0; fi
-    say "making $PREFIX"
+    say "creating $PREFIX"
     "$PYTHON" -m venv "${options[@]}" $PREFIX ||
         fail "no venv module: sudo apt install python3-venv"
 }
@@ -87,30 +87,30 @@ environment_options() {
 pip_install() { $PREFIX/bin/pip install --quiet --disable-pip-version-check "${OFFLINE[@]}" "$@"; }
 
 add_package() {
-    say "installing $SOURCE and what it needs, about 240 MB on arm64 and 330 on x86-64 the first time"
+    say "installing $SOURCE and its requirements, about 240 MB on arm64 and 330 on x86-64 the first time"
     { pip_install --force-reinstall --no-deps "$SOURCE" && pip_install "$SOURCE"; } ||
-        fail "the packages above could not be installed: is the package index reachable? --wheels FOLDER takes them from there"
-    [ ! -d "$SOURCE" ] || rm -rf "$SOURCE/build"  # which pip leaves behind
-    # pip's OpenCV has no GStreamer, which a Jetson's own camera needs, and would hide the system's, which has.
+        fail "the packages above could not be installed: is the package index reachable? --wheels FOLDER takes them from a folder"
+    [ ! -d "$SOURCE" ] || rm -rf "$SOURCE/build"  # left behind by pip
+    # A Jetson's own camera needs GStreamer. pip's OpenCV lacks it, and would hide the system's, which has it.
     if [ "$(board)" = jetson ] && "$PYTHON" -c 'import cv2, sys
 sys.exit(not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER))' 2>/dev/null
     then $PREFIX/bin/pip uninstall --quiet --yes opencv-python-headless; fi
-    $PREFIX/bin/emotiny --version >/dev/null || fail "what was installed does not start"
+    $PREFIX/bin/emotiny --version >/dev/null || fail "the installed program does not start"
 }
 
 is_ours() { [ "$(readlink $COMMAND)" = $PREFIX/bin/emotiny ]; }
 
-# So that `sudo emotiny check` finds it; what somebody else put there stays.
+# Makes `sudo emotiny check` work; another program of that name is left alone.
 add_command() {
     if [ -e $COMMAND ] || [ -L $COMMAND ]; then
-        is_ours || say "$COMMAND is not this one, and left so: $PREFIX/bin/emotiny is"
+        is_ours || say "$COMMAND is another program and was left alone: use $PREFIX/bin/emotiny"
     else
         mkdir -p "$(dirname $COMMAND)"
         ln -s $PREFIX/bin/emotiny $COMMAND
     fi
 }
 
-# Names of emotiny@NAME, each of which reads NAME.toml.
+# Prints the NAME of each emotiny@NAME, which reads NAME.toml.
 instances() {
     local file
     for file in "$SETTINGS"/*.toml; do
@@ -122,7 +122,7 @@ add_service() {
     mkdir -p $SETTINGS
     [ -e $SETTINGS/config.toml ] || $PREFIX/bin/emotiny config --write $SETTINGS/config.toml
     $PREFIX/bin/emotiny config --config $SETTINGS/config.toml >/dev/null ||
-        fail "the service was left as it is, since its settings are wrong: sudoedit $SETTINGS/config.toml"
+        fail "the settings are wrong, so the service was left as it was: sudoedit $SETTINGS/config.toml"
     cp "$HERE/emotiny.service" "$HERE/emotiny@.service" $UNITS/
     if [ "$(board)" = jetson ]; then
         local beside
@@ -131,29 +131,29 @@ add_service() {
             [ -e "$beside/jetson.conf" ] || cp "$HERE/jetson.conf" "$beside/"
         done
     fi
-    # As where the image of a card is made.
+    # systemd does not run where the image of a memory card is made.
     if [ "$($SYSTEMCTL is-system-running 2>/dev/null)" = offline ]; then
-        SYSTEMD_OFFLINE=1 $SYSTEMCTL enable --quiet emotiny || fail "systemd does not take $UNITS/emotiny.service"
-        STARTED="not started, since systemd does not run here: it will be at the next boot"
+        SYSTEMD_OFFLINE=1 $SYSTEMCTL enable --quiet emotiny || fail "systemd refuses $UNITS/emotiny.service"
+        STARTED="not started, because systemd is not running here; it starts at the next boot"
         $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || FOUND=$?
         return
     fi
     $SYSTEMCTL daemon-reload
-    # A camera may be opened once only, so it is looked at while the service does not run.
+    # Only one program can open a camera, so the check must not run beside the service.
     $SYSTEMCTL stop emotiny 2>/dev/null || true
     $PREFIX/bin/emotiny check --config $SETTINGS/config.toml || FOUND=$?
-    # Without waiting: the service is ready with its first picture, and the camera may be absent yet.
+    # Not waited for: the service becomes ready with its first frame, and the camera may still be absent.
     { $SYSTEMCTL enable --quiet emotiny && $SYSTEMCTL restart --no-block emotiny; } ||
-        fail "systemd does not start it: systemctl status emotiny"
+        fail "systemd does not start the service: systemctl status emotiny"
     $SYSTEMCTL try-restart --no-block 'emotiny@*' || say "other instances (emotiny@NAME) were not restarted"
 }
 
 forget() {
     local file="$SETTINGS/$1.toml" own=()
-    # As its unit is told where it has a password of its own.
+    # The file that an instance's unit names if the instance has its own password.
     [ ! -e "$SETTINGS/$1.password" ] || own=(--mqtt-password-file "$SETTINGS/$1.password")
     timeout 30 $PREFIX/bin/emotiny forget --config "$file" "${own[@]}" ||
-        say "the broker of $file may still know this device: emotiny forget takes that back from anywhere"
+        say "the broker of $file may still know this device: 'emotiny forget' on any machine removes it"
 }
 
 uninstall() {
@@ -164,24 +164,24 @@ uninstall() {
         $SYSTEMCTL disable --quiet --now "emotiny@$instance" </dev/null || true
     done
     $SYSTEMCTL stop 'emotiny@*' || true
-    # Home Assistant would keep it for ever; a broker that is away keeps nothing from being removed.
+    # Otherwise Home Assistant would show the device for ever. A broker that is away must not stop the removal.
     if $PREFIX/bin/emotiny forget --help >/dev/null 2>&1; then
         [ ! -e $SETTINGS/config.toml ] || forget config
         instances | while read -r instance; do EMOTINY_INSTANCE=$instance forget "$instance" </dev/null; done
     fi
     ! is_ours || rm $COMMAND
     rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny{,@}.service.d/jetson.conf
-    # What `systemctl edit` made lies there, too, and stays.
+    # Files of `systemctl edit` in the same folders stay.
     rmdir --ignore-fail-on-non-empty $UNITS/emotiny{,@}.service.d 2>/dev/null || true
     $SYSTEMCTL daemon-reload || true
-    say "gone; your settings are still in $SETTINGS"
+    say "removed; your settings are still in $SETTINGS"
 }
 
-# The service waits for a camera or a broker that is absent: what is wrong is said, and is no failure to install.
+# A failed check does not fail the installation, because the service waits for an absent camera or broker.
 report() {
     say "$STARTED: systemctl status emotiny; journalctl -fu emotiny; its settings: $SETTINGS/config.toml"
     if [ $FOUND = 0 ]; then say "check: all is well"
-    else say "check: something is wrong, see the lines above that begin so; sudo $(is_ours && echo emotiny || echo $PREFIX/bin/emotiny) check looks again"; fi
+    else say "check: something is wrong, see the lines above that begin with 'wrong'; then run: sudo $(is_ours && echo emotiny || echo $PREFIX/bin/emotiny) check"; fi
 }
 
 APT=yes
@@ -204,7 +204,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -f "$SOURCE" ] || [ -f "$SOURCE/setup.cfg" ] || fail "no source tree around this script: expected a wheel"
-examine
+check_machine
 add_packages
 make_environment
 add_package

@@ -1,4 +1,4 @@
-"""What the documentation names is there: links, commands, flags, settings, entities."""
+"""Links, commands, flags, settings and entities that the documentation names exist."""
 
 import json
 import re
@@ -20,7 +20,7 @@ ALL = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 
 
 def slug(name):
-    """As Home Assistant makes an entity's identifier of a name."""
+    """Returns the part of an entity's identifier that Home Assistant makes of a name."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
@@ -31,7 +31,7 @@ def test_links_and_pictures_lead_somewhere(page):
 
 
 def commands_in(page):
-    """What stands in code, in a line of its own or within one."""
+    """Returns the texts of inline code and of code blocks, line by line."""
     return [
         *re.findall(r"`([^`]+)`", TEXTS[page.name]),
         *re.findall(r"^ {3,}(.+)$", TEXTS[page.name], re.MULTILINE),
@@ -67,7 +67,7 @@ def test_a_board_s_row_fits_into_the_table_of_boards(name):
     for row in rows:
         assert len(row) == len(COLUMNS)
         assert row[2] in {"board", "emulated", "resolver only", "nobody sent one yet"}
-        # Figures are a board's.
+        # Only a board's row has figures.
         assert all(bool(figure) == (row[2] == "board") for figure in row[3:])
 
 
@@ -81,9 +81,9 @@ def test_the_entities_are_those_that_are_announced():
 
 @ALL
 def test_settings_in_examples_are_settings(page):
-    """`device = "kitchen"` below `[mqtt]`, or a section and its lines."""
+    """In the text as `device = "kitchen"` below `[mqtt]`, in a block as a section and its lines."""
     keys = {option.key for option in OPTIONS}
-    assert not re.search(r"\[\w+\] \w+ = ", TEXTS[page.name])  # which is no TOML
+    assert not re.search(r"\[\w+\] \w+ = ", TEXTS[page.name])  # not TOML
     for name, section in re.findall(r"`(\w+) = [^`]*` below `\[(\w+)\]`", TEXTS[page.name]):
         assert f"{section}.{name}" in keys
     for section, lines in re.findall(

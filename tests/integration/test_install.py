@@ -1,4 +1,4 @@
-"""The installer: what it refuses, and, as root, what it does to a system that is a copy of this one."""
+"""The installer: what it refuses and, as root, what it does to a copy of this system."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def run(*words, **environment):
 
 @pytest.fixture
 def path(tmp_path):
-    """Makes a PATH on which commands answer as they would elsewhere."""
+    """Returns a function that makes a PATH with stand-ins for commands, given as shell scripts by name."""
 
     def make(**commands):
         for name, body in commands.items():
@@ -50,7 +50,7 @@ def test_shellcheck_finds_nothing():
 
 
 @pytest.mark.parametrize(
-    ("words", "commands", "said"),
+    ("words", "commands", "message"),
     [
         ((), {"id": "echo 1000"}, "needs root: sudo "),
         (("--uninstall",), {"id": "echo 1000"}, "needs root: sudo "),
@@ -69,26 +69,28 @@ def test_shellcheck_finds_nothing():
         (
             (),
             {"id": "echo 0", "python3": 'case "$*" in *maxsize*) exit 1;; esac'},
-            "this system is of 32 bits",
+            "this is a 32-bit system",
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_before_anything_is_touched(words, commands, said, path):
+def test_a_refusal_is_one_line_before_anything_is_changed(words, commands, message, path):
     done = run(*words, PATH=path(**commands))
     assert done.returncode == 2
     assert done.stderr.startswith("emotiny: error: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
 
-def test_a_system_without_systemd_is_told_how_to_do_without(path):
+def test_without_systemd_it_names_the_way_to_run_by_hand(path):
     done = run(SYSTEMCTL="nowhere", PATH=path(id="echo 0"))
     assert done.returncode == 2
-    assert done.stderr == "emotiny: error: no systemd, which starts it at boot: make run needs none\n"
+    assert done.stderr == (
+        "emotiny: error: no systemd, which would start the service at boot: make run works without it\n"
+    )
 
 
-def test_help_says_how_it_is_used():
+def test_help_is_the_head_of_the_script():
     done = run("--help")
     assert done.returncode == 0
     assert "--uninstall" in done.stdout
@@ -96,13 +98,13 @@ def test_help_says_how_it_is_used():
 
 
 class Device:
-    """This system, with an /opt, an /etc and a /usr/local/bin of its own that lie in a folder.
+    """A copy of this system: its /opt, /etc and /usr/local/bin are folders of the test.
 
     Attributes:
-        opt: its /opt.
-        etc: what it has in /etc beside what this system has.
-        bin: the same in /usr/local/bin.
-        told: what systemctl was told, line by line.
+        opt: Its /opt.
+        etc: Files that its /etc has in addition to this system's.
+        bin: The same for /usr/local/bin.
+        systemctl_calls: Arguments of each call of systemctl, as one line each.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -117,7 +119,7 @@ class Device:
             f'#!/bin/sh\n[ "$1" != is-system-running ] || exec echo running\necho "$@" >>{self._log}\n'
         )
         self._systemctl.chmod(0o755)
-        # In the place of an index: the packages that are installed here, but for this one and its tools.
+        # Instead of a package index: the packages that are installed here, except emotiny and pip's tools.
         for path in Path(np.__file__).parents[1].iterdir():
             if not re.match(r"emotiny|__editable__|pip|setuptools|_distutils|.*\.pth$", path.name):
                 (packages / path.name).symlink_to(path)
@@ -131,11 +133,11 @@ class Device:
         }
 
     @property
-    def told(self) -> list[str]:
+    def systemctl_calls(self) -> list[str]:
         return self._log.read_text().splitlines() if self._log.exists() else []
 
     def run(self, *command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command there, with nothing told to systemctl yet."""
+        """Runs a command on the copy, and forgets the earlier calls of systemctl."""
         self._log.unlink(missing_ok=True)
         mounts = f"mount --bind {self.opt} /opt"
         uppers = {"/etc": self.etc, "/usr/local/bin": self.bin}
@@ -158,13 +160,13 @@ class Device:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
-    """This version's wheel and the next one's, each in a folder."""
+    """The wheels of this version and of the next one, each in a folder of its own."""
     folder = tmp_path_factory.mktemp("wheels")
     tree = copy_sources(folder / "sources")
     (wheel,) = build(tree, folder / "this", "--wheel")
     version = tree / "edge" / "version.py"
     version.write_text(re.sub('(__version__ = ").*"', rf'\g<1>{NEXT}"', version.read_text()))
-    shutil.rmtree(tree / "build")  # what the first build left is taken for newer where the clock went back
+    shutil.rmtree(tree / "build")  # if the clock went back, the first build's files pass for newer
     (next_wheel,) = build(tree, folder / "next", "--wheel")
     with zipfile.ZipFile(next_wheel) as archive:
         assert NEXT in archive.read("edge/version.py").decode()
@@ -182,16 +184,16 @@ def device(tmp_path_factory):
 
 
 def offline(wheel, script=SCRIPT):
-    """A new system's installation without a network; all that it needs lies beside the wheel."""
+    """The command that installs a wheel without a network; its folder holds all that it needs."""
     return ("bash", script, "--no-apt", "--wheels", wheel.parent, wheel)
 
 
 @pytest.fixture(scope="module")
 def first(device, wheels):
-    """What a first installation said and told systemctl."""
+    """Standard output and calls of systemctl of a first installation."""
     done = device.run(*offline(wheels[0]))
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, device.told
+    return done.stdout, device.systemctl_calls
 
 
 STARTS = [
@@ -205,28 +207,28 @@ def test_what_cannot_be_installed_leaves_no_service(device, wheels):
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "emotiny: error: the packages above could not be installed: is the package index reachable? "
-        "--wheels FOLDER takes them from there"
+        "--wheels FOLDER takes them from a folder"
     )
-    assert "No matching distribution found for" in done.stderr  # which pip names
-    assert device.told == []
+    assert "No matching distribution found for" in done.stderr  # pip names it
+    assert device.systemctl_calls == []
     assert not any(device.etc.rglob("*.service"))
 
 
-def test_a_first_installation_ends_with_a_look_at_everything(device, first):
-    said, told = first
-    assert told == STARTS
+def test_a_first_installation_ends_with_a_check(device, first):
+    output, systemctl_calls = first
+    assert systemctl_calls == STARTS
     units = device.etc / "systemd" / "system"
     for name in ("emotiny.service", "emotiny@.service"):
         assert (units / name).read_text() == (SCRIPT.parent / name).read_text()
-    assert not list(units.glob("*.d"))  # which is a Jetson's
+    assert not list(units.glob("*.d"))  # only on a Jetson
     settings = device.etc / "emotiny" / "config.toml"
     assert settings.read_text() == (SCRIPT.parent / "config.toml").read_text()
-    lines = said.splitlines()
+    lines = output.splitlines()
     assert lines[-1] == "emotiny: check: all is well"
     assert "systemctl status emotiny" in lines[-2]
-    looked = [line for line in lines if line.startswith("ok     ")]
-    assert "ok     source: demo, 640x480" in "\n".join(looked)
-    assert len(looked) > 10
+    passed = [line for line in lines if line.startswith("ok     ")]
+    assert "ok     source: demo, 640x480" in "\n".join(passed)
+    assert len(passed) > 10
     assert (device.bin / "emotiny").readlink() == Path("/opt/emotiny/bin/emotiny")
     assert device.run("/usr/local/bin/emotiny", "--version").stdout == f"emotiny {edge.__version__}\n"
 
@@ -235,38 +237,40 @@ def test_a_first_installation_ends_with_a_look_at_everything(device, first):
     not (shutil.which("systemctl") and "offline" in subprocess.getoutput("systemctl is-system-running")),
     reason="needs a systemctl, of systemd that does not run",
 )
-def test_in_the_image_of_a_card_it_will_start_at_the_next_boot(device, first, wheels):
+def test_where_systemd_does_not_run_it_starts_at_the_next_boot(device, first, wheels):
     done = device.run(*offline(wheels[0]), SYSTEMCTL="systemctl")
     assert done.returncode == 0, done.stdout + done.stderr
     wanted = device.etc / "systemd" / "system" / "multi-user.target.wants" / "emotiny.service"
     assert wanted.readlink() == Path("/etc/systemd/system/emotiny.service")
     started, checked = done.stdout.splitlines()[-2:]
-    assert started.startswith("emotiny: not started, since systemd does not run here: it will be at the next")
+    assert started.startswith(
+        "emotiny: not started, because systemd is not running here; it starts at the next"
+    )
     assert checked == "emotiny: check: all is well"
-    assert "bus" not in done.stderr  # to which systemctl speaks where systemd runs
+    assert "bus" not in done.stderr  # systemctl's errors name the bus where systemd does not run
 
 
-def test_the_same_again_changes_nothing_and_keeps_settings(device, first, wheels):
+def test_installing_the_same_version_again_keeps_settings_and_environment(device, first, wheels):
     settings = device.etc / "emotiny" / "config.toml"
     settings.write_text("# mine\n")
-    marked = device.opt / "emotiny" / "mark"  # an environment that is right is not made anew
+    marked = device.opt / "emotiny" / "mark"  # a suitable environment is kept
     marked.touch()
     (damaged,) = device.opt.glob("emotiny/lib/python3*/site-packages/edge/py.typed")
-    damaged.unlink()  # of the same version, and yet not what it was
+    damaged.unlink()  # damaged, though of the same version
     done = device.run(*offline(wheels[0]))
     assert done.returncode == 0, done.stderr
-    assert (settings.read_text(), device.told) == ("# mine\n", STARTS)
+    assert (settings.read_text(), device.systemctl_calls) == ("# mine\n", STARTS)
     assert marked.exists()
     assert damaged.exists()
 
 
-def test_an_environment_whose_python_was_upgraded_is_made_anew_for_all_to_read(device, first, wheels):
-    """The system's python3 is another one then, which looks for packages elsewhere."""
+def test_after_an_upgrade_of_python_the_environment_is_created_again_readable_for_all(device, first, wheels):
+    """After the upgrade the system's python3 looks for packages in another folder."""
     (packages,) = device.opt.glob("emotiny/lib/python3*/site-packages")
     packages.rename(packages.with_name("of-another-python"))
     done = device.run("sh", "-c", 'umask 077; exec "$@"', "sh", *offline(wheels[0]))
     assert done.returncode == 0, done.stderr
-    assert "emotiny: making /opt/emotiny" in done.stdout.splitlines()
+    assert "emotiny: creating /opt/emotiny" in done.stdout.splitlines()
     assert not packages.with_name("of-another-python").exists()
     # The service's user is not root.
     for path in (packages / "edge" / "__init__.py", device.opt / "emotiny" / "bin" / "emotiny"):
@@ -278,20 +282,20 @@ def test_an_environment_whose_python_was_upgraded_is_made_anew_for_all_to_read(d
         )
 
 
-def test_a_look_that_finds_something_wrong_is_told_last_and_the_service_starts(device, first, wheels):
+def test_a_failed_check_is_named_last_and_the_service_starts(device, first, wheels):
     done = device.run(*offline(wheels[0]), EMOTINY_SOURCE="/dev/video97")
     assert done.returncode == 0, done.stderr
     assert re.search("^wrong  source: /dev/video97", done.stdout, re.MULTILINE)
     assert done.stdout.splitlines()[-1] == (
-        "emotiny: check: something is wrong, see the lines above that begin so; "
-        "sudo emotiny check looks again"
+        "emotiny: check: something is wrong, see the lines above that begin with 'wrong'; "
+        "then run: sudo emotiny check"
     )
-    assert device.told == STARTS
+    assert device.systemctl_calls == STARTS
 
 
 @pytest.fixture
 def foreign(device, first):
-    """Somebody else's program in the place of the link."""
+    """Another program in the place of the link."""
     link = device.bin / "emotiny"
     link.unlink()
     link.write_text("mine\n")
@@ -300,12 +304,14 @@ def foreign(device, first):
     link.symlink_to("/opt/emotiny/bin/emotiny")
 
 
-def test_somebody_else_s_program_of_this_name_is_left_alone(device, foreign, wheels):
+def test_another_program_of_this_name_is_left_alone(device, foreign, wheels):
     done = device.run(*offline(wheels[0]), EMOTINY_SOURCE="/dev/video97")
     assert done.returncode == 0, done.stderr
-    said = "emotiny: /usr/local/bin/emotiny is not this one, and left so: /opt/emotiny/bin/emotiny is"
-    assert said in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1].endswith("; sudo /opt/emotiny/bin/emotiny check looks again")
+    message = (
+        "emotiny: /usr/local/bin/emotiny is another program and was left alone: use /opt/emotiny/bin/emotiny"
+    )
+    assert message in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].endswith("; then run: sudo /opt/emotiny/bin/emotiny check")
     assert foreign.read_text() == "mine\n"
 
 
@@ -320,7 +326,7 @@ def test_a_jetson_s_units_may_open_its_camera(device, first, wheels, path):
 
 
 def test_an_upgrade_from_nothing_but_the_next_wheel(device, first, wheels, tmp_path):
-    """With the installer that the wheel holds."""
+    """Runs the installer that the wheel holds."""
     settings = device.etc / "emotiny" / "config.toml"
     settings.write_text("# mine\n")
     assert device.run("/opt/emotiny/bin/emotiny", "--version").stdout == f"emotiny {edge.__version__}\n"
@@ -338,35 +344,35 @@ def test_wrong_settings_leave_the_service_as_it_is(device, first, wheels):
     assert done.returncode == 2
     assert "sorce" in done.stderr
     assert done.stderr.splitlines()[-1] == (
-        "emotiny: error: the service was left as it is, since its settings are wrong: "
+        "emotiny: error: the settings are wrong, so the service was left as it was: "
         "sudoedit /etc/emotiny/config.toml"
     )
-    assert device.told == []
+    assert device.systemctl_calls == []
 
 
-def test_an_end_leaves_settings_and_nothing_else(device, first):
+def test_an_uninstallation_leaves_settings_and_nothing_else(device, first):
     settings = device.etc / "emotiny" / "config.toml"
     settings.write_text("# mine\n")
     units = device.etc / "systemd" / "system"
     for unit in ("emotiny", "emotiny@"):
         (units / f"{unit}.service.d").mkdir()
         (units / f"{unit}.service.d" / "jetson.conf").touch()
-    edited = units / "emotiny@.service.d" / "override.conf"  # as systemctl edit calls it
+    edited = units / "emotiny@.service.d" / "override.conf"  # the name that systemctl edit uses
     edited.touch()
     instance = settings.with_name("hall.toml")
     instance.write_text("[mqtt]\nhost = '127.0.0.1'\n")
     password = settings.with_name("hall.password")
     password.touch()
-    # As the installed package holds it, for who has kept nothing else.
+    # The installed package's own copy of the script, for a user who has kept nothing else.
     (script,) = device.opt.glob("emotiny/lib/python3*/site-packages/edge/systemd/install.sh")
     done = device.run("bash", f"/opt/{script.relative_to(device.opt)}", "--uninstall")
     assert done.returncode == 0, done.stderr
-    assert device.told == [
+    assert device.systemctl_calls == [
         *("disable --quiet --now emotiny", "disable --quiet --now emotiny@hall", "stop emotiny@*"),
         "daemon-reload",
     ]
     assert "no broker is set (mqtt.host)" in done.stdout
-    # An instance's broker is told with the instance's password, which is none.
+    # An instance uses its own password; this one's file is empty.
     assert "mqtt password_file /etc/emotiny/hall.password: empty" in done.stderr
     assert "emotiny: the broker of /etc/emotiny/hall.toml may still know this device" in done.stdout
     assert not any(device.opt.iterdir())

@@ -1,4 +1,4 @@
-"""The units, as systemd's own tools see them."""
+"""The units, checked by systemd's own tools."""
 
 import os
 import re
@@ -25,8 +25,8 @@ def analyze(*words):
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_is_clean(name, tmp_path):
-    # The command must be there; it is where the installation puts it, which is not here.
+def test_systemd_accepts_a_unit(name, tmp_path):
+    # verify wants the command to exist, but emotiny is not installed in /opt here.
     text = (FOLDER / name).read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true")
     unit = tmp_path / name
     unit.write_text(text)
@@ -35,7 +35,7 @@ def test_a_unit_is_clean(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_leaves_little_open(name, tmp_path):
+def test_a_unit_has_few_rights(name, tmp_path):
     unit = shutil.copy(FOLDER / name, tmp_path)
     done = analyze("security", "--offline=true", "--threshold=20", unit)
     assert done.returncode == 0, done.stdout
@@ -44,34 +44,32 @@ def test_a_unit_leaves_little_open(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_a_unit_is_handed_the_password_and_starts_without_one(name):
+def test_a_unit_receives_the_password_and_starts_without_one(name):
     lines = (FOLDER / name).read_text().splitlines()
     assert "LoadCredential=mqtt_password:/etc/emotiny/mqtt_password" in lines
-    assert (
-        r"SetCredential=mqtt_password:\n" in lines
-    )  # a line that is empty, in the place of a file that is absent
+    assert r"SetCredential=mqtt_password:\n" in lines  # an empty line stands in for a missing file
 
 
 @pytest.mark.parametrize("name", UNITS)
 def test_the_settings_in_a_unit_are_settings(name):
     (line,) = re.findall("^Environment=(.*)$", (FOLDER / name).read_text(), re.MULTILINE)
     environment = dict(variable.split("=") for variable in line.split())
-    # An unknown EMOTINY_ variable is a ConfigError, with which the service would end for good.
+    # An unknown EMOTINY_ variable is a ConfigError, after which systemd would not restart the service.
     settings = settings_of(parser().parse_args(["run", "--config", os.devnull]), environment)
     assert settings.reconnect
 
 
-def test_what_a_jetson_needs_beside_it_is_clean(tmp_path):
+def test_systemd_accepts_a_jetson_s_rights(tmp_path):
     unit = tmp_path / "emotiny.service"
     unit.write_text((FOLDER / "emotiny.service").read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true"))
-    beside = tmp_path / "emotiny.service.d"
-    beside.mkdir()
-    shutil.copy(FOLDER / "jetson.conf", beside)
+    folder = tmp_path / "emotiny.service.d"
+    folder.mkdir()
+    shutil.copy(FOLDER / "jetson.conf", folder)
     done = analyze("verify", unit)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_template_is_the_unit_of_one_of_several():
+def test_the_template_differs_from_the_unit_in_the_instance_s_name_alone():
     lines = [
         [line for line in (FOLDER / name).read_text().splitlines() if line and not line.startswith("#")]
         for name in UNITS
