@@ -1,7 +1,6 @@
-"""What a user is told about a field of a settings class: its meaning, its flag, its name in a file.
+"""Metadata for fields of settings classes: a setting's meaning, its flag, its name in a file.
 
-It is written next to the field, and `edge.settings.options` makes flags, file keys, environment variables and
-help texts of it.
+`edge.settings.options` derives flags, file keys, variables and help texts from them.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ METADATA_KEY = "option"
 
 @dataclass(frozen=True)
 class OptionMetadata:
-    """What the field itself does not say.
+    """What a user must know of a setting, apart from its type and default.
 
     Attributes:
-        text: meaning of the setting, or of the group that the field holds, with unit and range.
-        flag: on the command line; empty for none, where a value must not appear in a shell's history.
-        name: in a settings file; empty for the field's name.
-        default: description of the default, where its value would mean nothing to a user.
-        secret: whether the value is never printed.
+        text: Meaning of the setting, with unit and range; for a group of settings, its title.
+        flag: Flag on the command line. Empty for none, as for what a shell's history must not hold.
+        name: Name in a settings file; empty for the name of the field.
+        default: Description of the default, if the value itself would not mean anything to a user.
+        secret: Whether the value must never be printed.
     """
 
     text: str

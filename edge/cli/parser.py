@@ -1,4 +1,4 @@
-"""The grammar of the command line, without the work of any command."""
+"""The parser of the command line, apart from the commands themselves, so that `--help` loads none of them."""
 
 from __future__ import annotations
 
@@ -17,51 +17,54 @@ _Value = TypeVar("_Value")
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line for a wrong option, as for every other error, instead of the usage and a line."""
+    """Raises an error, which is printed as one line like every other one, instead of printing the usage."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (see --help)")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line. Parsing raises ConfigError for what it does not know."""
+    """Returns the parser; `parse_args` raises ConfigError for arguments that it does not accept."""
     top = _Parser(prog="emotiny", description=_DESCRIPTION, allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"emotiny {__version__}")
     commands = top.add_subparsers(
         dest="command", required=True, metavar="run|check|cameras|config|forget|bench|report|schema"
     )
     for name, text in (
-        ("run", "read faces until the source ends or SIGINT or SIGTERM comes"),
-        ("check", "look at all that a run needs, and name the fix for what is wrong"),
-        ("config", "print the settings that hold, and where each is from"),
-        ("forget", "have the broker and Home Assistant forget this device; stop it first"),
+        ("run", "read faces until the source ends, or until SIGINT or SIGTERM"),
+        ("check", "check everything that a run needs, and name the fix for what is wrong"),
+        ("config", "print the settings in force, and where each comes from"),
+        ("forget", "remove this device from the broker and from Home Assistant; stop it first"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         _add_options(command)
         if name == "config":
             command.add_argument(
-                "--write", type=Path, metavar="FILE", help="write a new file of all settings, as comments"
+                "--write",
+                type=Path,
+                metavar="FILE",
+                help="instead write a new file of all settings, with the defaults as comments",
             )
-    text = "list the cameras that are connected, and the --source of each"
+    text = "list the connected cameras, and the --source of each"
     cameras = commands.add_parser("cameras", help=text, description=text, allow_abbrev=False)
     cameras.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="info",
-        help="debug says what was left out, and why (info)",
+        help="debug names the devices that were left out, and why (default: info)",
     )
-    text = "measure this loop against the ways others write it, on the same frames"
+    text = "compare the speed of this loop with that of usual ways to write it, on the same frames"
     bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
     _add_bench_options(bench)
-    text = "measure this board for about a minute and print a report, to paste into an issue"
+    text = "measure this board for about a minute, and print a report to paste into an issue"
     commands.add_parser("report", help=text, description=text, allow_abbrev=False)
-    text = "print the JSON Schema of a line of --output jsonl"
+    text = "print the JSON Schema of the lines of --output jsonl"
     commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
     return top
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    """Adds a flag for each setting, parsed as its variable is; None stands for a flag that is not given."""
+    """Adds a flag for each setting, parsed like its environment variable; a missing flag is None."""
     defaults = values_of(Settings())
     command.add_argument(
         "--config",
@@ -92,27 +95,43 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 
 
 def _help(option: Option, default: Any) -> str:
-    """Returns an option's meaning and, where it has one to show, its default."""
+    """Returns an option's meaning and, unless that says nothing, its default."""
     shown = option.default or ("" if default is None or option.kind == "switch" else str(default))
     text = option.text + (f" (default: {shown})" if shown else "")
-    return text.replace("%", "%%")  # argparse formats it
+    return text.replace("%", "%%")  # argparse formats the text
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("clips", nargs="*", metavar="CLIP", help="videos, or demo (demo)")
+    add("clips", nargs="*", metavar="CLIP", help="video, or demo (default: demo)")
     add(
         "--size",
         dest="size_wh",
         type=_argument_type(parse_size),
         metavar="WxH",
-        help="size of the frames (that of the clip)",
+        help="size of the frames in pixels (default: that of the clip)",
     )
     add(
-        "--frames", type=int, default=150, metavar="N", help="use at most N frames of each clip (%(default)s)"
+        "--frames",
+        type=int,
+        default=150,
+        metavar="N",
+        help="use at most N frames of each clip (default: %(default)s)",
     )
-    add("--runs", type=int, default=3, metavar="N", help="run each loop N times on each clip (%(default)s)")
-    add("--threads", type=int, default=1, metavar="N", help="of OpenCV and of each network (%(default)s)")
+    add(
+        "--runs",
+        type=int,
+        default=3,
+        metavar="N",
+        help="run each loop N times on each clip (default: %(default)s)",
+    )
+    add(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="threads of OpenCV and of each network (default: %(default)s)",
+    )
     add(
         "--scenes",
         action="store_true",
@@ -126,7 +145,7 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
 
 
 def _argument_type(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """Returns a parser for argparse, which shows the message of its own error class alone."""
+    """Returns `parse` for argparse, which only shows the messages of its own class of errors."""
 
     def parse_argument(text: str) -> _Value:
         try:

@@ -30,7 +30,7 @@ class RawSettings:
 
     Attributes:
         values: {key: value}.
-        origins: {key: where the value comes from}: a flag, a variable or a file.
+        origins: {key: where the value comes from}, which is a flag, a variable or a file.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | 
     """Returns the settings of a parsed `run`, `check` or `forget`.
 
     Args:
-        arguments: parsed command line.
+        arguments: Parsed command line.
         environment: {variable: value}; None for that of this process.
 
     Raises:
@@ -64,7 +64,7 @@ def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Ra
     """Returns all that is set: a flag before a variable before the file before a credential.
 
     Args:
-        arguments: parsed command line of `run`, `check`, `config` or `forget`.
+        arguments: Parsed command line of `run`, `check`, `config` or `forget`.
         environment: {variable: value}.
 
     Raises:
@@ -97,7 +97,7 @@ def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None
     """Returns the settings file to read; None if there is none.
 
     Args:
-        named: file that `--config` names; None without that flag.
+        named: File that `--config` names; None without that flag.
         environment: {variable: value}. `EMOTINY_CONFIG` names the file without that flag; without either,
             the file is one of `default_files`.
 
@@ -178,7 +178,7 @@ def read_credentials(environment: Mapping[str, str], settings_path: Path | None)
     Args:
         environment: {variable: value}. Under systemd, `CREDENTIALS_DIRECTORY` is the folder of these files,
             which only the service can read.
-        settings_path: settings file. Without systemd the files are searched for in its folder, so that
+        settings_path: Settings file. Without systemd the files are searched for in its folder, so that
             `check` and `forget` have by hand what the service has. None for no file.
 
     Raises:

@@ -19,14 +19,14 @@ class Option:
     """One setting.
 
     Attributes:
-        key: name in a settings file, "section.name" or, outside of all sections, "name".
-        field: name in the settings class of its section.
-        kind: kind of its value.
-        text: meaning, with unit and range.
-        flag: on the command line; empty for none, where a value must not appear in a shell's history.
-        choices: all values allowed; empty for any.
-        default: description of the default; empty where the default's own value is shown.
-        secret: whether the value is never printed.
+        key: Name in a settings file: "section.name" or, outside of all sections, "name".
+        field: Name of the field in its settings class.
+        kind: Kind of its value.
+        text: Meaning, with unit and range.
+        flag: Flag on the command line; empty for none.
+        choices: Texts of all allowed values; empty if they cannot be listed.
+        default: Description of the default; empty if the default itself is shown.
+        secret: Whether the value must never be printed.
     """
 
     key: str

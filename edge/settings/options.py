@@ -14,13 +14,13 @@ _KINDS: dict[type, Kind] = {str: "text", float: "number", int: "integer", bool: 
 
 
 def groups_of(settings: type) -> dict[str, type]:
-    """Returns the fields of a settings class that are settings classes themselves, as {name: class}."""
+    """Returns {field: its class} for the fields of a settings class that hold another settings class."""
     hints = get_type_hints(settings)
     return {each.name: hints[each.name] for each in fields(settings) if is_dataclass(hints[each.name])}
 
 
 def sections_of(settings: type) -> dict[str, str]:
-    """Returns {section of a file: its meaning}; the first, "", is for what is outside of all sections."""
+    """Returns {section of a settings file: its meaning}; "" stands for settings outside of all sections."""
     groups = groups_of(settings)
     return {"": ""} | {each.name: _metadata(each).text for each in fields(settings) if each.name in groups}
 
@@ -29,14 +29,13 @@ def options_of(settings: type) -> tuple[Option, ...]:
     """Returns an option for each field, first those outside of all sections, then section by section.
 
     Raises:
-        TypeError: a field's annotation is of no kind that an option can have.
-        KeyError: a field has no `option` in its metadata.
+        TypeError: no option can have values of a field's annotation.
+        KeyError: a field's metadata is not made by `option`.
     """
-    groups = groups_of(settings)
-    found = list(_options(settings, ""))
-    for section, group in groups.items():
-        found += _options(group, section)
-    return tuple(found)
+    options = list(_options(settings, ""))
+    for section, group in groups_of(settings).items():
+        options += _options(group, section)
+    return tuple(options)
 
 
 def _options(settings: type, section: str) -> Iterator[Option]:
@@ -64,7 +63,7 @@ def _metadata(each: Field[Any]) -> OptionMetadata:
 
 
 def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
-    """Returns the kind of value that an annotation allows, and all such values where they are few."""
+    """Returns the kind of value that an annotation allows and, for a Literal, the values themselves."""
     if get_args(annotation)[1:] == (type(None),):
         return _kind(get_args(annotation)[0])
     if get_origin(annotation) is Literal:

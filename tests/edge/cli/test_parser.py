@@ -1,0 +1,43 @@
+"""The command line's flags for settings."""
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.settings.loader import collect, read_environment
+from edge.settings.settings import OPTIONS
+from tests.support.settings import arguments
+
+
+@pytest.mark.parametrize(
+    "option",
+    [option for option in OPTIONS if option.flag and option.kind != "switch"],
+    ids=lambda option: option.key,
+)
+@pytest.mark.parametrize("text", ["", "a\0b", "maybe"], ids=["empty", "NUL", "word"])
+def test_a_flag_and_a_variable_accept_the_same_texts(option, text):
+    try:
+        value = read_environment({option.variable: text}).values[option.key]
+    except ConfigError as error:
+        expected = str(error).partition(f"{option.variable} ")[2]
+        with pytest.raises(ConfigError) as caught:
+            arguments(f"{option.flag}={text}")
+        assert expected in str(caught.value)
+    else:
+        assert collect(arguments(f"{option.flag}={text}"), {"HOME": "/nowhere"}).values == {option.key: value}
+
+
+@pytest.mark.parametrize(
+    ("word", "variable", "expected"),
+    [
+        ("--cascade=", "EMOTINY_DETECTOR_CASCADE=", "an empty text: expected a file's name"),
+        ("--source=a\0b", "EMOTINY_SOURCE=a\0b", "'a\\x00b': expected no NUL character"),
+    ],
+)
+def test_an_empty_file_name_and_a_nul_are_refused_wherever_they_are_from(word, variable, expected):
+    with pytest.raises(ConfigError) as caught:
+        arguments(word)
+    assert str(caught.value) == f"argument {word.partition('=')[0]}: {expected} (see --help)"
+    name, _, text = variable.partition("=")
+    with pytest.raises(ConfigError) as caught:
+        read_environment({name: text})
+    assert str(caught.value) == f"environment: {name} {expected}"
