@@ -7,7 +7,7 @@ import logging
 
 from edge.detection.haar import HaarDetector
 from edge.errors import ConfigError
-from train.reports.run_report import write_page
+from train.reports.run_page import write_page
 from train.reports.saliency_plot import read_face, save_labels_png, save_pictures_png
 from train.runs.inputs import load_located
 from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings, runs_to_show

@@ -1,4 +1,4 @@
-"""All finished runs side by side: what each cost, what it reads right, and how far training ran ahead."""
+"""Compares all finished runs: cost, accuracy, and the gap between training and validation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edge.errors import DataError, OutputError
+from edge.errors import DataError
+from edge.files import atomic_write
 from train.reports.comparison_plot import draw_table
 from train.reports.plots import save_figure
 from train.runs.results import RunRow
@@ -17,16 +18,16 @@ _HEADER = (
     *("recipe", "parameters", "multiply-accumulates", "epochs"),
     *("training", "validation", "gap", "macro-F1", "int8"),
 )
-# What the authors of the sets call it.
+# The names that the datasets' authors gave to the splits.
 _PUBLISHED = {"FER-2013 val": "FER-2013 PublicTest"}
 _FOOTNOTE = (
-    "\\* from the log's last line: on changed pictures, against the targets, while the weights still moved; "
-    "the others on plain training pictures."
+    "\\* from the log's last line: on changed pictures, against the targets, while the weights still moved. "
+    "All others are measured on plain training pictures."
 )
 
 
 def markdown_table(rows: Sequence[RunRow]) -> str:
-    """The runs as Markdown, a table for each validation split: figures of different ones do not compare."""
+    """Returns a Markdown table of the runs for each validation split, since splits do not compare."""
     seeded = {row.recipe for row in rows if any(_differ_in_seed(row, other) for other in rows)}
 
     def cells(row: RunRow) -> tuple[str, ...]:
@@ -47,9 +48,9 @@ def markdown_table(rows: Sequence[RunRow]) -> str:
 
 
 def seeds_table(rows: Sequence[RunRow]) -> str:
-    """The recipes as Markdown: mean ± half range over the seeds of each, and the number of seeds.
+    """Returns a Markdown table of the recipes: mean ± half range over the seeds, and the number of seeds.
 
-    Runs are joined where they differ in nothing but the seed; of equal seeds the last one counts.
+    Runs are joined if they differ in the seed alone; of two runs with the same seed the last one counts.
     """
 
     def cells(runs: Sequence[RunRow]) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def seeds_table(rows: Sequence[RunRow]) -> str:
             _spread([100 * row.validation_accuracy for row in runs], ".1f", "%"),
             _spread([100 * row.gap for row in runs], "+.1f") + mark,
             _spread([row.macro_f1 for row in runs], ".3f"),
-            _spread([100 * each for each in int8], ".1f", "%") if len(int8) == len(runs) else "-",
+            _spread([100 * accuracy for accuracy in int8], ".1f", "%") if len(int8) == len(runs) else "-",
         )
 
     header = ("recipe", "seeds", "parameters", *_HEADER[4:])
@@ -72,10 +73,10 @@ def seeds_table(rows: Sequence[RunRow]) -> str:
 
 
 def write_table(rows: Sequence[RunRow], folder: Path) -> tuple[Path, ...]:
-    """Writes `table.md`, `table.csv` (plain numbers) and `table.png` (who is best) into a folder.
+    """Writes `table.md`, `table.csv` (plain numbers) and `table.png` (a plot) into a folder.
 
     Returns:
-        The files.
+        The three files.
 
     Raises:
         DataError: there are no rows.
@@ -136,10 +137,4 @@ def _spread(values: Sequence[float], form: str, unit: str = "") -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    atomic_write(path, lambda partial: partial.write_text(text, encoding="utf-8"))

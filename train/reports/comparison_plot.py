@@ -1,4 +1,4 @@
-"""Finished runs as a picture: who reads most right, of what size, and how far training ran ahead."""
+"""A plot of finished runs: validation, training and int8 accuracy of each recipe."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ _PANEL_INCHES = 0.9
 
 
 def draw_table(groups: Sequence[Sequence[RunRow]], names: Mapping[str, str]) -> Figure:
-    """Draws a panel for each validation split, and in it a line for each group, the best on top.
-
-    Runs that differ in their seed alone share a line, with a mark for each.
+    """Draws a panel for each validation split, with a line for each group of runs, the best on top.
 
     Args:
-        groups: runs that differ in their seed alone, of one split each.
-        names: {split: its published name} where that is another.
+        groups: runs that differ in the seed alone; a group's line has a mark for each of its runs.
+        names: {split: published name} of splits whose published name is another.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -37,15 +35,15 @@ def draw_table(groups: Sequence[Sequence[RunRow]], names: Mapping[str, str]) -> 
     panels = figure.subplots(len(splits), 1, squeeze=False, height_ratios=heights)[:, 0]
     marks = {"validation": ("o", BLUE, BLUE), "training": ("o", GRAY, "white"), "int8": ("|", ORANGE, ORANGE)}
     for axes, (split, count), part in zip(panels, splits, parts, strict=True):
-        for place, group in enumerate(part):
+        for position, group in enumerate(part):
             for row in group:
                 ends = 100 * row.validation_accuracy, 100 * row.training_accuracy
-                axes.plot(ends, [place] * 2, color=GRAY, linewidth=1, zorder=1)
+                axes.plot(ends, [position] * 2, color=GRAY, linewidth=1, zorder=1)
                 int8 = [] if row.int8_accuracy is None else [100 * row.int8_accuracy]
                 for name, values in (("training", ends[1:]), ("validation", ends[:1]), ("int8", int8)):
                     mark, edge, inside = marks[name]
                     axes.plot(
-                        *(values, [place] * len(values), mark),
+                        *(values, [position] * len(values), mark),
                         **{"color": edge, "markerfacecolor": inside, "markersize": 9 if mark == "|" else 6},
                     )
         axes.set_yticks(range(len(part)), [_label(group) for group in part], fontsize=8)
@@ -67,7 +65,7 @@ def _mean(group: Iterable[RunRow]) -> float:
 
 
 def _label(group: Sequence[RunRow]) -> str:
-    """Such as "emotion, 3 seeds: 9,838 parameters, 120 of 120 epochs"."""
+    """Returns a text such as "emotion, 3 seeds: 9,838 parameters, 120 of 120 epochs"."""
     row = group[0]
     seeds = f", {len(group)} seeds" if len(group) > 1 else ""
     return f"{row.recipe}{seeds}: {row.parameters:,} parameters, {row.epochs} of {row.epochs_wanted} epochs"

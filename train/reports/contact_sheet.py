@@ -1,4 +1,4 @@
-"""The expanded set as files: a folder of pictures that any tool can read, and a sheet to look at."""
+"""The expanded training set as files: a folder of images that any tool can read, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from edge.errors import ConfigError, OutputError
 from edge.types import Gray
 from train.data import Dataset
 
-_ROWS = 3  # pictures of each label on the sheet
-_ENLARGED = 2
+_ROWS = 3  # images of each label on the sheet
+_ENLARGEMENT = 2
 
 
 def write_expansion(training: Dataset, views: Gray, validation: Dataset, crops: Gray, folder: Path) -> Path:
-    """Writes every view of every picture as `train/<label>/<row>-<view>.png`, and `sheet.png`.
+    """Writes all views as `train/<label>/<row>-<view>.png`, the validation images, and `sheet.png`.
 
-    The validation pictures lie beside them as `val/<label>/<row>.png`. Of FER-2013, this is its folder form:
-    `python -m train` reads it again, with the splits that it had and no test rows. Were there no `val/`, the
-    reader would draw one, and copies of a picture would lie on both sides.
+    Validation images are written as `val/<label>/<row>.png`. This is FER-2013's folder form, which
+    `python -m train` reads again with the same splits and without test rows. Without `val/`, the reader would
+    draw a validation split, and views of one image would come to lie in both splits.
 
     Args:
         training: N rows.
-        views: (K, N, size, size) uint8 of the same rows.
+        views: (K, N, size, size) uint8, views of these rows.
         validation: M rows.
-        crops: (M, size, size) uint8 of the same rows, unchanged, as the first of the views.
-        folder: must not be there yet.
+        crops: (M, size, size) uint8, unchanged crops of these rows.
+        folder: folder to write; must not exist.
 
     Returns:
-        The sheet.
+        The contact sheet.
 
     Raises:
-        ConfigError: the folder is there already.
+        ConfigError: the folder exists.
         OutputError: a file cannot be written.
     """
     check_free(folder)
     for split, name in product(("train", "val"), training.label_names):
         (folder / split / name).mkdir(parents=True)
-    for row, label in enumerate(tqdm(training.labels, desc="writing", unit="picture", mininterval=2.0)):
+    for row, label in enumerate(tqdm(training.labels, desc="writing", unit="image", mininterval=2.0)):
         for view, images in enumerate(views):
             _write(folder / "train" / training.label_names[label] / f"{row:06d}-{view}.png", images[row])
     for row, label in enumerate(validation.labels):
@@ -51,33 +51,33 @@ def write_expansion(training: Dataset, views: Gray, validation: Dataset, crops: 
 
 
 def check_free(folder: Path) -> None:
-    """Refuses a folder that is there already, before hours are spent on what it is to hold.
+    """Checks that a folder does not exist, before hours are spent on its content.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: the folder exists.
     """
     if folder.exists():
-        raise ConfigError(f"{folder} exists; name a folder that is not there yet")
+        raise ConfigError(f"{folder} exists; name a folder that does not exist yet")
 
 
 def contact_sheet(training: Dataset, views: Gray) -> Gray:
-    """Some pictures of each label, a row each: the original, then its changed copies.
+    """Draws a few images of each label, a line each: the original, then its changed copies.
 
     Args:
         training: N rows.
-        views: (K, N, size, size) uint8 of the same rows.
+        views: (K, N, size, size) uint8, views of these rows.
 
     Returns:
-        (rows * 2 size, K * 2 size) uint8.
+        (lines * 2 size, K * 2 size) uint8.
     """
     lines = []
     for label in range(len(training.label_names)):
         for row in np.flatnonzero(training.labels == label)[:_ROWS]:
             lines.append(np.hstack([np.asarray(images[row]) for images in views]))
     sheet = np.vstack(lines)
-    return sheet.repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1)
+    return sheet.repeat(_ENLARGEMENT, axis=0).repeat(_ENLARGEMENT, axis=1)
 
 
-def _write(path: Path, picture: Gray) -> None:
-    if not cv2.imwrite(str(path), picture):
+def _write(path: Path, image: Gray) -> None:
+    if not cv2.imwrite(str(path), image):
         raise OutputError(f"cannot write {path}")

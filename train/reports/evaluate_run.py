@@ -14,7 +14,7 @@ from train.augment import plain_images
 from train.data import Dataset, Split
 from train.evaluation.groups import evaluate_groups
 from train.evaluation.predictions import predict
-from train.reports.run_report import Report, report_run
+from train.reports.run_report import Report, SplitOutputs, report_run
 from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,15 @@ def evaluate_run(data: Dataset, folder: Path, split: Split = "val") -> Report:
     """Evaluates a run's best checkpoint on a split and writes the report of `report_run`.
 
     Args:
-        data: the run's own dataset, or another one with the same labels: its figures then lie in a folder
-            of their own below the run, `on-<set>`. Another form of the run's own set, whose splits are drawn
-            otherwise, is another one.
-        folder: the run's.
-        split: of the data.
+        data: the run's own dataset, or another one with the same labels, whose report is written into
+            `on-<dataset>` below the run. The run's own dataset with other splits counts as another one.
+        folder: the run's folder.
+        split: split of the data.
 
     Raises:
-        DataError: there is no such run, or the data has other labels than the run's.
+        DataError: there is no such run, the data has other labels than the run's, or the network returned nan
+            or infinity.
+        OutputError: a file cannot be written.
     """
     settings = read_settings(folder)
     rows = data.part(split)
@@ -41,30 +42,31 @@ def evaluate_run(data: Dataset, folder: Path, split: Split = "val") -> Report:
             f"{data.name} has the labels {', '.join(data.label_names)}; {folder} was trained on "
             f"{', '.join(labels)}"
         )
-    foreign = not _same(data, settings["data"])
     model = load_checkpoint(folder)
     crops = plain_images(rows, crop_spec_of(settings))
     logits = predict(model, crops[..., None])
     groups = evaluate_groups(rows, logits.argmax(axis=1) == rows.labels)
+    foreign = not _is_trained_on(data, settings["data"])
+    outputs = SplitOutputs(split, rows, crops, logits, groups, foreign)
     out = folder
     if foreign:
         out /= f"on-{data.name.lower()}"
-        logger.warning("%s: trained on other data than this; what it answers to it lies in %s", folder, out)
-    found = report_run(out, rows, crops, logits, split, settings, groups, foreign=foreign)
+        logger.warning("%s was trained on other data; the report is written into %s", folder, out)
+    report = report_run(out, outputs, settings)
     logger.info(
         "%s: accuracy %.2f %%, macro-F1 %.3f on %d pictures of %s; %s",
         folder,
-        100 * found.evaluation.accuracy,
-        found.evaluation.macro_f1,
-        found.evaluation.count,
-        found.evaluation.split,
+        100 * report.evaluation.accuracy,
+        report.evaluation.macro_f1,
+        report.evaluation.count,
+        report.evaluation.split,
         out / "report.html",
     )
-    return found
+    return report
 
 
-def _same(data: Dataset, trained_on: Mapping[str, Any]) -> bool:
-    """Whether a run was trained on this data, which may since have got the test rows that it lacked."""
-    seen = data.take(np.flatnonzero(data.splits != "test"))
-    prints = (data.fingerprint(), seen.fingerprint())
-    return data.name == trained_on["name"] and trained_on["fingerprint"] in prints
+def _is_trained_on(data: Dataset, trained_on: Mapping[str, Any]) -> bool:
+    """Returns whether a run was trained on this data; test rows may have been added to it since."""
+    without_test = data.take(np.flatnonzero(data.splits != "test"))
+    fingerprints = (data.fingerprint(), without_test.fingerprint())
+    return data.name == trained_on["name"] and trained_on["fingerprint"] in fingerprints

@@ -1,4 +1,4 @@
-"""Reports as one HTML file that needs nothing beside it: no script, no network, pictures inside."""
+"""Reports as a single HTML file with its pictures inside: no script, no other file, no network."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from edge.errors import DataError, OutputError
+from edge.errors import DataError
+from edge.files import atomic_write
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_WIDE_PX = 1000  # such a picture holds small print: it gets the page's full width
+_WIDE_PX = 1000  # a picture wider than this holds small print and gets the page's full width
 _FIGURE = re.compile(r"[-+]?[\d.,]+( ?%| points| of [\d,]+)?\*?( ± [\d.,]+)?|-|")
-# Nothing is loaded and nothing runs, even if a text were to slip through unescaped.
+# The browser loads and runs nothing, even if a text were not escaped.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-# Pictures are drawn on white, so they keep a white ground in the dark too.
+# Plots are drawn on white: their background stays white in the dark scheme as well.
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de;
         --tint: #f6f8fa }
@@ -51,11 +52,11 @@ class Section:
     """A part of a report.
 
     Attributes:
-        heading: what it is about.
+        heading: heading of the section.
         text: plain text; an empty line starts a new paragraph.
-        table: rows of cells, all of one length; the first row heads the columns. Columns of figures are
-            aligned to the right. Empty for none.
-        pictures: PNG files, each with what it shows, which is its caption and its alternative text.
+        table: rows of cells, all of the same length; the first row holds the headings. Columns of figures are
+            aligned to the right. Empty for no table.
+        pictures: (PNG file, text); the text is the picture's caption and its alternative text.
     """
 
     heading: str
@@ -65,15 +66,15 @@ class Section:
 
 
 def write_html(path: Path, title: str, sections: Sequence[Section]) -> None:
-    """Writes a report, whole or not at all, in place of an older one.
+    """Writes a report, in place of an older one.
 
     Args:
-        path: of the HTML file.
-        title: its title and first heading.
-        sections: in their order.
+        path: HTML file to write.
+        title: title and first heading of the page.
+        sections: sections in their order.
 
     Raises:
-        DataError: a picture cannot be read or is no PNG, or the rows of a table differ in length.
+        DataError: a picture cannot be read or is no PNG file, or the rows of a table differ in length.
         OutputError: the file cannot be written.
     """
     body = "\n".join(_section(section) for section in sections)
@@ -94,12 +95,7 @@ def write_html(path: Path, title: str, sections: Sequence[Section]) -> None:
 </body>
 </html>
 """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    atomic_write(path, lambda partial: partial.write_text(page, encoding="utf-8"))
 
 
 def _section(section: Section) -> str:
@@ -115,30 +111,31 @@ def _section(section: Section) -> str:
 
 def _table(section: Section) -> str:
     head, *rows = section.table
-    odd = [row for row in rows if len(row) != len(head)]
-    if odd:
-        raise DataError(f"table {section.heading!r}: {len(odd[0])} cells under {len(head)} columns: {odd[0]}")
-    marks = [
+    uneven = [row for row in rows if len(row) != len(head)]
+    if uneven:
+        first = uneven[0]
+        raise DataError(f"table {section.heading!r}: {len(first)} cells under {len(head)} columns: {first}")
+    classes = [
         ' class="figure"' if rows and all(_FIGURE.fullmatch(row[column]) for row in rows) else ""
         for column in range(len(head))
     ]
     lines = [
-        # A region that can be scrolled must be reached by keyboard, and have a name.
+        # A region that scrolls must be reachable by keyboard and have a name.
         f'<div class="table" role="region" tabindex="0" aria-label="{escape(section.heading)}">\n<table>',
-        f"<thead><tr>{''.join(_cell(head, marks, 'col'))}</tr></thead>\n<tbody>",
-        *(f"<tr>{''.join(_cell(row, marks, 'row'))}</tr>" for row in rows),
+        f"<thead><tr>{''.join(_cells(head, classes, 'col'))}</tr></thead>\n<tbody>",
+        *(f"<tr>{''.join(_cells(row, classes, 'row'))}</tr>" for row in rows),
         "</tbody>\n</table>\n</div>",
     ]
     return "\n".join(lines)
 
 
-def _cell(row: Sequence[str], marks: Sequence[str], scope: str) -> list[str]:
-    """A row's cells; all of a head, and the first of another row, are headings."""
+def _cells(row: Sequence[str], classes: Sequence[str], scope: str) -> list[str]:
+    """Returns a row's cells; all cells of the head and the first cell of any other row are headings."""
     return [
-        f'<th scope="{scope}"{mark}>{escape(text)}</th>'
+        f'<th scope="{scope}"{name}>{escape(text)}</th>'
         if scope == "col" or not column
-        else f"<td{mark}>{escape(text)}</td>"
-        for column, (text, mark) in enumerate(zip(row, marks, strict=True))
+        else f"<td{name}>{escape(text)}</td>"
+        for column, (text, name) in enumerate(zip(row, classes, strict=True))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a run: its learning curves, recall by label, reliability, and the mistakes it was surest of."""
+"""Plots of a run: learning curves, recall by label, reliability, and the most confident mistakes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import DataError, OutputError
+from edge.errors import DataError
+from edge.files import atomic_write
 from edge.types import Gray
+from train.data import Dataset
 from train.evaluation.metrics import Evaluation
 from train.evaluation.temperature_scaling import TemperatureScaling
 from train.runs.results import read_log
@@ -20,25 +22,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Told apart by all who see colours differently (Okabe and Ito).
+# Distinguishable with any kind of colour vision (Okabe and Ito).
 BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#6e7781"
 
-_ACROSS = 8
+_COLUMNS = 8  # of the sheet of mistakes
 
 
 def save_curves_png(log_csv: Path, path: Path, title: str) -> None:
-    """Draws accuracy and loss of training and validation by epoch, the gap between them shaded.
+    """Draws accuracy and loss of training and validation by epoch, with the gap between them shaded.
 
-    Training figures are those of the log: on augmented pictures, while the weights still move.
+    The training figures are those of the log: on augmented images, while the weights still move.
 
     Args:
-        log_csv: a run's log, of one epoch or more; losses are drawn where it has `val_loss`.
-        path: of the picture.
-        title: above it.
+        log_csv: a run's log with at least one epoch; losses are drawn if it has a column `val_loss`.
+        path: PNG file to write.
+        title: text above the plot.
 
     Raises:
         DataError: the log is missing, empty or damaged.
-        OutputError: the picture cannot be written.
+        OutputError: the file cannot be written.
     """
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -63,10 +65,10 @@ def save_curves_png(log_csv: Path, path: Path, title: str) -> None:
 
 
 def save_recall_png(evaluation: Evaluation, path: Path, title: str) -> None:
-    """Draws the recall of each label as a bar, with its number of pictures, and the mean over the labels.
+    """Draws the recall of each label as a bar, with its number of images, and the mean over the labels.
 
     Raises:
-        OutputError: the picture cannot be written.
+        OutputError: the file cannot be written.
     """
     from matplotlib.ticker import PercentFormatter
 
@@ -75,12 +77,13 @@ def save_recall_png(evaluation: Evaluation, path: Path, title: str) -> None:
     figure = _figure(max(4.5, 1.5 + 0.9 * len(names)), 4.0)
     axes = figure.subplots()
     axes.bar(range(len(names)), np.nan_to_num(recall), color=BLUE, width=0.7)
-    for place, value in enumerate(recall):
+    for position, value in enumerate(recall):
         text = "none" if math.isnan(value) else f"{value:.0%}"
-        axes.text(place, np.nan_to_num(value) + 0.01, text, ha="center", va="bottom", fontsize=9)
-    met = recall[~np.isnan(recall)]
-    if len(met):
-        axes.axhline(met.mean(), color=ORANGE, linestyle="--", label=f"mean over labels {met.mean():.1%}")
+        axes.text(position, np.nan_to_num(value) + 0.01, text, ha="center", va="bottom", fontsize=9)
+    defined = recall[~np.isnan(recall)]
+    if len(defined):
+        mean = defined.mean()
+        axes.axhline(mean, color=ORANGE, linestyle="--", label=f"mean over labels {mean:.1%}")
         figure.legend(loc="outside lower center", fontsize=9, frameon=False)
     ticks = [f"{name}\n{count:,}" for name, count in zip(names, counts, strict=True)]
     axes.set_xticks(range(len(names)), ticks, fontsize=9)
@@ -94,10 +97,10 @@ def save_recall_png(evaluation: Evaluation, path: Path, title: str) -> None:
 
 
 def save_reliability_png(calibration: TemperatureScaling, path: Path, title: str) -> None:
-    """Draws accuracy against confidence, as the network gives it and after its temperature.
+    """Draws accuracy against confidence, before and after the logits are divided by the temperature.
 
     Raises:
-        OutputError: the picture cannot be written.
+        OutputError: the file cannot be written.
     """
     figure = _figure(8.0, 5.0)
     panels = figure.subplots(2, 2, sharex=True, gridspec_kw={"height_ratios": (4, 1)})
@@ -124,9 +127,9 @@ def save_reliability_png(calibration: TemperatureScaling, path: Path, title: str
             edgecolor=ORANGE,
             hatch="////",
             linewidth=1,
-            label="distance to the confidence",
+            label="difference to the confidence",
         )
-        upper.plot((0, 1), (0, 1), color=GRAY, linestyle="--", linewidth=1, label="as it should be")
+        upper.plot((0, 1), (0, 1), color=GRAY, linestyle="--", linewidth=1, label="perfect calibration")
         upper.set_title(text, fontsize=10)
         upper.set_ylim(0, 1)
         lower.bar(middles, [each.count / total for each in filled], widths, color=GRAY)
@@ -143,57 +146,52 @@ def save_reliability_png(calibration: TemperatureScaling, path: Path, title: str
     save_figure(figure, path)
 
 
-def save_mistakes_png(  # noqa: PLR0913, PLR0917 - a picture, a label and scores for each row, and where they go
-    images: Gray,
-    labels: npt.NDArray[np.int64],
-    scores: npt.NDArray[np.float64],
-    label_names: Sequence[str],
-    path: Path,
-    count: int = 48,
+def save_mistakes_png(
+    rows: Dataset, crops: Gray, scores: npt.NDArray[np.float64], path: Path, count: int = 48
 ) -> int:
-    """Draws the mistakes that the network was surest of, the surest first.
+    """Draws the mistakes with the highest confidence, the most confident first.
 
     Args:
-        images: (N, H, W) uint8.
-        labels: (N,) what is annotated.
-        scores: (N, C) what the network says, each row summing to 1.
-        label_names: C names.
-        path: of the picture.
-        count: how many are wanted; fewer are drawn where there are fewer.
+        rows: N annotated rows with C labels.
+        crops: (N, H, W) uint8, the images to draw.
+        scores: (N, C), the network's scores, each row summing to 1.
+        path: PNG file to write.
+        count: largest number of mistakes to draw.
 
     Returns:
-        How many are drawn.
+        The number of mistakes that are drawn.
 
     Raises:
         DataError: the arrays differ in length.
-        OutputError: the picture cannot be written.
+        OutputError: the file cannot be written.
     """
-    if not len(images) == len(labels) == len(scores):
-        raise DataError(f"{len(images)} pictures, {len(labels)} labels and {len(scores)} rows of scores")
+    if not len(rows) == len(crops) == len(scores):
+        raise DataError(f"{len(rows)} rows, {len(crops)} crops and {len(scores)} rows of scores")
     predicted, confidence = scores.argmax(axis=1), scores.max(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    # Stable, so that equal confidences always come in the rows' order.
+    wrong = np.flatnonzero(predicted != rows.labels)
+    # Stable, so that rows with equal confidence keep their order.
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
-    down = max(1, -(-len(shown) // _ACROSS))
-    figure = _figure(1.25 * _ACROSS, 0.5 + 1.65 * down)
+    lines = max(1, -(-len(shown) // _COLUMNS))
+    figure = _figure(1.25 * _COLUMNS, 0.5 + 1.65 * lines)
     figure.suptitle(
-        f"{len(shown)} surest of {len(wrong):,} mistakes on {len(labels):,} pictures: "
+        f"{len(shown)} most confident of {len(wrong):,} mistakes on {len(rows):,} pictures: "
         "annotated → predicted (confidence)",
         fontsize=10,
     )
-    panels = figure.subplots(down, _ACROSS, squeeze=False).ravel()
+    panels = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
     for axes in panels:
         axes.set_axis_off()
     for axes, row in zip(panels, shown, strict=False):
-        axes.imshow(images[row], cmap="gray", vmin=0, vmax=255)
-        text = f"{label_names[labels[row]]} →\n{label_names[predicted[row]]} ({confidence[row]:.0%})"
+        axes.imshow(crops[row], cmap="gray", vmin=0, vmax=255)
+        annotated, answer = rows.label_names[rows.labels[row]], rows.label_names[predicted[row]]
+        text = f"{annotated} →\n{answer} ({confidence[row]:.0%})"
         axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=8)
     save_figure(figure, path)
     return len(shown)
 
 
 def _draw_pair(axes: Axes, rows: Sequence[dict[str, float]], key: str) -> float:
-    """Both splits' curves of a figure with what lies between them; gives the last difference."""
+    """Draws a figure of both splits and the gap between them; returns the gap of the last epoch."""
     epochs, training, validation = (
         np.array([row[name] for row in rows]) for name in ("epoch", key, f"val_{key}")
     )
@@ -201,7 +199,7 @@ def _draw_pair(axes: Axes, rows: Sequence[dict[str, float]], key: str) -> float:
     axes.fill_between(epochs, training, validation, color=GRAY, alpha=0.2, linewidth=0, label="gap")
     axes.plot(epochs, training, color=BLUE, marker=marker, label="training (augmented pictures)")
     axes.plot(epochs, validation, color=ORANGE, marker=marker, label="validation")
-    if len(rows) == 1:  # there is nothing to shade between two points
+    if len(rows) == 1:  # a single epoch leaves no area to shade
         axes.vlines(epochs, training, validation, color=GRAY, alpha=0.4, linewidth=6, zorder=0)
     axes.legend(fontsize=8, frameon=False)
     _clean(axes)
@@ -209,7 +207,7 @@ def _draw_pair(axes: Axes, rows: Sequence[dict[str, float]], key: str) -> float:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches."""
+    """Returns an empty figure; width and height are in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -222,12 +220,9 @@ def _clean(axes: Axes) -> None:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Writes a drawing.
+    """Writes a figure to a file, whose suffix decides the format.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
-    try:
-        figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    atomic_write(path, lambda partial: figure.savefig(partial, dpi=110))

@@ -47,5 +47,5 @@ def test_files_are_fer2013_in_folders_and_hold_every_view(training, toy_recipe, 
     np.testing.assert_array_equal(drawn, contact_sheet(training, views))
     assert drawn.shape == (7 * 3 * 96, 3 * 96)
     np.testing.assert_array_equal(drawn[:96:2, :96:2], views[0, 0])
-    with pytest.raises(ConfigError, match="exists; name a folder that is not there yet"):
+    with pytest.raises(ConfigError, match="exists; name a folder that does not exist yet"):
         write_expansion(training, views, validation, crops, tmp_path / "out")

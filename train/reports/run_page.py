@@ -1,0 +1,204 @@
+"""The page of a run, `report.html`: made from the figures and plots in the run's folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.errors import DataError
+from train.reports.html import Section, write_html
+from train.runs.results import read_object
+
+SPLITS = ("val", "test", "train")
+_USES = {
+    "val": "Validation: training did not see these pictures, but the checkpoint and the temperature were "
+    "chosen on them.",
+    "test": "Test: seen by neither training nor selection.",
+    "train": "Training: the network learned from these very pictures; here they are unchanged.",
+}
+_FOREIGN = (
+    "Pictures of another dataset than the network was trained on, or of its own dataset with other splits: "
+    "the network may have learned from some of them."
+)
+_PLOTS = {
+    "confusion": "Confusion matrix: each row is an annotated label, each column a predicted label.",
+    "recall": "Recall: the share of each label's pictures that was recognised.",
+    "reliability": "Reliability: on the dashed line, accuracy equals confidence.",
+    "mistakes": "The mistakes with the highest confidence; many of the annotations are doubtful.",
+}
+# Plots that other commands add to a run's folder.
+_FURTHER_PLOTS = {
+    "saliency": (
+        "What it looks at",
+        "For some faces of every label, the gradient of that label's score by the pixels, and the same by "
+        "guided back-propagation (Springenberg et al. 2015): red speaks for the label, blue against it. On "
+        "the right, the mean absolute value over many faces: where the label depends on the face.",
+    ),
+    "pruning": (
+        "Pruning",
+        "Accuracy right after channels were removed and after fine-tuning, and the number of channels left.",
+    ),
+}
+_CRITERIA = {
+    "taylor": "Channels were removed in the order of their Taylor importance, the least important first.",
+    "magnitude": "Channels were removed in the order of their weights' magnitude, the smallest first.",
+    "random": "Channels were removed at random.",
+}
+# Columns of `steps.csv`: the page's heading, and the format of numbers.
+_STEPS = {
+    "number": ("step", None),
+    "parameters": ("parameters", "{:,.0f}"),
+    "multiply_accumulates": ("multiply-accumulates", "{:,.0f}"),
+    "before": ("before fine-tuning", "{:.1%}"),
+    "after": ("after fine-tuning", "{:.1%}"),
+    "widths": ("channels", None),
+}
+_CURVES = (
+    "Training and validation by epoch. Training is measured against the targets, on changed pictures, while "
+    "the weights still move, so the gap to validation is smaller than it would be on plain pictures."
+)
+
+_Table = tuple[tuple[str, ...], ...]
+
+
+def write_page(folder: Path, settings: Mapping[str, Any]) -> Path:
+    """Writes `report.html` from the files in a run's folder, in place of an older one.
+
+    Args:
+        folder: the run's folder.
+        settings: content of `run.json`.
+
+    Returns:
+        The page.
+
+    Raises:
+        DataError: a file of figures is damaged.
+        OutputError: the page cannot be written.
+    """
+    page = folder / "report.html"
+    write_html(page, run_title(settings, folder), tuple(_sections(folder, settings)))
+    return page
+
+
+def run_title(settings: Mapping[str, Any], folder: Path) -> str:
+    """Returns the title of a run's page and plots, such as "emotion, 9,838 parameters, float"."""
+    recipe = settings.get("recipe", {})
+    name, parameters = recipe.get("name", folder.name), settings.get("parameters")
+    return f"{name}, {parameters:,} parameters, float" if parameters else f"{name}, float"
+
+
+def read_figures(file: Path) -> dict[str, Any]:
+    """Returns the figures of a split, the content of `<split>.json`.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    figures = read_object(file)
+    if not isinstance(figures.get("calibration", {}), dict):
+        raise DataError(f"{file}: calibration is no object; evaluate that split again")
+    return figures
+
+
+def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
+    """Yields the page's sections: all figures, the plots of each split, the curves, and the settings."""
+    files = {split: folder / f"{split}.json" for split in SPLITS}
+    figures = {split: read_figures(file) for split, file in files.items() if file.exists()}
+    # Figures without a calibration are of an earlier version, which did not draw the plots.
+    figures = {split: each for split, each in figures.items() if "calibration" in each}
+    yield Section("Figures", table=_figures_table(figures))
+    for split, each in figures.items():
+        plots = ((folder / f"{split}-{kind}.png", text) for kind, text in _PLOTS.items())
+        yield Section(
+            each["split"],
+            f"{_FOREIGN if each.get('foreign') else _USES[split]}\n\n"
+            f"Temperature: {each['calibration']['temperature_from']}.",
+            # A restored run has figures, but no plots of the splits that were not evaluated since.
+            pictures=tuple((path, text) for path, text in plots if path.exists()),
+        )
+        if each.get("groups"):
+            rows = ((k, f"{v['count']:,}", f"{v['accuracy']:.1%}") for k, v in each["groups"].items())
+            text = "As the dataset annotates them."
+            yield Section(f"Groups of {each['split']}", text, (("group", "pictures", "accuracy"), *rows))
+    if (folder / "curves.png").exists():
+        yield Section("Training", pictures=((folder / "curves.png", _CURVES),))
+    for name, (heading, text) in _FURTHER_PLOTS.items():
+        if (folder / f"{name}.png").exists():
+            more = _criterion(folder) if name == "pruning" else ""
+            yield Section(heading, pictures=((folder / f"{name}.png", text + more),))
+    if (folder / "steps.csv").exists():
+        yield Section("Steps of the pruning", table=_steps_table(folder / "steps.csv"))
+    yield Section("Configuration", _source(settings), (("setting", "value"), *_flatten(settings)))
+
+
+def _criterion(folder: Path) -> str:
+    """Returns a sentence on the order in which channels were removed; empty if there is no plan."""
+    file = folder / "plan.json"
+    plan = read_object(file).get("plan") if file.exists() else None
+    criterion = plan.get("criterion") if isinstance(plan, Mapping) else None
+    return f" {_CRITERIA[criterion]}" if criterion in _CRITERIA else ""
+
+
+def _source(settings: Mapping[str, Any]) -> str:
+    """Returns a sentence on the origin of a published network; empty for the networks of this package."""
+    architecture = settings.get("recipe", {}).get("spec", {}).get("architecture")
+    if architecture is None:
+        return ""
+    from train.models.baselines import REFERENCES  # imports Keras, which a page does not need otherwise
+
+    return f"The network: {REFERENCES[architecture].source}." if architecture in REFERENCES else ""
+
+
+def _figures_table(figures: Mapping[str, Mapping[str, Any]]) -> _Table:
+    """Returns a table with a column for each split."""
+    splits = list(figures.values())
+    rows = [
+        ("pictures", [f"{split['count']:,}" for split in splits]),
+        ("accuracy", [f"{split['accuracy']:.1%}" for split in splits]),
+        ("macro-F1", [f"{split['macro_f1']:.3f}" for split in splits]),
+    ]
+    for text, key, form in (
+        ("calibration error (ECE)", "ece", ".1%"),
+        ("with temperature", "ece_after", ".1%"),
+        ("negative log-likelihood, nats", "nll", ".3f"),
+        ("with temperature", "nll_after", ".3f"),
+        ("temperature", "temperature", ".2f"),
+    ):
+        rows.append((text, [format(split["calibration"][key], form) for split in splits]))
+    header = ("", *(str(split["split"]) for split in splits))
+    return (header, *((text, *cells) for text, cells in rows))
+
+
+def _steps_table(file: Path) -> _Table:
+    """Returns the steps of a pruning, from the file that `quantize.pruning.pruner` writes."""
+    with file.open(encoding="utf-8", newline="") as text:
+        lines = list(csv.DictReader(text))
+    try:
+        rows = [
+            tuple(form.format(float(line[key])) if form else line[key] for key, (_, form) in _STEPS.items())
+            for line in lines
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{file}: no table of pruning steps ({error})") from error
+    return (tuple(heading for heading, _ in _STEPS.values()), *rows)
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yields (dotted name, value as text) of each setting."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _to_text(value)
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_to_text(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        separator = "; " if any(isinstance(each, Mapping) for each in value) else ", "
+        return separator.join(_to_text(each) for each in value) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
