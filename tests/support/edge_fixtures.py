@@ -15,11 +15,7 @@ import pytest
 
 from edge.inference.classifier import Classifier, FaceReader
 from edge.labels import EMOTIONS, GENDERS
-from edge.output.mqtt.settings import MqttSettings
-from edge.output.mqtt.sink import MqttSink
 from edge.types import Box, Detection, Face, Frame, Gray, Rates, Reading, Report, Scores
-from tests.support.broker import Broker, Listener
-from tests.support.certificates import make_certificates
 from tests.support.faces import FACE_BOX, picture_of
 
 
@@ -95,99 +91,3 @@ def without_rights() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
-
-
-@pytest.fixture
-def broker(tmp_path):
-    broker = Broker(tmp_path)
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def listener(broker):
-    listener = Listener(broker.port)
-    yield listener
-    listener.close()
-
-
-@pytest.fixture
-def sink_on():
-    """Makes sinks, and closes them."""
-    made = []
-
-    def make(port, **more):
-        settings = {"host": "127.0.0.1", "port": port, "device": "kitchen", "interval_s": 0.0, **more}
-        switch = settings.pop("switch", lambda on: None)
-        backoff = settings.pop("backoff", None)
-        made.append(MqttSink(MqttSettings(**settings), switch, backoff=backoff))
-        return made[-1]
-
-    yield make
-    for sink in made:
-        sink.close()
-
-
-@pytest.fixture
-def locked_with(tmp_path):
-    """Starts brokers with passwords, of which each user has "secret of NAME", and an access list."""
-    made = []
-
-    def start(access):
-        passwords = tmp_path / "passwords"
-        passwords.touch()
-        tool = shutil.which("mosquitto_passwd") or "mosquitto_passwd"
-        for name in ("kitchen", "ear"):
-            subprocess.run([tool, "-b", str(passwords), name, f"secret of {name}"], check=True)
-        (tmp_path / "access").write_text(access)
-        made.append(Broker(tmp_path, f"password_file {passwords}", f"acl_file {tmp_path / 'access'}"))
-        return made[-1]
-
-    yield start
-    for broker in made:
-        broker.kill()
-
-
-@pytest.fixture
-def locked(locked_with):
-    """Kitchen may say what is its own, and no more."""
-    return locked_with(
-        "user ear\ntopic read #\n\n"
-        "user kitchen\ntopic readwrite emotiny/kitchen/#\ntopic write homeassistant/device/#\n"
-    )
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    """A folder with an authority, and certificates that it signed."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl: apt-get install openssl")
-    folder = tmp_path_factory.mktemp("tls")
-    make_certificates(folder)
-    return folder
-
-
-@pytest.fixture
-def encrypted_with(authority, tmp_path):
-    """Starts brokers with a certificate, by its name, and lines of their own."""
-    made = []
-
-    def start(name, *lines):
-        files = (
-            f"{key} {authority / file}"
-            for key, file in (("cafile", "ca.crt"), ("certfile", f"{name}.crt"), ("keyfile", f"{name}.key"))
-        )
-        made.append(Broker(tmp_path, *files, *lines))
-        return made[-1]
-
-    yield start
-    for broker in made:
-        broker.kill()
-
-
-@pytest.fixture
-def encrypted(encrypted_with):
-    """A broker that wants a certificate of the device, too."""
-    return encrypted_with(
-        "server", "require_certificate true", "use_identity_as_username true", "allow_anonymous true"
-    )

@@ -1,4 +1,4 @@
-"""A device that goes for good leaves nothing behind on the broker."""
+"""Removing a device's retained messages from the broker."""
 
 import pytest
 
@@ -7,9 +7,9 @@ from edge.errors import ConfigError, OutputError
 from edge.output.mqtt.forget import forget
 from edge.output.mqtt.settings import MqttSettings
 from edge.types import Box
-from tests.support.broker import MOSQUITTO, free_port, kept_on, until
+from tests.support.broker import free_port, needs_mosquitto, retained_on, wait_until
 
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
+pytestmark = needs_mosquitto
 
 TOPICS = [
     "homeassistant/device/emotiny_kitchen/config",
@@ -17,50 +17,58 @@ TOPICS = [
 ]
 
 
-def announced(port, sink_on, frame_and_report, topics=TOPICS[:-1], ear=None, **more):
-    """A device that was seen, and is gone."""
+def run_device(port, sink_on, frame_and_report, topics=TOPICS[:-1], login=None, **more):
+    """Runs a device until its messages are retained on the broker, and ends it."""
     sink = sink_on(port, **more)
     sink.send(*frame_and_report(1, Box(100, 60, 80, 80)))
-    until(lambda: kept_on(port, ear).keys() >= set(topics))
+    wait_until(lambda: retained_on(port, login).keys() >= set(topics))
     sink.close()
 
 
-def test_nothing_is_left(broker, listener, sink_on, frame_and_report, capsys):
+def test_all_messages_of_the_device_are_removed_and_no_others(
+    broker, listener, sink_on, frame_and_report, capsys
+):
     listener.client.publish("emotiny/kitchen/enabled/set", b"ON", 1, retain=True).wait_for_publish(5)
     listener.client.publish("emotiny/hall/status", b"online", 1, retain=True).wait_for_publish(5)
-    announced(broker.port, sink_on, frame_and_report)
-    assert kept_on(broker.port).keys() == {*TOPICS, "emotiny/hall/status"}
+    run_device(broker.port, sink_on, frame_and_report)
+    assert retained_on(broker.port).keys() == {*TOPICS, "emotiny/hall/status"}
     flags = ["--mqtt-host", "127.0.0.1", "--mqtt-port", str(broker.port), "--mqtt-device", "kitchen"]
     assert main(["forget", *flags]) == 0
-    assert kept_on(broker.port).keys() == {"emotiny/hall/status"}
+    assert retained_on(broker.port).keys() == {"emotiny/hall/status"}
     out = capsys.readouterr().out
     assert out.splitlines() == [f"{topic}: nothing is kept any more" for topic in TOPICS]
     assert main(["forget", *flags]) == 0  # again, where there is nothing
 
 
-def test_one_that_was_announced_by_earlier_settings(broker, sink_on, frame_and_report):
-    announced(broker.port, sink_on, frame_and_report)
+def test_a_device_that_earlier_settings_announced(broker, sink_on, frame_and_report):
+    run_device(broker.port, sink_on, frame_and_report)
     now = MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen", discovery="")
     assert len(list(forget(now, 10))) == len(TOPICS)
-    assert kept_on(broker.port) == {}
+    assert retained_on(broker.port) == {}
 
 
-def test_one_that_still_runs_is_told_of(broker, sink_on, frame_and_report):
+def test_a_device_that_still_runs_is_reported(broker, sink_on, frame_and_report):
     sink = sink_on(broker.port)
     sink.send(*frame_and_report(1))
     status = "emotiny/kitchen/status"
-    until(lambda: status in (kept := kept_on(broker.port)) and kept[status].payload == b"online")
+    wait_until(
+        lambda: status in (retained := retained_on(broker.port)) and retained[status].payload == b"online"
+    )
     *_, last = forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10)
     assert last == "kitchen was online: if it still runs it announces itself again; stop it first"
 
 
-def test_what_the_access_list_forbids_is_told_of_after_the_rest(locked_with, sink_on, frame_and_report):
+def test_topics_that_the_access_list_forbids_are_reported_after_the_rest(
+    locked_with, sink_on, frame_and_report
+):
     broker = locked_with("user ear\ntopic read #\n\nuser kitchen\ntopic readwrite emotiny/kitchen/#\n")
-    ear, password = ("ear", "secret of ear"), "secret of kitchen"
-    announced(
-        *(broker.port, sink_on, frame_and_report, TOPICS[1:-1], ear), username="kitchen", password=password
+    listener, password = ("ear", "secret of ear"), "secret of kitchen"
+    run_device(
+        *(broker.port, sink_on, frame_and_report, TOPICS[1:-1], listener),
+        username="kitchen",
+        password=password,
     )
-    assert kept_on(broker.port, ear).keys() == set(TOPICS[1:-1])
+    assert retained_on(broker.port, listener).keys() == set(TOPICS[1:-1])
     lines = forget(
         MqttSettings(
             host="127.0.0.1",
@@ -75,10 +83,10 @@ def test_what_the_access_list_forbids_is_told_of_after_the_rest(locked_with, sin
         ConfigError, match=f"Not authorized on {TOPICS[0]}; let this user write {TOPICS[0]} in"
     ):
         list(lines)
-    assert kept_on(broker.port, ear) == {}
+    assert retained_on(broker.port, listener) == {}
 
 
-def test_who_is_refused_or_finds_nobody_is_told_why(locked):
+def test_a_refusal_and_an_absent_broker_are_explained(locked):
     with pytest.raises(ConfigError, match="refuses: Not authorized; are mqtt"):
         list(forget(MqttSettings(host="127.0.0.1", port=locked.port), 10))
     with pytest.raises(OutputError, match="cannot be reached \\(Connection refused\\)"):

@@ -1,0 +1,86 @@
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.errors import ConfigError
+from edge.output.mqtt.settings import MqttSettings
+
+NAMED = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+NAMES = st.one_of(
+    st.text(max_size=80),
+    st.text("abcXYZ019_-+#/$ {}%\0\n\x7f\u2028é", max_size=70),
+    st.from_regex(NAMED, fullmatch=True),
+)
+
+
+@pytest.mark.parametrize("field", ["device", "base", "discovery"])
+def test_names_are_letters_digits_and_two_signs(field):
+    @settings(max_examples=500, deadline=None)
+    @given(NAMES)
+    def check(name):
+        if NAMED.match(name) or (field == "discovery" and name == ""):
+            MqttSettings(**{field: name})
+            return
+        with pytest.raises(ConfigError, match=f"mqtt {field} ") as caught:
+            MqttSettings(**{field: name})
+        assert "\n" not in str(caught.value)
+
+    check()
+
+
+@pytest.mark.parametrize("field", ["device", "base", "discovery"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "+",
+        "#",
+        "a/b",
+        "/",
+        "$SYS",
+        "a\0",
+        "a\n",
+        "\x7f",
+        "{{ states }}",
+        "{% set %}",
+        "x" * 65,
+        "a b",
+        "é",
+        "\uff41",
+    ],
+)
+def test_a_name_cannot_be_a_wildcard_a_level_or_a_template(field, name):
+    with pytest.raises(ConfigError, match=f"mqtt {field} "):
+        MqttSettings(**{field: name})
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"device": "a/b"}, "mqtt device 'a/b': expected letters, digits, _ and -"),
+        ({"device": "#"}, "mqtt device '#'"),
+        ({"device": "{{ states }}"}, "mqtt device"),
+        ({"base": ""}, "mqtt base ''"),
+        ({"host": "a b"}, "mqtt host 'a b'"),
+        ({"port": 70000}, "mqtt port 70000: must be 0 to 65535"),
+        ({"queue": 0}, "mqtt queue 0"),
+        ({"ca": __file__}, "of use with TLS only"),
+        ({"tls": True, "certificate": __file__}, "expected both or neither"),
+        ({"password": "x", "password_file": __file__}, "expected one of them"),
+    ],
+)
+def test_settings_that_are_refused(more, said):
+    paths = {
+        name: Path(value) for name, value in more.items() if name in {"ca", "certificate", "password_file"}
+    }
+    with pytest.raises(ConfigError) as caught:
+        MqttSettings(**(more | paths))
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "a b", "é", "host/path", "tcp://host"])
+def test_a_name_that_no_resolver_takes_is_refused(host):
+    with pytest.raises(ConfigError, match="expected a name or an address"):
+        MqttSettings(host=host)
