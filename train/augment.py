@@ -1,4 +1,4 @@
-"""Augmentation with imgaug, imported here alone: it is unmaintained and must stay replaceable."""
+"""Augments images with imgaug, which only this module imports, since it is unmaintained."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a picture may be changed; each picture draws its own amounts, evenly up to these.
+    """Limits of random changes to images; each image draws its own amounts evenly within these.
 
     Attributes:
-        flip: chance of exchanging left and right, 0 to 1.
-        rotate_deg: rotation either way, degrees.
-        shift: shift along each axis either way, share of the side.
-        scale: enlargement or reduction, share of the side: 0.1 is 90 % to 110 %.
-        contrast: smallest and largest factor by which the contrast changes.
-        brightness: gray levels added either way.
+        flip: probability of flipping left and right, 0 to 1.
+        rotate_deg: largest rotation in either direction, degrees.
+        shift: largest shift in either direction along each axis, as a share of the side.
+        scale: largest enlargement or reduction, as a share of the side: 0.1 means 90 % to 110 %.
+        contrast: smallest and largest factor of the contrast.
+        brightness: largest number of gray levels that are added or subtracted.
         blur: largest standard deviation of a Gaussian blur, pixels.
         noise: largest standard deviation of added Gaussian noise, gray levels.
-        erase: share of the side of the largest square that is painted over with noise (Random Erasing,
-            Zhong et al. 2017, arXiv:1708.04896), for half of the pictures.
+        erase: side of the largest square that is filled with noise in half of the images, as a share of the
+            image's side (Random Erasing, Zhong et al. 2017, arXiv:1708.04896).
     """
 
     flip: float = 0.5
@@ -44,19 +44,24 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class CropSpec:
-    """How a network looks at a face: a square of `size` pixels, lying around the cascade's box."""
+    """The square crop that is a network's input.
+
+    Attributes:
+        size: side of the crop in pixels.
+        framing: size and position of the crop relative to the cascade's box.
+    """
 
     size: int
     framing: Framing
 
 
 def augment(images: Gray, settings: Augmentation, seed: int) -> Gray:
-    """Changed copies of pictures.
+    """Returns randomly changed copies of images.
 
     Args:
         images: (N, H, W) uint8.
-        settings: how far.
-        seed: the same seed gives the same result.
+        settings: limits of the changes.
+        seed: equal seeds give equal results.
 
     Returns:
         (N, H, W) uint8.
@@ -69,7 +74,7 @@ def augment(images: Gray, settings: Augmentation, seed: int) -> Gray:
     return changed
 
 
-def epoch_images(data: Dataset, view: CropSpec, settings: Augmentation, seed: int) -> Gray:
+def epoch_images(data: Dataset, crop: CropSpec, settings: Augmentation, seed: int) -> Gray:
     """Makes the images of one epoch: cropped anew where the dataset has boxes, then augmented.
 
     Boxes are jittered as the cascade's are (`python -m train framing` measures their spread) and cropped by
@@ -77,8 +82,8 @@ def epoch_images(data: Dataset, view: CropSpec, settings: Augmentation, seed: in
 
     Args:
         data: N rows.
-        view: size and framing of the network's input.
-        settings: how far images and boxes are changed.
+        crop: size and framing of the network's input.
+        settings: limits of the changes to images and boxes.
         seed: equal seeds give equal images.
 
     Returns:
@@ -89,19 +94,19 @@ def epoch_images(data: Dataset, view: CropSpec, settings: Augmentation, seed: in
     else:
         boxes = _jitter(data.boxes, settings, np.random.default_rng(seed))
         # The jitter has shifted and scaled already; the warp only rotates.
-        changed = augment(_crop(data.images, boxes, view), replace(settings, shift=0.0, scale=0.0), seed)
+        changed = augment(_crop(data.images, boxes, crop), replace(settings, shift=0.0, scale=0.0), seed)
     return np.stack([normalize_contrast(image) for image in changed])
 
 
-def plain_images(data: Dataset, view: CropSpec) -> Gray:
+def plain_images(data: Dataset, crop: CropSpec) -> Gray:
     """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
-    images = data.images if data.boxes is None else _crop(data.images, data.boxes, view)
+    images = data.images if data.boxes is None else _crop(data.images, data.boxes, crop)
     return np.stack([normalize_contrast(image) for image in images])
 
 
-def _crop(images: Gray, boxes: Boxes, view: CropSpec) -> Gray:
+def _crop(images: Gray, boxes: Boxes, crop: CropSpec) -> Gray:
     pairs = zip(images, boxes.tolist(), strict=True)
-    return np.stack([crop_square(image, Box(*box), view.size, view.framing) for image, box in pairs])
+    return np.stack([crop_square(image, Box(*box), crop.size, crop.framing) for image, box in pairs])
 
 
 def _jitter(boxes: Boxes, settings: Augmentation, random: np.random.Generator) -> Boxes:
@@ -120,7 +125,7 @@ def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:
     pipeline = iaa.Sequential(
         [
             iaa.Fliplr(settings.flip),
-            # One warp for everything geometric: a picture is resampled once.
+            # A single warp, so that an image is resampled once.
             iaa.Affine(
                 rotate=(-settings.rotate_deg, settings.rotate_deg),
                 translate_percent=dict.fromkeys("xy", (-settings.shift, settings.shift)),
@@ -134,7 +139,7 @@ def _pipeline(settings: Augmentation, seed: int) -> iaa.Augmenter:
             *([iaa.Sometimes(0.5, _erasing(settings.erase))] if settings.erase else []),
         ]
     )
-    # Sequential(seed=...) would leave its children on imgaug's global generator.
+    # With Sequential(seed=...), its children would use imgaug's global random generator.
     pipeline.seed_(seed)
     return pipeline
 

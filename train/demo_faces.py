@@ -1,4 +1,4 @@
-"""The demo's faces: what all faces of one label have in common. They are computed; nobody's photograph."""
+"""Computes the demo's faces as averages of many images, so that none of them shows a real person."""
 
 from __future__ import annotations
 
@@ -20,99 +20,102 @@ from train.data import Dataset
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 
-# Averages are weak expressions, and blurred pictures, which the networks take for smiles. So what tells a
-# label and a gender from the others counts twice, and most of the detail that averaging took is given back.
+# Averages have weak expressions and are blurred, which the networks take for smiles. So the difference of a
+# label and a gender from the others counts twice, and most of the detail that averaging removes is restored.
 _DETAIL = 0.7
-_SAMPLE = 400  # pictures that tell how much detail a photograph has
-_MOST = 6.0  # what is amplified more is noise
+_SAMPLE_SIZE = 400  # images in which the detail of a photograph is measured
+_MAX_GAIN = 6.0  # beyond it, noise is amplified
 
 
 def average_faces(data: Dataset, genders: npt.NDArray[np.int_]) -> dict[str, Gray]:
-    """A face of each label and apparent gender, made of averages over the training pictures.
+    """Computes a face of each label and apparent gender from averages over the training images.
 
-    A face is the mean of a label's and gender's pictures and, once more, what the label's mean and what the
-    gender's mean have beyond that of all; left and right are made alike. Hundreds of pictures go into each,
-    mostly thousands, so no person can be made out in it.
+    A face is the mean of the images of a label and gender, plus the differences of the label's mean and of
+    the gender's mean from the mean of all; it is made symmetric. Hundreds of images, mostly thousands, go
+    into each face, so that nobody can be recognized in it.
 
     Args:
-        data: with a "train" split, (N, H, W) uint8.
-        genders: (N,) of that split, as places in `edge.labels.GENDERS`.
+        data: a dataset with a "train" split of N rows.
+        genders: (N,) genders of these rows, index into `edge.labels.GENDERS`.
 
     Returns:
         {"label-gender": (H, W) uint8}.
 
     Raises:
-        DataError: a label has no picture of one of the genders.
+        DataError: a label has no image of one of the genders.
     """
     training = data.part("train")
     means = _means(training, genders)
-    amplitudes = _photographs(training.images)
-    of_all = means.mean(axis=(0, 1))
+    amplitudes = _photograph_amplitudes(training.images)
+    mean_of_all = means.mean(axis=(0, 1))
     faces = {}
     for label, name in enumerate(training.label_names):
         for gender, gender_name in enumerate(GENDERS):
-            beyond = means[label].mean(axis=0) + means[:, gender].mean(axis=0) - 2 * of_all
-            face = means[label, gender] + beyond
-            faces[f"{name}-{gender_name}"] = _stretched(_detailed(face, amplitudes))
+            difference = means[label].mean(axis=0) + means[:, gender].mean(axis=0) - 2 * mean_of_all
+            face = means[label, gender] + difference
+            faces[f"{name}-{gender_name}"] = _stretched(_with_detail(face, amplitudes))
     return faces
 
 
 def classify_genders(images: Gray) -> npt.NDArray[np.int_]:
-    """What the shipped network reads in pictures that have no label of apparent gender.
+    """Classifies apparent gender with the shipped network, for a dataset that does not annotate it.
 
     Args:
-        images: (N, H, W).
+        images: (N, H, W) uint8.
 
     Returns:
-        (N,), places in `edge.labels.GENDERS`.
+        (N,) index into `edge.labels.GENDERS`.
     """
     classifier = Classifier(find_model(MODELS_FOLDER, "gender"), "gender")
     size = classifier.contract.size
-    said = (
+    labels = (
         classifier.classify(
             normalize_contrast(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
         ).label
         for image in tqdm(images, desc="apparent gender", unit="face")
     )
-    return np.array([GENDERS.index(label) for label in said])
+    return np.array([GENDERS.index(label) for label in labels])
 
 
 def _means(training: Dataset, genders: npt.NDArray[np.int_]) -> _Floats:
-    """(labels, genders, H, W): of pictures of equal brightness and contrast."""
-    pictures = training.images.astype(np.float32)
-    pictures -= pictures.mean(axis=(1, 2), keepdims=True)
-    pictures /= pictures.std(axis=(1, 2), keepdims=True) + 1e-3
+    """Returns the mean images, (labels, genders, H, W), after brightness and contrast are made equal."""
+    images = training.images.astype(np.float32)
+    images -= images.mean(axis=(1, 2), keepdims=True)
+    images /= images.std(axis=(1, 2), keepdims=True) + 1e-3
     means = []
     for label, name in enumerate(training.label_names):
         for gender, gender_name in enumerate(GENDERS):
             rows = (training.labels == label) & (genders == gender)
             if not rows.any():
-                raise DataError(f"no training picture of {name} is read as {gender_name}; give more pictures")
-            mean = pictures[rows].mean(axis=0, dtype=np.float64)
+                raise DataError(
+                    f"no training picture of {name} is read as {gender_name}; expected at least one: use a "
+                    "larger dataset"
+                )
+            mean = images[rows].mean(axis=0, dtype=np.float64)
             means.append((mean + mean[:, ::-1]) / 2)
-    return np.reshape(means, (len(training.label_names), len(GENDERS), *pictures.shape[1:]))
+    return np.reshape(means, (len(training.label_names), len(GENDERS), *images.shape[1:]))
 
 
-def _photographs(images: Gray) -> _Floats:
-    """How strong each spatial frequency is in a photograph, as `_amplitudes` gives it."""
-    step = max(1, len(images) // _SAMPLE)
-    found = [_amplitudes(np.fft.fft2(_padded(image.astype(np.float64)))) for image in images[::step]]
-    return np.asarray(np.mean(found, axis=0), dtype=np.float64)
+def _photograph_amplitudes(images: Gray) -> _Floats:
+    """Returns the mean over photographs of what `_amplitudes` returns."""
+    step = max(1, len(images) // _SAMPLE_SIZE)
+    amplitudes = [_amplitudes(np.fft.fft2(_padded(image.astype(np.float64)))) for image in images[::step]]
+    return np.asarray(np.mean(amplitudes, axis=0), dtype=np.float64)
 
 
-def _detailed(face: _Floats, wanted: _Floats) -> _Floats:
-    """The face with its amplitudes brought towards those of photographs; phases, where its shape is, stay."""
+def _with_detail(face: _Floats, target: _Floats) -> _Floats:
+    """Moves a face's amplitudes towards those of photographs; the phases, which make its shape, stay."""
     spectrum = np.fft.fft2(_padded(face))
-    held = _amplitudes(spectrum)
-    # The coarsest shape stays as strong as it is.
-    wanted = wanted * held[1:4].sum() / wanted[1:4].sum()
-    gain = np.clip((wanted / np.maximum(held, 1e-9)) ** _DETAIL, 1 / _MOST, _MOST)
+    amplitudes = _amplitudes(spectrum)
+    # The coarsest shape keeps its strength.
+    target = target * amplitudes[1:4].sum() / target[1:4].sum()
+    gain = np.clip((target / np.maximum(amplitudes, 1e-9)) ** _DETAIL, 1 / _MAX_GAIN, _MAX_GAIN)
     height, width = face.shape
     return np.asarray(np.fft.ifft2(spectrum * gain[_rings(spectrum.shape)]).real[:height, :width])
 
 
 def _amplitudes(spectrum: npt.NDArray[np.complex128]) -> _Floats:
-    """Mean amplitude of every ring of spatial frequencies, the lowest first."""
+    """Returns the mean amplitude of each ring of spatial frequencies, the lowest first."""
     rings = _rings(spectrum.shape).ravel()
     return np.asarray(np.bincount(rings, np.abs(spectrum).ravel()) / np.bincount(rings))
 
@@ -122,10 +125,10 @@ def _rings(shape: Sequence[int]) -> npt.NDArray[np.int_]:
     return np.asarray(frequencies * shape[0], dtype=np.int_)
 
 
-def _padded(picture: _Floats) -> _Floats:
-    """Mirrored at its edges, which would else be strong frequencies that no face has."""
-    height, width = picture.shape
-    return np.pad(picture, ((0, height), (0, width)), mode="symmetric")
+def _padded(image: _Floats) -> _Floats:
+    """Mirrors an image at its edges, which would otherwise add strong frequencies that no face has."""
+    height, width = image.shape
+    return np.pad(image, ((0, height), (0, width)), mode="symmetric")
 
 
 def _stretched(face: _Floats) -> Gray:

@@ -1,4 +1,4 @@
-"""The groups whose errors are told apart, and by which a set is balanced: labels, age bands, ethnicity."""
+"""Groups rows by label, age band and ethnicity, to evaluate each group and to balance the classes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from train.data import Dataset
 from train.data.utkface import ETHNICITIES
 from train.evaluation.metrics import by_group
 
-# Upper ends of the age bands in years, and their names.
+# The oldest age of each band in years, and the band's name.
 _AGES = ((12, "age 0-12"), (19, "age 13-19"), (39, "age 20-39"), (59, "age 40-59"), (200, "age 60+"))
 
 
 def evaluate_groups(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """Accuracy per label, age band and ethnicity, where the set annotates them.
+    """Computes the accuracy per label, age band and ethnicity, where the dataset annotates these.
 
     Args:
         rows: N rows.
-        hits: (N,) whether each was read right.
+        hits: (N,) bool, whether each row's prediction is right.
 
     Returns:
-        {group: {"count": ..., "accuracy": ...}}, empty for a set without such annotation.
+        {group: {"count": ..., "accuracy": ...}}; empty for a dataset without ages and ethnicities.
     """
     groups = {}
     if "age" in rows.attributes:
@@ -40,9 +40,15 @@ def evaluate_groups(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any
 
 
 def balanced_weights(rows: Dataset, power: float) -> npt.NDArray[np.float32]:
-    """(N,) weight of each row in the loss, 1 in the mean: its cell's count to the power of minus `power`.
+    """Computes the weight of each row in the loss from the number of rows like it.
 
-    A cell is a label, together with an age band where the set has ages.
+    Args:
+        rows: N rows. Rows are alike if they have the same label and, where the dataset has ages, age band.
+        power: a weight is the number of such rows to the power of minus this; 0 weights all rows alike, 1
+            gives each kind of rows the same total weight.
+
+    Returns:
+        (N,) float32, 1 in the mean.
     """
     cells = rows.labels
     if "age" in rows.attributes:

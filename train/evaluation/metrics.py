@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions against labels.
+    """Predictions counted against labels.
 
     Attributes:
-        split: which rows, "val" or "test", with the set's name.
-        label_names: the labels.
-        confusion: (C, C) int64; row: the label, column: the prediction, value: number of pictures.
+        split: name of the dataset and split, such as "FER-2013 val".
+        label_names: the names of the C labels.
+        confusion: (C, C) int64, number of images per label (row) and prediction (column).
     """
 
     split: str
@@ -25,7 +25,7 @@ class Evaluation:
 
     @property
     def count(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         return int(self.confusion.sum())
 
     @property
@@ -35,19 +35,19 @@ class Evaluation:
 
     @property
     def recall(self) -> npt.NDArray[np.float64]:
-        """(C,) share of each label's pictures that were recognised; nan for a label without pictures."""
+        """(C,) share of each label's images that are predicted right; nan for a label without images."""
         with np.errstate(invalid="ignore"):
             return np.asarray(np.diag(self.confusion) / self.confusion.sum(axis=1), dtype=np.float64)
 
     @property
     def macro_f1(self) -> float:
-        """Mean over the labels of 2 TP / (2 TP + FP + FN), 0 for a label never met nor predicted."""
+        """Mean over the labels of 2 TP / (2 TP + FP + FN); 0 for a label that never occurs."""
         hits = np.diag(self.confusion)
-        met = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
-        return float(np.mean(2 * hits / np.maximum(met, 1)))
+        occurrences = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
+        return float(np.mean(2 * hits / np.maximum(occurrences, 1)))
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as JSON holds them."""
+        """Returns the numbers for a JSON file."""
         return {
             "split": self.split,
             "count": self.count,
@@ -65,13 +65,13 @@ class Evaluation:
 def evaluate(
     split: str, label_names: tuple[str, ...], labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]
 ) -> Evaluation:
-    """Counts predictions.
+    """Counts predictions against labels.
 
     Args:
-        split: what the rows are, for the record.
-        label_names: C names.
-        labels: (N,) what is annotated.
-        predicted: (N,) what the network said.
+        split: name of the dataset and split, for the record.
+        label_names: names of the C labels.
+        labels: (N,) annotated labels, 0 to C - 1.
+        predicted: (N,) predicted labels, 0 to C - 1.
     """
     confusion = np.zeros((len(label_names),) * 2, dtype=np.int64)
     np.add.at(confusion, (labels, predicted), 1)
@@ -79,7 +79,15 @@ def evaluate(
 
 
 def by_group(groups: dict[str, npt.NDArray[np.bool_]], hits: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """Accuracy and count of each group of rows: {name: {"count": ..., "accuracy": ...}}; empty ones go."""
+    """Computes count and accuracy of groups of rows, without empty groups.
+
+    Args:
+        groups: {name: (N,) bool, whether each row belongs to the group}.
+        hits: (N,) bool, whether each row's prediction is right.
+
+    Returns:
+        {name: {"count": ..., "accuracy": ...}}.
+    """
     return {
         name: {"count": int(rows.sum()), "accuracy": round(float(hits[rows].mean()), 4)}
         for name, rows in groups.items()

@@ -1,4 +1,4 @@
-"""What a network answers to pictures, and how right that is."""
+"""Runs a network on images and evaluates its predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def predict(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
     """Runs a network on images.
 
     Args:
-        model: with one output.
+        model: a network with one output.
         images: (N, size, size, 1) uint8.
 
     Returns:
@@ -31,14 +31,14 @@ def evaluate_model(model: keras.Model, images: Gray, rows: Dataset, split: str) 
     """Compares a network's predictions with the labels.
 
     Args:
-        model: with one output.
+        model: a network with one output.
         images: (N, size, size, 1) uint8.
         rows: the N rows that the images were made from.
-        split: the name of their split, for the result.
+        split: name of their split, for the result.
     """
     return evaluate_logits(predict(model, images), rows, split)
 
 
 def evaluate_logits(logits: npt.NDArray[np.float32], rows: Dataset, split: str) -> Evaluation:
-    """Compares the highest of (N, classes) float32 logits with the labels of N rows."""
+    """Compares the predictions of (N, classes) float32 logits with the labels of N rows."""
     return evaluate(f"{rows.name} {split}", rows.label_names, rows.labels, logits.argmax(axis=1))

@@ -1,4 +1,4 @@
-"""Which pixels a network's answer hangs on: gradients of a label's logit, plain and guided."""
+"""Shows which pixels a prediction depends on, by gradients of a label's logit, plain and guided."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ def saliency(
     labels: npt.NDArray[np.int64] | None = None,
     method: Method = "guided",
 ) -> npt.NDArray[np.float32]:
-    """What raising a pixel would do to a label's logit.
+    """Computes how a label's logit changes when a pixel is raised.
 
     "gradient" is the derivative itself (Simonyan et al. 2014, arXiv:1312.6034). "guided" is guided
-    back-propagation (Springenberg et al. 2015, arXiv:1412.6806): on its way back through each ReLU a gradient
-    goes on only where it is positive, too, which leaves what speaks for the label and is easier to look at.
+    back-propagation (Springenberg et al. 2015, arXiv:1412.6806): each ReLU passes back positive gradients
+    only, so that the evidence for the label remains, which is clearer to see.
 
     Args:
-        model: of `train.models.sepnet.build`.
+        model: a network that `train.models.sepnet.build` returned.
         images: (N, size, size) uint8.
-        labels: (N,) whose logits; those answered, if None.
-        method: how.
+        labels: (N,) labels whose logits are differentiated; None for the predicted labels.
+        method: the kind of gradient.
 
     Returns:
-        (N, size, size) float32, either sign, in logits per scaled pixel.
+        (N, size, size) float32 of either sign, in logits per unit of scaled pixel.
 
     Raises:
-        ConfigError: there is no such method, or no label of such a number.
+        ConfigError: the method is unknown, a label is out of range, or "guided" is wanted of a network with
+            ReLUs that are limited, leaky or shifted.
     """
     if method not in METHODS:
         raise ConfigError(f"no saliency {method!r}; expected {' or '.join(METHODS)}")
@@ -52,35 +53,35 @@ def saliency(
         raise ConfigError(
             f"labels {chosen.min()} to {chosen.max()}; the network has 0 to {logits.shape[1] - 1}"
         )
-    looked_at = _guided(body) if method == "guided" else body
+    network = _guided(body) if method == "guided" else body
     mask = np.eye(logits.shape[1], dtype=np.float32)[chosen]
-    _, found = gradients_of(lambda x: ops.sum(looked_at(x, training=False) * mask), pixels, ())
-    return found[..., 0]
+    _, gradients = gradients_of(lambda x: ops.sum(network(x, training=False) * mask), pixels, ())
+    return gradients[..., 0]
 
 
 def _guided(body: keras.Model) -> keras.Model:
-    """The same network with other gradients: a ReLU, alone or in a layer, lets only positive ones back."""
+    """Returns a copy of a network in which every ReLU passes back positive gradients only."""
 
     def clone(layer: Any) -> Any:
         if isinstance(layer, layers.ReLU):
             if layer.max_value is not None or layer.negative_slope or layer.threshold:
-                raise ConfigError(f"{layer.name}: guided back-propagation knows the plain ReLU only")
+                raise ConfigError(f"{layer.name}: guided back-propagation supports the plain ReLU only")
             return layers.Activation(_guided_relu, name=layer.name)
         copy = layer.__class__.from_config(layer.get_config())
         if getattr(layer, "activation", None) is keras.activations.relu:
             copy.activation = _guided_relu
         return copy
 
-    looked_at = keras.models.clone_model(body, clone_function=clone)
-    looked_at.set_weights(body.get_weights())
-    return looked_at
+    guided = keras.models.clone_model(body, clone_function=clone)
+    guided.set_weights(body.get_weights())
+    return guided
 
 
 @ops.custom_gradient  # type: ignore[untyped-decorator]
 def _guided_relu(x: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
-        # TensorFlow and PyTorch hand it over by position, JAX by name.
-        (coming,) = (upstream,) if upstream is not None else arguments
-        return ops.where(ops.logical_and(x > 0, coming > 0), coming, ops.zeros_like(coming))
+        # TensorFlow and PyTorch pass the upstream gradient by position, JAX by name.
+        (incoming,) = (upstream,) if upstream is not None else arguments
+        return ops.where(ops.logical_and(x > 0, incoming > 0), incoming, ops.zeros_like(incoming))
 
     return ops.relu(x), gradient

@@ -1,6 +1,6 @@
-"""Published networks that this package is compared with, as they were published, save for the softmax.
+"""Builds published networks for comparison, as they were published but without the softmax.
 
-The softmax is in the loss here. Weight penalties, optimizers and pictures are a recipe's affair, not theirs.
+The softmax is part of the loss here. Optimizers and images are up to a recipe.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keras import layers
 from edge.errors import ConfigError
 from train.models.imagenet import BACKBONES, build_on_backbone, load_imagenet
 
-# Below this, nothing is left of a picture behind the unpadded convolutions of some.
+# The unpadded convolutions of some networks leave nothing of smaller images.
 SMALLEST = 32
 
 
@@ -25,10 +25,11 @@ class Reference:
     """A published network.
 
     Attributes:
-        name: what it is called here.
-        build: from side of the input in pixels and number of classes to the network at random weights: a
-            model "body" from (N, size, size, 1) float32, `pixel / 128 - 1`, to (N, classes) float32 logits.
-        source: where it comes from; a run's report says it.
+        name: its name in this package.
+        build: function from the input's side in pixels and the number of classes to the network with random
+            weights: a model "body" from (N, size, size, 1) float32, `pixel / 128 - 1`, to (N, classes)
+            float32 logits.
+        source: publication and origin, which a run's report quotes.
     """
 
     name: str
@@ -37,20 +38,21 @@ class Reference:
 
 
 def build_reference(name: str, size: int, classes: int, pretrained: bool) -> keras.Model:
-    """A published network.
+    """Builds a published network.
 
     Args:
         name: one of REFERENCES.
         size: side of the input in pixels, 32 or more.
         classes: number of labels, 2 or more.
-        pretrained: start the backbone from ImageNet's weights, which Keras has or fetches.
+        pretrained: whether the backbone starts from ImageNet's weights, which Keras has stored or downloads.
 
     Returns:
         A model "body" from (N, size, size, 1) float32, `pixel / 128 - 1`, to (N, classes) float32 logits.
 
     Raises:
-        ConfigError: there is no such network, it cannot be built so, or has no ImageNet weights.
-        DataError: ImageNet's weights cannot be had.
+        ConfigError: no network has that name, `size` or `classes` is too small, or the network has no
+            ImageNet weights.
+        DataError: ImageNet's weights cannot be read or downloaded.
     """
     if name not in REFERENCES:
         raise ConfigError(f"no reference network {name!r}; expected one of {', '.join(REFERENCES)}")
@@ -68,7 +70,7 @@ def build_reference(name: str, size: int, classes: int, pretrained: bool) -> ker
 
 def _mini_xception(stem: int, widths: tuple[int, ...], size: int, classes: int) -> keras.Model:
     inputs = keras.Input((size, size, 1))
-    # The published separable convolutions ask for it as well, by a name that Keras let pass and never heeded.
+    # The published code asks for it in separable convolutions too, by an argument that Keras ignored.
     decay = keras.regularizers.L2(0.01)
     x = _normalized(layers.Conv2D(stem, 3, use_bias=False, kernel_regularizer=decay)(inputs))
     x = _normalized(layers.Conv2D(stem, 3, use_bias=False, kernel_regularizer=decay)(x))
@@ -85,7 +87,7 @@ def _mini_xception(stem: int, widths: tuple[int, ...], size: int, classes: int) 
 def _simple_cnn(size: int, classes: int) -> keras.Model:
     inputs = x = keras.Input((size, size, 1))
     for width, kernel in ((16, 7), (32, 5), (64, 3), (128, 3)):
-        # No ReLU between the two: so it was published.
+        # There is no ReLU between the two in the published network either.
         x = layers.BatchNormalization()(layers.Conv2D(width, kernel, padding="same")(x))
         x = _normalized(layers.Conv2D(width, kernel, padding="same")(x))
         x = layers.Dropout(0.5)(layers.AveragePooling2D(2, padding="same")(x))
@@ -109,7 +111,7 @@ def _tang(size: int, classes: int) -> keras.Model:
         x = layers.Conv2D(64, 5, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     x = layers.Conv2D(128, 4, padding="same", activation="relu")(x)
-    x = layers.Flatten()(layers.Dropout(0.7)(x))  # tflearn's dropout of 0.3 is what it keeps
+    x = layers.Flatten()(layers.Dropout(0.7)(x))  # tflearn's dropout of 0.3 is the share that is kept
     return _dense(inputs, layers.Dense(3072, activation="relu")(x), classes)
 
 

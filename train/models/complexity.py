@@ -1,4 +1,4 @@
-"""What a network costs: multiplications a picture, parameters, layer by layer."""
+"""Counts the multiplications per image and the parameters of a network, layer by layer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from train.models.graph import is_linear, iter_nodes
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One application of one layer.
+    """The cost of one application of a layer.
 
     Attributes:
-        name: the layer's, those of the models that it lies in before it: "body/stem".
-        kind: its class.
-        output_shape: without the batch.
-        parameters: weights, biases and BatchNorm's statistics as Keras counts them; 0 from a layer's second
-            application on.
-        multiply_accumulates: for one picture.
+        name: the layer's name after those of the models that contain it: "body/stem".
+        kind: the layer's class.
+        output_shape: shape of the output without the batch axis.
+        parameters: number of weights, biases and BatchNorm statistics as Keras counts them; 0 from a layer's
+            second application on.
+        multiply_accumulates: number of multiply-accumulates per image.
     """
 
     name: str
@@ -36,14 +36,14 @@ class LayerCost:
 
 
 def multiply_accumulates(model: keras.Model) -> int:
-    """Multiplications with a following addition that one picture costs.
+    """Counts the multiply-accumulates that one image costs.
 
-    Counted are Conv2D, DepthwiseConv2D, SeparableConv2D and Dense, every time they are applied, also in
-    models within the model; those with padding zeros as any other. Everything else counts as 0: additions,
-    activations, pooling, BatchNorm (which disappears in a convolution, mostly), resizing, other convolutions.
+    Every application of Conv2D, DepthwiseConv2D, SeparableConv2D and Dense counts, also in nested models;
+    multiplications with padding count as any other. All else counts as 0: additions, activations, pooling,
+    resizing, other convolutions, and BatchNorm, which is mostly folded into a convolution.
 
     Args:
-        model: functional or sequential, with a fixed input size.
+        model: a functional or sequential model with a fixed input size.
 
     Raises:
         ConfigError: the model is of another kind, or a size is not fixed.
@@ -52,37 +52,39 @@ def multiply_accumulates(model: keras.Model) -> int:
 
 
 def layer_costs(model: keras.Model) -> tuple[LayerCost, ...]:
-    """What every layer costs, in the order of their application, models within the model unfolded.
+    """Returns the cost of every layer in the order of application, with nested models expanded.
 
     Args:
-        model: functional or sequential, with a fixed input size.
+        model: a functional or sequential model with a fixed input size.
 
     Raises:
         ConfigError: the model is of another kind, or a size is not fixed.
     """
-    rows, met = [], set()
+    rows, counted = [], set()
     for name, node in _applications(model):
         layer, shape = node.operation, tuple(node.outputs[0].shape[1:])
         if None in shape:
             raise ConfigError(
                 f"{name}: its output {shape} is not fixed; expected a model of fixed input size"
             )
-        parameters = 0 if id(layer) in met else _parameters(layer)
-        met.add(id(layer))
-        rows.append(LayerCost(name, type(layer).__name__, shape, parameters, _multiplied(layer, shape)))
+        parameters = 0 if id(layer) in counted else _parameters(layer)
+        counted.add(id(layer))
+        rows.append(LayerCost(name, type(layer).__name__, shape, parameters, _multiplications(layer, shape)))
     return tuple(rows)
 
 
 def folded_parameters(model: keras.Model) -> int:
-    """Weights and biases as they lie in a TFLite file of the network.
+    """Counts the weights and biases that a TFLite file of the network stores.
 
-    A BatchNorm right behind a convolution or dense layer without activation is folded into it: only a bias
-    is left of it. Elsewhere it is a factor and a summand per channel. A convolution has a bias in any case;
-    those of zeros, of one length, are one (`tflite.shrink`). A layer applied several times is stored once,
-    but once for each BatchNorm that is folded into it. Constants of layers without weights do not count.
+    A BatchNorm directly after a convolution or dense layer without activation is folded into it, which leaves
+    only a bias. Elsewhere a BatchNorm is a factor and a summand per channel. A convolution always has a bias;
+    all biases of zeros of one length are stored once (`quantize.tflite.shrink`). A layer that is applied
+    several times is stored once, or once per BatchNorm that is folded into it. Constants of layers without
+    weights do not count.
 
     Args:
-        model: functional or sequential. A BatchNorm right behind a whole model is not folded into its end.
+        model: a functional or sequential model. A BatchNorm directly after a nested model is not folded into
+            that model's last layer.
 
     Raises:
         ConfigError: the model is of another kind.
@@ -91,17 +93,17 @@ def folded_parameters(model: keras.Model) -> int:
     zeros: set[int] = set()
     for part in _models(model):
         norms = _folded_norms(part)
-        gone = {id(norm) for norm in norms.values()}
+        folded = {id(norm) for norm in norms.values()}
         for node in iter_nodes(part):
             layer, norm, kernels = node.operation, norms.get(id(node)), _kernels(node.operation)
             if not kernels:
-                if id(node) not in gone:
+                if id(node) not in folded:
                     stored[id(layer), 0] = _unfolded(layer)
                 continue
             biased = layer.use_bias or norm is not None
             values = sum(kernel.values for kernel in kernels) + (kernels[-1].channels if biased else 0)
             stored[id(layer), id(norm.operation) if norm else 0] = values
-            # A dense layer can do without a bias, and all kernels but the last have none.
+            # A dense layer may have no bias; all kernels of a separable convolution but the last have zeros.
             empty = kernels[:-1] if biased or isinstance(layer, layers.Dense) else kernels
             zeros |= {kernel.channels for kernel in empty}
     return sum(stored.values()) + sum(zeros)
@@ -109,14 +111,14 @@ def folded_parameters(model: keras.Model) -> int:
 
 @dataclass(frozen=True)
 class _Kernel:
-    """How many weights a kernel has, and how many channels it gives."""
+    """The number of weights of a kernel, and the number of its output channels."""
 
     values: int
     channels: int
 
 
 def _kernels(layer: Any) -> tuple[_Kernel, ...]:
-    """The kernels that a layer applies one after the other; empty where multiplications are not counted."""
+    """Returns the kernels that a layer applies in turn, or none if its multiplications do not count."""
     if isinstance(layer, layers.SeparableConv2D):
         return (_depthwise(layer.depthwise_kernel), _Kernel(_size(layer.pointwise_kernel), layer.filters))
     if isinstance(layer, layers.DepthwiseConv2D):
@@ -134,13 +136,13 @@ def _size(weight: Any) -> int:
     return math.prod(weight.shape)
 
 
-def _multiplied(layer: Any, output_shape: tuple[int, ...]) -> int:
+def _multiplications(layer: Any, output_shape: tuple[int, ...]) -> int:
     kernels = _kernels(layer)
     if not kernels:
         return 0
-    # A stride is in the first kernel, so both of a separable convolution work at as many places as come out.
-    places = math.prod(output_shape) // kernels[-1].channels
-    return places * sum(kernel.values for kernel in kernels)
+    # A separable convolution's first kernel has the stride, so both are applied once per output position.
+    positions = math.prod(output_shape) // kernels[-1].channels
+    return positions * sum(kernel.values for kernel in kernels)
 
 
 def _parameters(layer: Any) -> int:
@@ -149,36 +151,36 @@ def _parameters(layer: Any) -> int:
 
 def _unfolded(layer: Any) -> int:
     if isinstance(layer, keras.Model):
-        return 0  # its layers are counted one by one
+        return 0  # its layers are counted by themselves
     if isinstance(layer, layers.BatchNormalization):
         return 2 * _size(layer.moving_mean)
     return _parameters(layer)
 
 
 def _folded_norms(model: keras.Model) -> dict[int, Any]:
-    """By the id of a convolution's or dense layer's application: the BatchNorm's that is folded into it."""
-    makers = {id(tensor): node for node in iter_nodes(model) for tensor in node.outputs}
+    """Returns the BatchNorm nodes that are folded, by the id of the node that they are folded into."""
+    producers = {id(tensor): node for node in iter_nodes(model) for tensor in node.outputs}
     uses = Counter(id(tensor) for node in iter_nodes(model) for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in model.outputs)
 
     def source(tensor: Any) -> Any:
-        """What made a tensor that nothing else reads; dropout does nothing in a file."""
-        if uses[id(tensor)] != 1 or id(tensor) not in makers:
+        """Returns the node that produces a tensor with a single reader; Dropout is skipped, as in a file."""
+        if uses[id(tensor)] != 1 or id(tensor) not in producers:
             return None
-        maker = makers[id(tensor)]
-        return source(maker.input_tensors[0]) if isinstance(maker.operation, layers.Dropout) else maker
+        node = producers[id(tensor)]
+        return source(node.input_tensors[0]) if isinstance(node.operation, layers.Dropout) else node
 
     norms = {}
     for node in iter_nodes(model):
         if isinstance(node.operation, layers.BatchNormalization):
-            maker = source(node.input_tensors[0])
-            if maker is not None and _kernels(maker.operation) and is_linear(maker.operation):
-                norms[id(maker)] = node
+            producer = source(node.input_tensors[0])
+            if producer is not None and _kernels(producer.operation) and is_linear(producer.operation):
+                norms[id(producer)] = node
     return norms
 
 
 def _applications(model: keras.Model, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and applications of all layers, those of models within the model in the place of these."""
+    """Yields name and node of every layer's application, with nested models expanded in place."""
     for node in iter_nodes(model):
         name = f"{path}{node.operation.name}"
         if isinstance(node.operation, keras.Model):
@@ -188,7 +190,7 @@ def _applications(model: keras.Model, path: str = "") -> Iterator[tuple[str, Any
 
 
 def _models(model: keras.Model) -> Iterator[keras.Model]:
-    """The model and all within it."""
+    """Yields the model and all models nested in it."""
     yield model
     for node in iter_nodes(model):
         if isinstance(node.operation, keras.Model):

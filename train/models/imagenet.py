@@ -1,4 +1,4 @@
-"""Large networks made for ImageNet, given gray faces and a head of their own."""
+"""Builds networks on backbones that were trained on ImageNet, with gray input and a new head."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 @dataclass(frozen=True)
 class Backbone:
-    """One of `keras.applications`, without its top.
+    """A network of `keras.applications` without its classification layers.
 
     Attributes:
-        application: its class there.
-        side: pixels that a smaller picture is enlarged to: the fewest that leave it something to see.
-        scale: what a pixel, 0 to 255, is multiplied with before its first layer.
-        offset: what is added to each of the three channels then.
-        weights: file of its ImageNet weights, as Keras names it.
-        md5: of that file; None where Keras has none.
-        source: where it comes from.
+        application: name of its function in `keras.applications`.
+        side: side in pixels to which smaller images are enlarged, so that its strides leave enough of them.
+        scale: factor for pixels from 0 to 255 before the first layer.
+        offset: summand for each of the three channels after scaling.
+        weights: name of the file of its ImageNet weights, as Keras names it.
+        md5: checksum of that file; None where Keras has none.
+        source: publication and origin.
     """
 
     application: str
@@ -52,7 +52,7 @@ BACKBONES: dict[str, Backbone] = {
         "VGG16",
         48,
         1.0,
-        # Blue, green, red: means over ImageNet. Gray is the same in all three.
+        # Minus ImageNet's means of blue, green and red, the order that the network was trained with.
         (-103.939, -116.779, -123.68),
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
         "6d6bbae143d832006294945121d1f1fc",
@@ -71,7 +71,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def build_on_backbone(name: str, size: int, classes: int) -> keras.Model:
-    """A backbone at random weights with global average pooling, dropout 0.3 and a dense layer.
+    """Builds a backbone with random weights, global average pooling, dropout of 0.3 and a dense layer.
 
     Args:
         name: one of BACKBONES.
@@ -79,8 +79,8 @@ def build_on_backbone(name: str, size: int, classes: int) -> keras.Model:
         classes: number of labels.
 
     Returns:
-        A model "body" from (N, size, size, 1) float32, `pixel / 128 - 1`, to (N, classes) float32 logits; its
-        layer "backbone" is the one from `keras.applications`, and "prepared" gives what that one reads.
+        A model "body" from (N, size, size, 1) float32, `pixel / 128 - 1`, to (N, classes) float32 logits. Its
+        layer "backbone" is the network from `keras.applications`, "prepared" returns that network's input.
     """
     backbone = BACKBONES[name]
     side = max(size, backbone.side)
@@ -97,14 +97,14 @@ def build_on_backbone(name: str, size: int, classes: int) -> keras.Model:
 
 
 def load_imagenet(body: keras.Model, name: str) -> None:
-    """Gives a body's backbone the weights that it has from ImageNet.
+    """Loads the weights that a backbone has from ImageNet.
 
     Args:
-        body: of `build_on_backbone`.
-        name: which backbone.
+        body: a model that `build_on_backbone` returned.
+        name: name of its backbone.
 
     Raises:
-        DataError: the file is neither where Keras looks nor can it be fetched, or it is damaged.
+        DataError: the file of weights is missing and cannot be downloaded, or it is damaged.
     """
     path = _imagenet_weights(name)
     try:
@@ -128,7 +128,7 @@ def _imagenet_weights(name: str) -> Path:
             file_hash=backbone.md5,
         )
     except Exception as error:
-        # What urllib raises Keras turns into a plain Exception; any other class is as it was raised.
+        # Keras raises a plain Exception for errors of urllib; all others keep their class.
         if type(error) is not Exception and not isinstance(error, (OSError, HTTPException, ValueError)):
             raise
         raise DataError(

@@ -1,10 +1,10 @@
-"""Networks built from a frozen spec of widths, so that a pruned network is a new spec and copied weights.
+"""Builds networks from a frozen spec of widths, so that a pruned network is a new spec and copied weights.
 
-The shape was chosen by measurement for fewer than 10,000 stored parameters on aligned 48x48 faces: a wide
-5x5 stem, depthwise-separable blocks (Howard et al. 2017, arXiv:1704.04861) with residual additions where the
-width stays (He et al. 2015, arXiv:1512.03385), blocks that are applied several times with the same weights,
-and at the end one weight per place and channel instead of an average over all places, since on an aligned
-face the place says what it is.
+The architecture was chosen by measurement for fewer than 10,000 stored parameters on aligned 48x48 faces: a
+wide 5x5 stem, depthwise-separable blocks (Howard et al. 2017, arXiv:1704.04861) with residual additions where
+the width stays the same (He et al. 2015, arXiv:1512.03385), blocks that are applied several times with the
+same weights, and at the end one weight per position and channel instead of global average pooling, since each
+position shows the same part of an aligned face.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from keras import layers
 from train.models.baselines import build_reference
 from train.models.spec import NetSpec, ReferenceSpec, Spec, TeacherSpec
 
-# What the networks proper read: `pixel / 128 - 1`, which int8 holds without rounding.
+# The networks' bodies take `pixel / 128 - 1`, which int8 represents without rounding.
 SCALE, OFFSET = 1 / 128, -1.0
 
 
 def build(
     spec: Spec, scale: float = SCALE, offset: float = OFFSET, precision: str = "float32"
 ) -> keras.Model:
-    """A network that takes pixels as they are.
+    """Builds a network that takes unscaled pixels.
 
     Args:
-        spec: what to build.
-        scale: what a pixel is multiplied with first.
-        offset: what is added to it then.
-        precision: Keras' policy, "float32" or "mixed_bfloat16".
+        spec: the network's spec.
+        scale: factor for the pixels.
+        offset: summand after scaling.
+        precision: Keras' dtype policy, "float32" or "mixed_bfloat16".
 
     Returns:
-        A model from (N, size, size, 1) in 0 to 255 to (N, classes) logits, float32. Its layer "body" is the
-        network proper, on `pixel * scale + offset`, by default -1 to 127/128.
+        A model from (N, size, size, 1), 0 to 255, to (N, classes) float32 logits. Its layer "body" is the
+        network itself, which takes `pixel * scale + offset`, by default -1 to 127/128.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -73,9 +73,9 @@ def _small(spec: NetSpec) -> keras.Model:
 
 
 def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
-    """Depthwise 3x3, pointwise, BatchNorm, residual where the shape allows. No BatchNorm in between.
+    """Applies depthwise 3x3 and pointwise convolutions, BatchNorm, and a residual where the shape allows.
 
-    A second BatchNorm brought no accuracy and a third more training time.
+    A second BatchNorm, between the convolutions, cost a third more training time and brought no accuracy.
     """
     shortcut = x if stride == 1 and x.shape[-1] == channels else None
     x = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
@@ -87,10 +87,10 @@ def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
 
 
 def _repeated(x: Any, times: int, name: str) -> Any:
-    """One residual block applied several times, BatchNorm and ReLU first (He et al. 2016, arXiv:1603.05027).
+    """Applies one residual block several times, BatchNorm and ReLU first (He et al. 2016, arXiv:1603.05027).
 
-    BatchNorm behind the convolutions would be folded into them and make a copy of the weights for each time;
-    in front, it stays two numbers per channel and time.
+    A BatchNorm after the convolutions would be folded into them, with a copy of the weights per application;
+    before them, it costs two numbers per channel and application.
     """
     if not times:
         return x

@@ -1,4 +1,4 @@
-"""What a network is before it is built: a frozen spec of widths, and what it will weigh."""
+"""Frozen specs, from which networks are built, and the number of parameters that a spec leads to."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import Any
 
 from edge.errors import ConfigError
 
+# Stored parameters of a network that is shipped: fewer than this.
 BUDGET = 10_000
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks of one width at one resolution.
+    """A sequence of blocks of one width at one resolution.
 
     Attributes:
-        channels: their width.
-        blocks: separable blocks with weights of their own; the first has the stride.
-        stride: 2 halves the resolution.
-        repeats: how often one more block is applied, with the same weights each time: parameters are scarce,
-            multiplications are not. Each time has its own scale and offset per channel.
+        channels: width of the blocks.
+        blocks: number of separable blocks with weights of their own; the first one has the stride.
+        stride: stride of the first block; 2 halves the resolution.
+        repeats: number of times that one more block is applied, always with the same weights, since
+            parameters are scarce and multiplications are not. Each application has its own scale and offset
+            per channel.
     """
 
     channels: int
@@ -30,12 +32,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class NetSpec:
-    """All that is needed to build a small network, the kind that is shipped.
+    """The spec of a small network, the kind that is shipped.
 
     Attributes:
-        stem: channels of the first convolution, 5x5, stride 2.
+        stem: channels of the first convolution, which is 5x5 with stride 2.
         stages: the separable blocks.
-        head: channels that reach the spatial head.
+        head: channels of the last feature map, which has one weight per position and channel.
         classes: number of labels.
         size: side of the square input in pixels.
     """
@@ -59,17 +61,17 @@ class NetSpec:
 
     @property
     def final_size(self) -> int:
-        """Side of the last feature map."""
+        """Side of the last feature map in pixels."""
         side = -(-self.size // 2)
         for stage in self.stages:
             side = -(-side // stage.stride)
         return side
 
     def stored_parameters(self) -> int:
-        """Weights and biases as they lie in the .tflite.
+        """Returns the number of weights and biases that a .tflite file of the network stores.
 
-        BatchNorm is folded where it follows a convolution; a convolution without it has a bias of zeros, and
-        all of these of one length are one.
+        A BatchNorm after a convolution is folded into it. A convolution without BatchNorm has a bias of
+        zeros; all of these of one length are stored once.
         """
         total, width = 26 * self.stem, self.stem
         unbiased: set[int] = set()
@@ -82,24 +84,24 @@ class NetSpec:
                 total += 9 * width + width**2 + 2 * width * stage.repeats
                 unbiased.add(width)
         total += (width + 1) * self.head + self.final_size**2 * self.head
-        unbiased.add(self.head)  # the bias behind the places becomes part of the logits'
+        unbiased.add(self.head)  # the bias of layer "places" becomes part of the logits'
         return total + (self.head + 1) * self.classes + sum(unbiased)
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as JSON holds it."""
+        """Returns the spec for a JSON file."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class TeacherSpec:
-    """A residual network (He et al. 2015, arXiv:1512.03385) that teaches smaller ones.
+    """The spec of a residual network (He et al. 2015, arXiv:1512.03385) that smaller ones are distilled from.
 
     Attributes:
-        widths: channels of the stem and of each residual block; every block but the last stands after a
-            halving of the resolution.
+        widths: channels of the stem and of each residual block; the resolution is halved before each block
+            but the last.
         classes: number of labels.
         size: side of the square input in pixels.
-        dropout: share of the last features that is dropped in training, 0 to 1.
+        dropout: share of the last features that training drops, 0 to 1.
     """
 
     widths: tuple[int, ...]
@@ -116,13 +118,13 @@ class TeacherSpec:
 
 @dataclass(frozen=True)
 class ReferenceSpec:
-    """A published network that this package is compared with; `train.models.baselines` knows how it is built.
+    """The spec of a published network for comparison, which `train.models.baselines` builds.
 
     Attributes:
-        architecture: its name there.
+        architecture: name of the network in `baselines.REFERENCES`.
         classes: number of labels.
         size: side of the square input in pixels.
-        pretrained: start from ImageNet's weights, where the architecture has them.
+        pretrained: whether training starts from ImageNet's weights, where the architecture has them.
     """
 
     architecture: str
@@ -134,13 +136,13 @@ class ReferenceSpec:
 Spec = NetSpec | TeacherSpec | ReferenceSpec
 
 
-def spec_from_dict(held: dict[str, Any]) -> Spec:
-    """The spec that a run's `run.json` holds."""
-    if "stages" in held:
-        return NetSpec(**{**held, "stages": tuple(Stage(**stage) for stage in held["stages"])})
+def spec_from_dict(values: dict[str, Any]) -> Spec:
+    """Returns the spec that a run's `run.json` stores as `values`."""
+    if "stages" in values:
+        return NetSpec(**{**values, "stages": tuple(Stage(**stage) for stage in values["stages"])})
     kinds = {frozenset(each.name for each in fields(kind)): kind for kind in (TeacherSpec, ReferenceSpec)}
-    kind = kinds[frozenset(held)]
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in held.items()
+    kind = kinds[frozenset(values)]
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    return kind(**values)
+    return kind(**arguments)

@@ -1,4 +1,4 @@
-"""What tells two networks apart: their weights, not the files that hold them."""
+"""Hashes the weights of a network, which identify it whatever file stores them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from edge.errors import DataError
 
 
 def weights_digest(path: Path) -> str:
-    """The sha256 of a checkpoint's weights by name, in hexadecimal.
+    """Returns the SHA-256 of a checkpoint's weights and their names, in hexadecimal.
 
-    A checkpoint says when it was saved and may hold its optimizer: saved again, or restored elsewhere, the
-    same network is another file, but has the same digest.
+    A checkpoint stores its date and may store the optimizer: the same network, saved again or restored, is a
+    different file with the same digest.
 
     Args:
-        path: of a .keras file.
+        path: path of a .keras file.
 
     Raises:
-        DataError: it cannot be read, or is no such file.
+        DataError: the file cannot be read, or is not a .keras file.
     """
     digest = hashlib.sha256()
 

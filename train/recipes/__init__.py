@@ -1,1 +1,1 @@
-"""What is trained and how: the frozen recipe and the registry of recipes."""
+"""Recipes: what is trained and how."""

@@ -1,4 +1,4 @@
-"""What is trained and how: one frozen value holds everything that decides a result."""
+"""The recipe: one frozen value with everything that determines the result of a training."""
 
 from __future__ import annotations
 
@@ -15,47 +15,58 @@ Optimizer = Literal["adamw", "adam", "momentum", "muon"]
 Schedule = Literal["cosine", "constant", "plateau"]
 Precision = Literal["float32", "mixed_bfloat16"]
 
-# What numpy and Keras can be seeded with: below this.
+# NumPy and Keras accept seeds below this.
 SEEDS = 2**32
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network, its task and its training.
+    """A network, its task, its data and its training.
+
+    The targets of an image are probabilities of the labels, mixed from up to three sources: the label itself
+    (one-hot), FER+'s votes, and the scores of teachers:
+
+        teaching * teachers + (1 - teaching) * (votes * FER+ + (1 - votes) * label)
 
     Attributes:
-        name: the recipe's name.
-        task: what is read from a face.
-        spec: the network.
-        framing: how the crop lies around the cascade's box: what makes a face on the device look as the
-            faces of the set do (`python -m train framing` measures it).
-        epochs: passes over the training split.
-        dataset: what it is trained on, a name of `train.data.load_named`.
-        start: the recipe whose best checkpoint this one goes on from; None starts from random weights.
-        teachers: recipes whose networks' answers are part of the targets (Hinton et al. 2015,
-            arXiv:1503.02531); empty for none.
-        teaching: share of the teachers' answers in the targets, 0 to 1.
-        votes: share of what FER+'s votes let expect in the rest of the targets, 0 to 1.
-        label_smoothing: 0 to 1 (Szegedy et al. 2015, arXiv:1512.00567); the labels are known to be noisy.
-        balance: weights each label (and age band, where the set has ages) by its count to the power of minus
-            this: 0 as the set has them, 1 evenly.
-        matching: how far the answers of the quantized network are moved towards each label being answered as
-            often as it occurs, 0 to 1 (`quantize.conversion.logit_adjustment`).
-        augmentation: how far pictures are changed; None leaves them as they are.
-        views: an epoch takes the next of this many sets, mirrored at random: the original and changed copies
-            of it that are made once; 0 changes pictures anew for every epoch.
-        standardize: centre and scale pixels by the training split's mean and deviation.
-        batch_size: pictures a step.
-        optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", "momentum": SGD with
-            Nesterov momentum 0.9, or "muon": see `train.training.optimizers`.
-        learning_rate: its peak; with "muon" that of the 1x1 kernels.
-        schedule: "cosine" rises over the first epoch and falls along a cosine to nearly nothing; "plateau"
-            falls to a tenth where the validation loss no longer falls (`plateau_rate`); or "constant".
-        weight_decay: of AdamW; with "muon" that of the 1x1 kernels, the others have none.
-        averaging: weight of the past in a running mean of the weights, which is what is evaluated and kept;
-            0 for none.
-        precision: of Keras' layers; weights and sums stay float32.
-        seed: of weights, order and augmentation, 0 to 2^32 - 1.
+        name: the recipe's name, after which its runs are named.
+        task: "emotion" or "gender".
+        spec: the network to build.
+        framing: size and position of the crop relative to the cascade's box, chosen so that the device crops
+            faces as the dataset does (`python -m train framing` measures it).
+        epochs: number of passes over the training split.
+        dataset: name of the dataset, one of those of `train.data.load_named`.
+        start: name of the recipe whose best checkpoint provides the initial weights; None for random weights.
+        teachers: names of the recipes that this network is distilled from: the mean of their networks' scores
+            is part of the targets (Hinton et al. 2015, arXiv:1503.02531). Empty for none.
+        teaching: share of the teachers' scores in the targets, 0 to 1.
+        votes: share of the soft labels from FER+'s votes (`train.data.ferplus`) in that part of the targets
+            which is not the teachers', 0 to 1.
+        label_smoothing: share of the targets that is spread evenly over all labels, 0 to 1, since labels are
+            noisy (Szegedy et al. 2015, arXiv:1512.00567).
+        balance: exponent of the class weights, 0 to 1. A row's weight in the loss is the number of rows with
+            its label (and age band, where the dataset has ages) to the power of minus `balance`: 0 weights
+            all rows alike, 1 gives all labels the same total weight.
+        matching: strength of the logit adjustment after quantization, 0 to 1, which moves the int8 model's
+            predictions towards each label's frequency (`quantize.conversion.logit_adjustment`).
+        augmentation: limits of the random changes to images; None trains on unchanged images.
+        views: number of copies of the training split that are made before training: the original images and
+            `views - 1` augmented copies. Each epoch trains on the next copy, with images flipped at random.
+            0 augments the images anew for every epoch. Teachers need copies, since they score each one once.
+        standardize: whether pixels are scaled to a mean of 0 and a deviation of 1 over the training split.
+        batch_size: number of images per step.
+        optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", "momentum" (SGD with
+            Nesterov momentum of 0.9) or "muon" (`train.training.optimizers`).
+        learning_rate: peak of the learning rate; with "muon", that of the 1x1 kernels.
+        schedule: "cosine" raises the learning rate from 0 during the first epoch and then lowers it along a
+            cosine to a thousandth of the peak; "plateau" divides it by ten when the validation loss stops
+            falling (`train.training.optimizers.plateau_rate`); "constant" keeps it.
+        weight_decay: weight decay of "adamw"; with "muon", that of the 1x1 kernels alone. Ignored by the
+            other optimizers.
+        averaging: momentum of an exponential moving average of the weights, 0 to 1. The averaged weights are
+            evaluated and saved. 0 for none.
+        precision: Keras' dtype policy for the layers; weights stay float32.
+        seed: seed of initial weights, order of rows and augmentation, 0 to 2^32 - 1.
     """
 
     name: str
@@ -99,9 +110,9 @@ class Recipe:
 
     @property
     def crop(self) -> CropSpec:
-        """How the network looks at a face."""
+        """Size and framing of the network's input."""
         return CropSpec(self.spec.size, self.framing)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON holds it."""
+        """Returns the recipe for a JSON file."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Every recipe by name: what is shipped, what taught it, what it is compared with, what each part brings."""
+"""All recipes by name: shipped networks, their teachers, published networks, and an ablation study."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from train.augment import Augmentation
 from train.models.spec import NetSpec, ReferenceSpec, Stage, TeacherSpec
 from train.recipes.recipe import Recipe
 
-# FER-2013's frame is 1.02 of the cascade's box in the median, and centred on it; UTKFace's is 0.97 of it, and
-# its centre lies 0.09 lower (`python -m train framing`). CK+'s 48x48 form is framed about as FER-2013.
+# Medians measured by `python -m train framing`: an image of FER-2013 has 1.02 times the side of the cascade's
+# box and its centre; one of UTKFace has 0.97 times the side, and a centre that lies 0.09 sides lower. CK+ at
+# 48x48 is framed about as FER-2013.
 _FER = Framing(1.02, 0.0)
 _UTK = Framing(0.97, 0.09)
 
@@ -20,7 +21,7 @@ _GENDER = NetSpec(stem=12, stages=(Stage(24, 1, 1, repeats=1), Stage(34, 1, repe
 
 _LIGHT = Augmentation(rotate_deg=9, shift=0.06, scale=0.1, contrast=(1.0, 1.0), brightness=0)
 _STRONG = Augmentation(rotate_deg=12, shift=0.08, scale=0.12, contrast=(1.0, 1.0), brightness=0, erase=0.4)
-# UTKFace's pictures are sharper than those of a small camera.
+# UTKFace's images are sharper than those of a small camera.
 _SOFT = replace(_LIGHT, shift=0.08, scale=0.12, blur=1.0)
 
 
@@ -54,7 +55,7 @@ _SHIPPED_EMOTION = Recipe(
     weight_decay=0.05,
 )
 
-# What is pruned to the size that ships: the same shape, about twice as wide everywhere.
+# Pruned to the shipped network's size: the same architecture, about twice as wide everywhere.
 _EMOTION_PARENT = replace(
     _SHIPPED_EMOTION,
     name="emotion-parent",
@@ -103,7 +104,7 @@ _GENDER_PARENT = replace(
 )
 
 
-# The published recipes change nothing over time unless they say so.
+# The learning rate of a published recipe is constant unless its publication says otherwise.
 _REFERENCE = Recipe(
     "mini-xception",
     "emotion",
@@ -120,7 +121,7 @@ _ARRIAGA = replace(_REFERENCE, schedule="plateau")
 _TRANSFER = replace(_REFERENCE, dataset="ckplus", epochs=20, learning_rate=1e-4)
 
 _REFERENCES = (
-    # Arriaga, Ploeger and Valdenegro 2017 (arXiv:1710.07557): light augmentation, Adam.
+    # Arriaga, Ploeger and Valdenegro 2017 (arXiv:1710.07557): light augmentation, Adam, "plateau".
     _ARRIAGA,
     replace(_ARRIAGA, name="simple-cnn", spec=ReferenceSpec("simple_cnn", 7)),
     replace(
@@ -153,7 +154,7 @@ _REFERENCES = (
         augmentation=None,
         standardize=True,
     ),
-    # The one that overfits: nothing holds it back.
+    # Overfits: it has no regularization and no augmentation.
     replace(
         _REFERENCE,
         name="sequential",
@@ -169,7 +170,7 @@ _REFERENCES = (
     replace(_TRANSFER, name="inception-v3-ckplus", spec=ReferenceSpec("inception_v3", 7, pretrained=True)),
 )
 
-# What each part brings: the shipped recipe with one thing changed, each run for as few epochs as all others.
+# The ablation study: the shipped recipe with one change each; all are trained for equally few epochs.
 _LABELS_ONLY = replace(_SHIPPED_EMOTION, teachers=(), teaching=0.0)
 _ABLATION = {
     "whole": _SHIPPED_EMOTION,
@@ -186,7 +187,7 @@ _ABLATION = {
     "averaged": replace(_SHIPPED_EMOTION, averaging=0.999),
 }
 
-# What is shipped, and what it comes from: `make quantize` prunes a trained parent, and takes the best.
+# The shipped networks and what they come from: `make quantize` prunes a trained parent and takes the best.
 _SHIPPED = (_TEACHER, _SHIPPED_EMOTION, _EMOTION_PARENT, _GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT)
 SHIPPED = tuple(recipe.name for recipe in _SHIPPED)
 RECIPES: dict[str, Recipe] = {
@@ -205,10 +206,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """Returns the recipe with a name.
 
     Raises:
-        ConfigError: there is none, or it is a group's name.
+        ConfigError: no recipe has that name, or it is a group's name.
     """
     if name in GROUPS:
         raise ConfigError(f"{name!r} is a group of recipes; name one of {', '.join(GROUPS[name])}")
@@ -216,10 +217,10 @@ def find_recipe(name: str) -> Recipe:
 
 
 def find_recipes(name: str) -> tuple[Recipe, ...]:
-    """The recipe of that name, or those of a group, in the order in which they build on each other.
+    """Returns the recipe with a name, or those of a group, each after the recipes that it builds on.
 
     Raises:
-        ConfigError: there is none; the message lists all.
+        ConfigError: no recipe or group has that name; the message lists all.
     """
     if name in GROUPS:
         return tuple(RECIPES[member] for member in GROUPS[name])
