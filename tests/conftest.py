@@ -4,7 +4,12 @@ import subprocess
 
 import pytest
 
-pytest_plugins = ("tests.support.edge_fixtures", "tests.support.train_fixtures")
+pytest_plugins = (
+    "tests.support.cameras",
+    "tests.support.edge_fixtures",
+    "tests.support.train_fixtures",
+    "tests.support.v4l2",
+)
 
 
 @pytest.fixture

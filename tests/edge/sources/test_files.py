@@ -222,7 +222,7 @@ def test_replay_plays_ticks_and_refuses_times_that_do_not_fit() -> None:
     steps = list(ReplayCamera([None, first, None, second], [0, 0.4]))
     assert [None if step is None else step.captured_at for step in steps] == [None, 0, None, 0.4]
     for times in ([0.0], [0.0, 1.0, 2.0], [0.0, -1.0], [1.0, 2.0]):
-        with pytest.raises(CameraError, match="2 pictures need as many times"):
+        with pytest.raises(CameraError, match="2 frames need as many"):
             ReplayCamera([first, second], times)
 
 

@@ -7,64 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.sources.auto import AutoCamera
-from edge.sources.camera import TICK_S, Camera, CaptureSettings
+from edge.sources.camera import TICK_S, CaptureSettings
 from edge.sources.live import LiveCamera
-from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
-from edge.types import Frame, Gray
-
-LIMIT_S = 20
-
-
-def picture(value: int = 0) -> Gray:
-    return np.full((4, 6), value, dtype=np.uint8)
-
-
-class Stall:
-    """A step that hangs until it is released; `reached` tells that the read is under way."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.release = threading.Event()
-
-    def __call__(self) -> None:
-        self.reached.set()
-        self.release.wait(LIMIT_S)
-
-
-@pytest.fixture
-def stall() -> Iterator[Stall]:
-    step = Stall()
-    yield step
-    step.release.set()
-
-
-def camera_of(*steps: Step, first_s: float = LIMIT_S, silence_s: float = LIMIT_S) -> LiveCamera:
-    return LiveCamera(
-        "camera", lambda: ScriptedGrabber(steps), CaptureSettings(), first_s=first_s, silence_s=silence_s
-    )
-
-
-def outcome(camera: Camera) -> tuple[list[Frame], EdgeError]:
-    """The frames up to the error that ends them."""
-    frames: list[Frame] = []
-    stream = iter(camera)
-    give_up_at = time.monotonic() + LIMIT_S
-    while time.monotonic() < give_up_at:
-        try:
-            frame = next(stream)
-        except EdgeError as error:
-            return frames, error
-        if frame is not None:
-            frames.append(frame)
-    raise AssertionError("no error came")
+from edge.sources.replay import ScriptedGrabber, Step
+from edge.types import Gray
+from tests.support.cameras import LIMIT_S, Stall, camera_of, join_readers, outcome, picture
 
 
 def test_only_the_newest_picture_is_handed_out_and_the_others_are_counted(stall: Stall) -> None:
@@ -196,9 +148,7 @@ def test_close_does_not_wait_for_a_read_that_hangs(
     assert "hanging: a read is still in progress" in caplog.text
     assert not grabber.closed  # never under a read
     stall.release.set()
-    for thread in threading.enumerate():
-        if thread.name == "reader of hanging":
-            thread.join(LIMIT_S)
+    join_readers()
     assert grabber.closed
 
 
@@ -209,9 +159,7 @@ def test_a_read_that_outlasts_close_is_a_hang_until_it_returns(stall: Stall) -> 
     camera.close()
     states.append(camera.is_hung)
     stall.release.set()
-    for thread in threading.enumerate():
-        if thread.name == "reader of camera":
-            thread.join(LIMIT_S)
+    join_readers()
     assert [*states, camera.is_hung] == [False, True, False]
 
 
@@ -260,61 +208,3 @@ def test_another_size_than_asked_is_said_once(caplog: pytest.LogCaptureFixture) 
         outcome(camera)
         camera.close()
     assert caplog.text.count("asked for 64x48, it delivers 6x4") == 1
-
-
-def test_auto_takes_the_first_camera_that_delivers(stall: Stall, caplog: pytest.LogCaptureFixture) -> None:
-    def absent() -> Camera:
-        raise MissingDependencyError("the first is not installed")
-
-    opened: list[Camera] = []
-
-    def keep(open_camera: Callable[[], Camera]) -> Callable[[], Camera]:
-        def open_and_keep() -> Camera:
-            opened.append(open_camera())
-            return opened[-1]
-
-        return open_and_keep
-
-    silent = keep(lambda: camera_of(stall, first_s=0.05))
-    good = keep(lambda: ReplayCamera([picture(1), picture(2)]))
-    unused = keep(lambda: ReplayCamera([picture(3)]))
-    with AutoCamera([absent, silent, good, unused], unused) as camera:
-        assert camera.name == "auto"
-        frames = [frame for frame in camera if frame is not None]
-        assert camera.name == "replay"
-        assert camera.captured == 2
-    assert [frame.gray[0, 0] for frame in frames] == [1, 2]
-    assert len(opened) == 2
-    assert "the first is not installed" in caplog.text
-    assert "no picture within 0.05 s" in caplog.text
-    for one in opened:
-        with pytest.raises(CameraError, match="closed"):
-            next(iter(one))
-
-
-def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    with AutoCamera([], lambda: ReplayCamera([picture(9)])) as camera:
-        frames = [frame for frame in camera if frame is not None]
-    assert [frame.gray[0, 0] for frame in frames] == [9]
-    (record,) = caplog.records
-    assert record.levelno == logging.WARNING
-    assert "no camera answers: playing the demo" in record.message
-
-
-@pytest.mark.parametrize(
-    ("faults", "why"), [([], "is one connected?"), (["one: gone", "two: busy"], "one: gone; two: busy")]
-)
-def test_auto_without_the_demo_is_one_error_where_no_camera_answers(
-    faults: list[str], why: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Whoever tries it again for months tells one fault once, and knows it by its words."""
-    with AutoCamera([partial(camera_of, CameraError(fault)) for fault in faults], None) as camera:
-        frames, error = outcome(camera)
-    assert (frames, str(error)) == ([], f"auto: no camera answers; {why}")
-    assert not caplog.records
-
-
-def test_a_camera_that_breaks_after_auto_chose_it_is_an_error() -> None:
-    with AutoCamera([lambda: camera_of(picture(), CameraError("gone"))], lambda: ReplayCamera([])) as camera:
-        frames, error = outcome(camera)
-    assert (len(frames), str(error)) == (1, "gone")

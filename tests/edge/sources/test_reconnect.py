@@ -4,44 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.auto import AutoCamera
 from edge.sources.camera import Camera, CaptureSettings
 from edge.sources.live import LiveCamera
 from edge.sources.reconnect import ReconnectingCamera
 from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
 from edge.types import Frame, Gray
+from tests.support.cameras import Clock, StoppedClock
 
-LIMIT_S = 20
 GRAY = np.zeros((48, 64), np.uint8)
 ABSENT = CameraError("/dev/video0: no such device")
-
-
-class Clock:
-    """Half a second passes with every look at it."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        self.now_s += 0.5
-        return self.now_s
-
-
-class StoppedClock:
-    """Shows the time that it is set to."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Openings:
@@ -58,28 +36,6 @@ class Openings:
         script: list[Step] = [*[GRAY] * step, CameraError("unplugged")]
         self.opened.append(LiveCamera("camera", lambda: ScriptedGrabber(script), CaptureSettings()))
         return self.opened[-1]
-
-
-class Hang:
-    """A read that hangs until the end of the test."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.release = threading.Event()
-
-    def __call__(self) -> None:
-        self.reached.set()
-        self.release.wait(LIMIT_S)
-
-
-@pytest.fixture
-def hang() -> Iterator[Hang]:
-    read = Hang()
-    yield read
-    read.release.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("reader of"):
-            thread.join(LIMIT_S)
 
 
 @pytest.fixture(autouse=True)
@@ -190,130 +146,6 @@ def test_a_frozen_picture_is_a_fault(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_picture_that_stays_the_same_may_be_right(frozen_s: float, picture: Gray) -> None:
     seen = played(frozen_s, [picture] * 60)
     assert sum(frame is not None for frame, _ in seen) == 60
-
-
-def hanging(hang: Hang, name: str = "camera", *before: Step) -> LiveCamera:
-    """Opens a camera that hangs after these reads."""
-    return LiveCamera(
-        name, lambda: ScriptedGrabber([*before, hang]), CaptureSettings(), first_s=0.1, silence_s=0.1
-    )
-
-
-def opening(first: Callable[[], Camera], *later: Callable[[], Camera]) -> Callable[[], Camera]:
-    """Opens the cameras in turn; after the last one the device is busy."""
-    openers = [first, *later]
-
-    def open_camera() -> Camera:
-        if openers:
-            return openers.pop(0)()
-        raise CameraError("camera: busy")
-
-    return open_camera
-
-
-def test_a_read_that_hangs_for_ever_ends_the_run(hang: Hang) -> None:
-    """libcamera can hang for good, and then keeps the camera from being opened again."""
-    clock = Clock()
-    camera = ReconnectingCamera("camera", opening(lambda: hanging(hang, "camera", GRAY)), clock=clock)
-    stream = iter(camera)
-    with pytest.raises(CameraError, match="camera: busy; a read has hung for 60 s: only a new process"):
-        for _ in islice(stream, 2000):
-            pass
-    assert clock.now_s > 60
-
-
-def test_a_read_that_returns_after_all_ends_nothing(hang: Hang) -> None:
-    camera = ReconnectingCamera("camera", opening(lambda: hanging(hang, "camera", GRAY)), clock=Clock())
-    stream = iter(camera)
-    while not camera.is_down:
-        next(stream)
-    hang.release.set()
-    for thread in threading.enumerate():
-        if thread.name == "reader of camera":
-            thread.join(LIMIT_S)
-    assert all(frame is None for frame in islice(stream, 500))
-
-
-def test_the_hang_of_one_camera_does_not_end_the_run_of_another(hang: Hang) -> None:
-    other = hanging(hang, "other")
-    assert hang.reached.wait(LIMIT_S)
-    clock = StoppedClock()
-    camera = ReconnectingCamera("/dev/video0", Openings(ABSENT, ABSENT, 1), clock=clock)
-    stream = iter(camera)
-    other.close()
-    assert other.is_hung
-    assert next(stream) is None
-    for _ in range(10):
-        clock.now_s += 61
-        if (frame := next(stream)) is not None:
-            break
-    assert frame is not None
-
-
-def test_a_candidate_that_hangs_does_not_end_the_run_of_the_camera_that_auto_chose(hang: Hang) -> None:
-    clock = StoppedClock()
-
-    def auto() -> Camera:
-        return AutoCamera([lambda: hanging(hang, "/dev/video2"), lambda: ReplayCamera([GRAY])], None)
-
-    def absent() -> Camera:
-        raise ABSENT
-
-    camera = ReconnectingCamera("auto", opening(auto, absent, lambda: ReplayCamera([GRAY])), clock=clock)
-    stream = iter(camera)
-    assert next(frame for frame in stream if frame is not None).index == 0
-    for _ in range(20):
-        clock.now_s += 61
-        if (frame := next(stream)) is not None:
-            break
-    assert frame is not None
-    assert frame.index == 1
-
-
-def test_a_candidate_that_hangs_ends_a_run_for_which_no_camera_answers(hang: Hang) -> None:
-    auto = AutoCamera([lambda: hanging(hang, "/dev/video2")], None)
-    camera = ReconnectingCamera("auto", opening(lambda: auto), clock=Clock())
-    with pytest.raises(CameraError, match="only a new process can open it"):
-        for _ in islice(camera, 2000):
-            pass
-
-
-def test_a_hang_before_the_last_frame_does_not_count(hang: Hang) -> None:
-    """The camera could be opened although an earlier read of it still hangs."""
-    clock = StoppedClock()
-    camera = ReconnectingCamera(
-        "camera", opening(lambda: hanging(hang), lambda: ReplayCamera([GRAY])), clock=clock
-    )
-    stream = iter(camera)
-    while next(stream) is None:
-        clock.now_s += 0.25
-    for _ in range(20):  # the replay has ended: an ordinary fault
-        clock.now_s += 61
-        assert next(stream) is None
-
-
-def test_a_camera_that_stays_stalled_is_logged_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is closed during a read twice a minute, for months."""
-    monkeypatch.setattr("edge.sources.live._JOIN_S", 0.01)
-    caplog.set_level(logging.DEBUG)
-    scripts: list[list[Step]] = []
-    hangs: list[Hang] = []
-
-    def open_camera() -> Camera:
-        for earlier in hangs:
-            earlier.release.set()
-        hangs.append(Hang())
-        return hanging(hangs[-1], "camera", *scripts.pop(0))
-
-    for _ in range(2):  # what was logged of the first camera does not count for a second one of its name
-        scripts[:] = [[], [], [], [GRAY], []]
-        caplog.clear()
-        frames_of(ReconnectingCamera("camera", open_camera, clock=Clock()))
-        levels = [level for level, _ in messages(caplog, "it is abandoned")]
-        assert levels == ["WARNING", "DEBUG", "DEBUG", "WARNING", "DEBUG"]
-    hangs[-1].release.set()
 
 
 def test_waiting_takes_next_to_no_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:

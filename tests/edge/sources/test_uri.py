@@ -1,0 +1,25 @@
+"""What the text of --source names, and how passwords in it are hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.sources.uri import redact
+
+
+@pytest.mark.parametrize(
+    ("source", "masked"),
+    [
+        ("rtsp://host/a", "rtsp://host/a"),
+        ("rtsp://me:pw@host:554/a", "rtsp://***@host:554/a"),
+        ("rtsp://me:p@ss/w:rd@host/a", "rtsp://***@host/a"),
+        ("rtsp://me:p w@host/a", "rtsp://***@host/a"),
+        ("rtsp:/me:pw@host/a", "rtsp:/***@host/a"),
+        ("http://host/v?user=a&pw=b", "http://host/v?***"),
+        ('gst://rtspsrc user-pw="a b" ! x', "gst://rtspsrc user-pw=*** ! x"),
+        ("gst://srtsrc passphrase = abc ! x", "gst://srtsrc passphrase = *** ! x"),
+        ("gst://videotestsrc ! x", "gst://videotestsrc ! x"),
+    ],
+)
+def test_passwords_are_masked(source: str, masked: str) -> None:
+    assert redact(source) == masked
