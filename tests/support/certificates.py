@@ -1,4 +1,4 @@
-"""An authority, and certificates that it signed: good ones, and ones that are wrong in one way each."""
+"""A certificate authority, and certificates that it signed: valid ones, and some with one fault each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 _NEW = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-_DAYS = {  # from, to
+# The first and last day of each certificate.
+_VALIDITY = {
     "server": ("20250101000000Z", "20990101000000Z"),
     "device": ("20250101000000Z", "20990101000000Z"),
     "elsewhere": ("20250101000000Z", "20990101000000Z"),
@@ -29,7 +30,14 @@ commonName = supplied
 
 
 def make_certificates(folder: Path) -> None:
-    """Writes NAME.crt and NAME.key: ca, other (an authority too, of nobody here), and those of _DAYS."""
+    """Writes NAME.crt and NAME.key for every certificate.
+
+    The names are "ca", "other" (an authority that signed nothing), "server", "device", "elsewhere" (valid for
+    another host name), "expired" and "early" (not valid yet).
+
+    Args:
+        folder: Folder for the files.
+    """
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
@@ -40,10 +48,10 @@ def make_certificates(folder: Path) -> None:
     (folder / "config").write_text(_CONFIG)
     (folder / "index.txt").touch()
     (folder / "serial").write_text("01\n")
-    for name, (first, last) in _DAYS.items():
+    for name, (first, last) in _VALIDITY.items():
         names = "DNS:elsewhere.example" if name == "elsewhere" else "DNS:localhost,IP:127.0.0.1"
         (folder / "names").write_text(f"subjectAltName={names}")
         openssl("req", *_NEW, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         signed = ("-cert", "ca.crt", "-keyfile", "ca.key", "-extfile", "names", "-notext", "-batch")
-        days = ("-startdate", first, "-enddate", last)
-        openssl("ca", "-config", "config", *signed, *days, "-in", f"{name}.csr", "-out", f"{name}.crt")
+        validity = ("-startdate", first, "-enddate", last)
+        openssl("ca", "-config", "config", *signed, *validity, "-in", f"{name}.csr", "-out", f"{name}.crt")

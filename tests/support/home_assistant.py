@@ -1,21 +1,20 @@
-"""Whether Home Assistant would take a discovery payload of a device, and what of it would mean nothing.
+"""Checks a discovery message of a device by the rules of Home Assistant.
 
-From the documentation, in force since core 2024.11 unless said otherwise:
-
+The rules come from the documentation and hold since core 2024.11 unless stated otherwise:
 - https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload: topic, `device`, `origin`,
   `components`, `platform`, `unique_id`, shared options;
 - .../mqtt/#using-availability-topics, .../mqtt/#supported-abbreviations-in-mqtt-discovery-messages;
 - https://www.home-assistant.io/integrations/sensor.mqtt/, binary_sensor.mqtt/ and switch.mqtt/: keys of each;
 - https://www.home-assistant.io/integrations/sensor/#device-class and binary_sensor/#device-class.
 
-And from what core's source (components/mqtt, 2024.11 to 2026.5) was seen to do: one unknown key beside
-`components` makes it refuse the whole device; one within a component is left out without a word; `qos` and
-`encoding` beside `components` are legal but were handed on to no component until core pull request 170195
-(May 2026); a template that renders "None" sets a sensor to unknown before its options are looked at.
+Others come from core's source (components/mqtt, 2024.11 to 2026.5): an unknown key next to `components` makes
+it refuse the whole device, while one within a component is silently ignored; `qos` and `encoding` next to
+`components` are allowed but had no effect until core pull request 170195 (May 2026); a template that renders
+"None" sets a sensor to unknown before its options are checked.
 
-Core 2024.11.3's own schemas refuse, or leave out, all that is called wrong here, but for: a text that is a
-number, no component at all, a unique id that is there twice, an enum without options, a unit that is none of
-its class, and a sensor's category `config`; the documentation, or a later step, wants these otherwise.
+The schemas of core 2024.11.3 refuse or ignore everything that is reported here, except for these, which the
+documentation or a later step forbids: a text that is a number, no components at all, a unique id that occurs
+twice, an enum without options, a unit that does not fit the device class, and a sensor's category `config`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _TOPIC = re.compile(r"[^/]+/device/(?:[a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
-_SHORT = {
+_ABBREVIATIONS = {
     "avty": "availability",
     "avty_mode": "availability_mode",
     "avty_t": "availability_topic",
@@ -66,7 +65,7 @@ _SHORT = {
     "unit_of_meas": "unit_of_measurement",
     "val_tpl": "value_template",
 }
-_SHORT_OF_DEVICE = {
+_DEVICE_ABBREVIATIONS = {
     "cns": "connections",
     "cu": "configuration_url",
     "hw": "hw_version",
@@ -78,9 +77,9 @@ _SHORT_OF_DEVICE = {
     "sn": "serial_number",
     "sw": "sw_version",
 }
-_SHORT_OF_ORIGIN = {"sw": "sw_version", "url": "support_url"}
+_ORIGIN_ABBREVIATIONS = {"sw": "sw_version", "url": "support_url"}
 
-_OF_AVAILABILITY = {"topic", "payload_available", "payload_not_available", "value_template"}
+_AVAILABILITY_ENTRY_KEYS = {"topic", "payload_available", "payload_not_available", "value_template"}
 _AVAILABILITY = {
     "availability",
     "availability_mode",
@@ -90,10 +89,10 @@ _AVAILABILITY = {
     "payload_not_available",
 }
 _SHARED = _AVAILABILITY | {"command_topic", "state_topic"}
-_OF_ROOT = _SHARED | {"device", "origin", "components", "qos", "encoding"}
-_OF_DEVICE = {*_SHORT_OF_DEVICE.values(), "name", "via_device"}
-_OF_ORIGIN = {"name", "sw_version", "support_url"}
-_OF_ALL = _AVAILABILITY | {
+_ROOT_KEYS = _SHARED | {"device", "origin", "components", "qos", "encoding"}
+_DEVICE_KEYS = {*_DEVICE_ABBREVIATIONS.values(), "name", "via_device"}
+_ORIGIN_KEYS = {"name", "sw_version", "support_url"}
+_COMMON_KEYS = _AVAILABILITY | {
     "default_entity_id",
     "device_class",
     "enabled_by_default",
@@ -111,7 +110,7 @@ _OF_ALL = _AVAILABILITY | {
     "unique_id",
     "value_template",
 }
-_OF_PLATFORM = {
+_PLATFORM_KEYS = {
     "sensor": {
         "expire_after",
         "force_update",
@@ -135,7 +134,7 @@ _OF_PLATFORM = {
 }
 _CATEGORIES = {"sensor": {"diagnostic"}, "binary_sensor": {"diagnostic"}, "switch": {"diagnostic", "config"}}
 _STATE_CLASSES = {"measurement", "measurement_angle", "total", "total_increasing"}
-# Of the classes that a device such as ours may use; there are more.
+# Units of the device classes that a device such as ours may use; there are more classes.
 _UNITS: dict[str, set[str | None]] = {
     "battery": {"%"},
     "data_rate": {"bit/s", "kbit/s", "Mbit/s", "B/s", "kB/s", "MB/s"},
@@ -153,26 +152,18 @@ _UNITS: dict[str, set[str | None]] = {
 }
 _NOT_NUMBERS = {"date", "enum", "timestamp"}
 _BINARY_CLASSES = {
-    *("battery", "battery_charging", "carbon_monoxide", "cold", "connectivity", "door", "garage_door", "gas"),
-    *("heat", "light", "lock", "moisture", "motion", "moving", "occupancy", "opening", "plug", "power"),
-    *(
-        "presence",
-        "problem",
-        "running",
-        "safety",
-        "smoke",
-        "sound",
-        "tamper",
-        "update",
-        "vibration",
-        "window",
-    ),
+    *("battery", "battery_charging", "carbon_monoxide", "cold", "connectivity"),
+    *("door", "garage_door", "gas", "heat", "light"),
+    *("lock", "moisture", "motion", "moving", "occupancy"),
+    *("opening", "plug", "power", "presence", "problem"),
+    *("running", "safety", "smoke", "sound", "tamper"),
+    *("update", "vibration", "window"),
 }
 _SWITCH_CLASSES = {"outlet", "switch"}
 
 
 def problems(topic: str, text: str) -> list[str]:
-    """What is wrong with a discovery message; empty where nothing is."""
+    """Returns what is wrong with a discovery message, one line per problem; empty if it is valid."""
     found = [] if _TOPIC.fullmatch(topic) else [f"{topic}: no topic of a device"]
     try:
         payload = json.loads(text)
@@ -180,29 +171,29 @@ def problems(topic: str, text: str) -> list[str]:
         return [*found, f"no JSON: {error}"]
     if not isinstance(payload, dict):
         return [*found, "no object"]
-    return [*found, *_of_root(_long(payload, _SHORT))]
+    return [*found, *_check_root(_expand(payload, _ABBREVIATIONS))]
 
 
-def _long(fields: Mapping[str, Any], short: Mapping[str, str]) -> dict[str, Any]:
-    return {short.get(name, name): value for name, value in fields.items()}
+def _expand(fields: Mapping[str, Any], abbreviations: Mapping[str, str]) -> dict[str, Any]:
+    return {abbreviations.get(name, name): value for name, value in fields.items()}
 
 
-def _of_root(root: dict[str, Any]) -> Iterator[str]:
-    yield from (f"{name}: unknown beside the components" for name in root.keys() - _OF_ROOT)
-    device = _long(root.get("device") or {}, _SHORT_OF_DEVICE)
+def _check_root(root: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{name}: unknown beside the components" for name in root.keys() - _ROOT_KEYS)
+    device = _expand(root.get("device") or {}, _DEVICE_ABBREVIATIONS)
     if not (device.get("identifiers") or device.get("connections")):
         yield "device: neither identifiers nor connections"
-    yield from (f"device.{name}: unknown" for name in device.keys() - _OF_DEVICE)
+    yield from (f"device.{name}: unknown" for name in device.keys() - _DEVICE_KEYS)
     yield from (
         f"device.{name}: no text"
         for name, value in device.items()
         if name not in {"identifiers", "connections"} and not isinstance(value, str)
     )
-    origin = _long(root.get("origin") or {}, _SHORT_OF_ORIGIN)
+    origin = _expand(root.get("origin") or {}, _ORIGIN_ABBREVIATIONS)
     if not isinstance(origin.get("name"), str):
         yield "origin: no name"
-    yield from (f"origin.{name}: unknown" for name in origin.keys() - _OF_ORIGIN)
-    yield from _of_common(root)
+    yield from (f"origin.{name}: unknown" for name in origin.keys() - _ORIGIN_KEYS)
+    yield from _check_common(root)
     components = root.get("components")
     if not isinstance(components, dict) or not components:
         yield "components: none"
@@ -212,15 +203,15 @@ def _of_root(root: dict[str, Any]) -> Iterator[str]:
         if not isinstance(short, dict):
             yield f"components.{name}: no object"
             continue
-        component = _long(short, _SHORT)
+        component = _expand(short, _ABBREVIATIONS)
         shared = {key: root[key] for key in _SHARED & root.keys() - component.keys()}
-        # Legal, but meant by nobody: a command topic that a sensor would inherit is no key of a sensor.
-        yield from (f"components.{name}: {text}" for text in _of_component(component, shared, ids))
+        # Inherited keys need not fit the platform: Home Assistant ignores a sensor's command topic.
+        yield from (f"components.{name}: {text}" for text in _check_component(component, shared, ids))
 
 
-def _of_component(own: dict[str, Any], shared: dict[str, Any], ids: set[Any]) -> Iterator[str]:
+def _check_component(own: dict[str, Any], shared: dict[str, Any], ids: set[Any]) -> Iterator[str]:
     platform = own.get("platform")
-    if platform not in _OF_PLATFORM:
+    if platform not in _PLATFORM_KEYS:
         yield f"platform {platform!r}"
         return
     if not isinstance(own.get("unique_id"), str):
@@ -228,12 +219,14 @@ def _of_component(own: dict[str, Any], shared: dict[str, Any], ids: set[Any]) ->
     elif own["unique_id"] in ids:
         yield f"unique_id {own['unique_id']}: another has it"
     ids.add(own.get("unique_id"))
-    yield from (f"{name}: unknown, and left out" for name in own.keys() - _OF_ALL - _OF_PLATFORM[platform])
-    whole = shared | own
-    yield from _of_common(whole)
-    if "state_topic" not in whole and platform != "switch":
+    yield from (
+        f"{name}: unknown, and left out" for name in own.keys() - _COMMON_KEYS - _PLATFORM_KEYS[platform]
+    )
+    merged = shared | own
+    yield from _check_common(merged)
+    if "state_topic" not in merged and platform != "switch":
         yield "state_topic: none"
-    if platform == "switch" and "command_topic" not in whole:
+    if platform == "switch" and "command_topic" not in merged:
         yield "command_topic: none"
     if own.get("entity_category", "diagnostic") not in _CATEGORIES[platform]:
         yield f"entity_category {own['entity_category']!r}"
@@ -241,14 +234,14 @@ def _of_component(own: dict[str, Any], shared: dict[str, Any], ids: set[Any]) ->
     if template.count("{{") != template.count("}}") or template.count("{%") != template.count("%}"):
         yield f"value_template {template!r}"
     if platform == "sensor":
-        yield from _of_sensor(own)
+        yield from _check_sensor(own)
     kind = own.get("device_class")
     known = {"sensor": set(_UNITS), "binary_sensor": _BINARY_CLASSES, "switch": _SWITCH_CLASSES}[platform]
     if kind is not None and kind not in known:
         yield f"device_class {kind!r}"
 
 
-def _of_sensor(own: dict[str, Any]) -> Iterator[str]:
+def _check_sensor(own: dict[str, Any]) -> Iterator[str]:
     kind, state, unit = (own.get(name) for name in ("device_class", "state_class", "unit_of_measurement"))
     if state is not None and state not in _STATE_CLASSES:
         yield f"state_class {state!r}"
@@ -269,7 +262,7 @@ def _of_sensor(own: dict[str, Any]) -> Iterator[str]:
         yield "last_reset_value_template: of use for total only"
 
 
-def _of_common(fields: dict[str, Any]) -> Iterator[str]:
+def _check_common(fields: dict[str, Any]) -> Iterator[str]:
     if "availability" in fields and "availability_topic" in fields:
         yield "availability and availability_topic: one of them"
     if fields.get("availability_mode", "all") not in {"all", "any", "latest"}:
@@ -277,17 +270,17 @@ def _of_common(fields: dict[str, Any]) -> Iterator[str]:
     topics = [(name, fields[name]) for name in sorted(fields) if name.endswith("_topic")]
     several = fields.get("availability", [])
     for each in several if isinstance(several, list) else [several]:
-        entry = _long(each, _SHORT) if isinstance(each, dict) else {}
-        yield from (f"availability.{name}: unknown" for name in entry.keys() - _OF_AVAILABILITY)
+        entry = _expand(each, _ABBREVIATIONS) if isinstance(each, dict) else {}
+        yield from (f"availability.{name}: unknown" for name in entry.keys() - _AVAILABILITY_ENTRY_KEYS)
         topics.append(("availability.topic", entry.get("topic")))
     for name, topic in topics:
-        if not _may_be_topic(topic, publish=name == "command_topic"):
+        if not _is_topic(topic, publish=name == "command_topic"):
             yield f"{name} {topic!r}"
     if fields.get("qos", 0) not in {0, 1, 2} or isinstance(fields.get("qos"), bool):
         yield f"qos {fields['qos']!r}"
 
 
-def _may_be_topic(topic: Any, *, publish: bool) -> bool:
+def _is_topic(topic: Any, *, publish: bool) -> bool:
     if not isinstance(topic, str) or not topic or len(topic.encode("utf-8", "replace")) > 65535:
         return False
     if any(each < " " or "\x7f" <= each <= "\x9f" for each in topic):

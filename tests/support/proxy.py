@@ -1,4 +1,4 @@
-"""A path between a device and a broker that goes bad: stalls without closing, or carries little a second."""
+"""A network between a device and a broker that goes bad: it stalls without closing, or becomes slow."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ class Proxy:
     """Forwards connections to a port of this machine.
 
     Attributes:
-        port: where it listens.
-        accepted: connections so far.
-        bytes_s: that each direction of a connection carries a second; None for no limit.
+        port: Port on which it listens.
+        bytes_s: Bytes per second that each direction of a connection carries; None for no limit.
     """
 
     def __init__(self, target: int) -> None:
-        self.accepted = 0
+        """Starts to listen.
+
+        Args:
+            target: Port to which connections are forwarded.
+        """
         self.bytes_s: int | None = None
         self._target = target
-        self._stalled = threading.Event()  # of the connections that are there; each keeps its own
+        self._stalled = threading.Event()  # each connection keeps the one that was current when it began
         self._closed = threading.Event()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -29,11 +32,12 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stall(self) -> None:
-        """Nothing comes through any more on the connections that are there; new ones are as good as new."""
+        """Stops forwarding on the present connections; new ones work."""
         self._stalled.set()
         self._stalled = threading.Event()
 
     def close(self) -> None:
+        """Closes all connections, and accepts no more."""
         self._closed.set()
         for each in (self._listener, *self._sockets):
             with contextlib.suppress(OSError):
@@ -47,10 +51,9 @@ class Proxy:
                 broker = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
-            self.accepted += 1
             self._sockets += [device, broker]
             for one, other in ((device, broker), (broker, device)):
-                # Small buffers, so that what is slow is felt on both sides.
+                # Small buffers, so that a slow network is felt on both sides.
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 threading.Thread(target=self._pump, args=(one, other, self._stalled), daemon=True).start()
 
@@ -67,7 +70,7 @@ class Proxy:
                     break
                 other.sendall(data)
         except OSError:
-            pass  # either side is gone, and so the other goes
+            pass  # one side has gone; the other one is closed below
         for each in (one, other):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
