@@ -82,6 +82,15 @@ def test_recall_is_of_the_reference_s_boxes_on_true_faces():
     assert (result.recall, result.faces) == (1.0, 2)
 
 
+def test_precision_is_of_all_boxes_of_the_loop():
+    tracks = ground_truth_tracks([[FACE]] * 5, TIMES[:5])
+    observed = observations(*[(1, "happy", "male")] * 5)
+    for faces in observed[:3]:
+        faces.append(Observation(Box(300, 300, 50, 50), 2, "fear", "female"))
+    result = score(tracks, observations(*[(0, "happy", "male")] * 5), observed, TIMES[:5])
+    assert (result.recall, result.precision) == (1.0, 5 / 8)
+
+
 def test_a_loop_that_sees_nothing():
     tracks = ground_truth_tracks([[FACE]] * 5, TIMES[:5])
     result = score(tracks, observations(*[(0, "happy", "male")] * 5), observations(*[None] * 5), TIMES[:5])
@@ -98,3 +107,10 @@ def test_an_exhaustive_search_finds_a_face_that_the_border_cuts_off(happy, face_
     cropped = np.ascontiguousarray(happy[:, face_box.x + face_box.width // 6 :])
     found = exhaustive_detections(cropped)
     assert any(box.x == 0 and box.iou(Box(0, 120, 200, 240)) > 0.5 for box in found)
+
+
+def test_an_exhaustive_search_finds_a_face_of_low_contrast(happy, face_box):
+    dim = np.asarray(
+        (happy * 0.1 + 40).round(), np.uint8
+    )  # which the cascade finds only once it is equalized
+    assert any(box.iou(face_box) > 0.5 for box in exhaustive_detections(dim))

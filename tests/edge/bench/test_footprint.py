@@ -1,11 +1,13 @@
 """What fresh processes cost: memory and time are printed, but only memory is judged, because time varies."""
 
+import itertools
+import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from edge.bench.footprint import footprints, fresh_run, play_loop, resident_mb
+from edge.bench.footprint import Footprint, footprints, fresh_run, play_loop, resident_mb
 from edge.bench.loops import LOOPS
 from edge.errors import EdgeError
 
@@ -24,6 +26,16 @@ def test_memory_and_start_next_to_the_bare_imports(capsys):
     parts_mb = measured["parts"].peak_mb
     assert parts_mb < measured["first report"].peak_mb < parts_mb + 80
     assert measured["c"].peak_mb < parts_mb + 80
+
+
+def test_the_process_with_the_least_processor_time_counts(monkeypatch):
+    cpu_s = itertools.cycle((3.0, 1.0, 2.0))
+
+    def fake_run(command, **_):
+        return subprocess.CompletedProcess(command, 0, f"x\n[50.0, 60.0, {next(cpu_s)}]\n", "")
+
+    monkeypatch.setattr(subprocess, "run", fake_run)
+    assert set(footprints("demo", 10, repetitions=3).values()) == {Footprint(50.0, 60.0, 1.0)}
 
 
 def test_a_process_does_not_read_this_machine_s_settings(monkeypatch):

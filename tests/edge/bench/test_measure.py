@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from edge.bench.clip import Clip, read_clip
+from edge.bench.accuracy import Observation
+from edge.bench.clip import Clip, compose, demo_faces, read_clip
+from edge.bench.loops import LOOPS
 from edge.bench.measure import Run, cost_of, measure, play
 from edge.bench.timing import StageTimer
 from edge.sources.camera import CaptureSettings
@@ -44,6 +46,7 @@ def test_cost_is_the_median_over_the_runs_of_their_means():
     cost = cost_of(runs)
     assert (cost.ms, cost.cpu_ms) == (8.0, 4.0)
     assert cost.frame.p50 == pytest.approx(8.0)  # of 1, 3, 4, 12, 100, 300
+    assert cost.frame.p95 == pytest.approx(250.0)  # a quarter of the way from 300 to 100
 
 
 def test_a_stage_does_not_include_the_stages_within_it():
@@ -66,6 +69,20 @@ def test_a_stage_s_distribution_is_of_the_frames_that_had_it():
     stages = cost_of([run]).stages
     assert stages["detect"].p50 == 6.0
     assert stages["detect"].share == pytest.approx(0.3)
+
+
+def test_recall_is_measured_against_the_full_search(settings, monkeypatch):
+    clip, boxes = compose(demo_faces(), 1, (320, 240), 0.5)
+
+    class SeeingLoop(RecordingLoop):
+        def step(self, frame):
+            return [Observation(boxes[frame.index][0], 0, "happy", "male")]
+
+    monkeypatch.setitem(LOOPS, "a", lambda _: SeeingLoop())
+    monkeypatch.setitem(LOOPS, "b", lambda _: RecordingLoop())
+    outcomes = measure(clip, settings, 1, ("a", "b"))
+    assert (outcomes["a"].score.recall, outcomes["b"].score.recall) == (1.0, 0.0)
+    assert outcomes["b"].score.faces == len(clip.frames)
 
 
 def test_all_loops_see_the_demo(settings):

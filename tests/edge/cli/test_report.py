@@ -88,6 +88,7 @@ def test_a_report_is_anonymous_and_not_published(tmp_path):
     # More than the imports alone take: the loop did run in that process.
     assert int(table["peak memory"].removesuffix(" MB")) > 60
     assert float(rows[-1][3]) > 1
+    assert int(rows[-1][5]) > 1  # frames per second
     assert "Traceback" not in done.stderr
 
 
