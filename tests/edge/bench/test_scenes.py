@@ -6,6 +6,7 @@ import pytest
 from edge.bench.clip import demo_faces
 from edge.bench.loops import LOOPS
 from edge.bench.scenes import measure_scenes
+from edge.bench.timing import StageTimer
 
 
 def without_progress(items, name):
@@ -18,6 +19,23 @@ def test_every_face_of_a_scene_is_followed(settings):
     assert [(scene.threads, scene.size_wh, scene.faces) for scene in (one, six)] == list(cases)
     assert (one.followed, six.followed) == (1, 6)
     assert set(one.ms) == set(LOOPS)
+
+
+def test_all_loops_have_the_scene_s_number_of_threads(settings, monkeypatch):
+    threads = []
+
+    class IdleLoop:
+        def __init__(self, settings):
+            threads.append((settings.models.threads, cv2.getNumThreads()))
+            self.timer = StageTimer()
+
+        def step(self, frame):
+            return []
+
+    for name in LOOPS:
+        monkeypatch.setitem(LOOPS, name, IdleLoop)
+    measure_scenes(settings, demo_faces(), without_progress, ((2, (320, 240), 1),))
+    assert threads == [(2, 2)] * len(LOOPS)
 
 
 def test_the_number_of_threads_is_restored(settings):
