@@ -14,10 +14,10 @@ def capability(driver: str, device: int, node: int, card: str = "card") -> bytes
 
 
 class Drivers:
-    """Kernel drivers behind plain files: they answer the three questions that are asked, as ioctl does.
+    """Fake kernel drivers behind plain files, which answer the three requests of `ioctl`.
 
     Attributes:
-        answers: by a node's name: its capability, and {format: sizes}, of which three pairs are a range.
+        answers: The capability and {format: sizes} of each node, by its name; three sizes mean a range.
     """
 
     def __init__(self, dev: Path) -> None:

@@ -1,4 +1,4 @@
-"""The first camera that delivers is played, else the fallback; the reasons of the others are kept."""
+"""AutoCamera plays the first camera that delivers, else the fallback, and reports why others do not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_auto_takes_the_first_camera_that_delivers(stall: Stall, caplog: pytest.
             next(iter(one))
 
 
-def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_falls_back_to_the_demo_and_logs_it(caplog: pytest.LogCaptureFixture) -> None:
     with AutoCamera([], lambda: ReplayCamera([picture(9)])) as camera:
         frames = [frame for frame in camera if frame is not None]
     assert [frame.gray[0, 0] for frame in frames] == [9]
@@ -60,7 +60,7 @@ def test_auto_falls_back_to_the_demo_and_says_so(caplog: pytest.LogCaptureFixtur
 def test_auto_without_the_demo_is_one_error_where_no_camera_answers(
     faults: list[str], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever tries it again for months tells one fault once, and knows it by its words."""
+    """A caller that tries again for months logs an unchanged fault once, and compares its text."""
     with AutoCamera([partial(camera_of, CameraError(fault)) for fault in faults], None) as camera:
         frames, error = outcome(camera)
     assert (frames, str(error)) == ([], f"auto: no camera answers; {why}")

@@ -1,4 +1,4 @@
-"""What every source of pictures has in common, tried on each that runs without a device."""
+"""The contract of all cameras, tested on each that needs no device."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDING = ("replay", "video", "folder")
 
 @dataclass
 class Source:
-    """A source under test. `prompt` lets a live one deliver its next picture, others need none."""
+    """A source under test; `prompt` makes a live camera deliver its next frame."""
 
     open: Callable[[CaptureSettings], Camera]
     prompt: Callable[[], object] = lambda: None
@@ -36,7 +36,7 @@ class Source:
 
 
 def pictures() -> list[Gray]:
-    """Three pictures of (48, 64), bright in the upper left, each a little darker."""
+    """Returns three frames, (48, 64) uint8, bright in the upper left, each a little darker than the last."""
     made = []
     for number in range(3):
         picture = np.full((48, 64), 30, dtype=np.uint8)
@@ -90,7 +90,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
 
 
 def take(source: Source, camera: Camera, count: int) -> list[Frame]:
-    """The next frames; a source that only ticks fails the test instead of hanging it."""
+    """Returns the next frames; fails the test, instead of hanging, if the source only ticks."""
     frames: list[Frame] = []
     stream = iter(camera)
     give_up_at = time.monotonic() + 20
@@ -104,7 +104,7 @@ def take(source: Source, camera: Camera, count: int) -> list[Frame]:
     return frames
 
 
-def test_frames_keep_the_promises_of_their_type(source: Source) -> None:
+def test_frames_are_numbered_timed_and_read_only(source: Source) -> None:
     with source.open(PLAIN) as camera:
         frames = take(source, camera, 3)
         assert (camera.captured, camera.dropped) == (3, 0)
@@ -129,7 +129,7 @@ def test_pictures_are_rotated_and_mirrored(source: Source, rotate: int, mirror: 
     np.testing.assert_array_equal(turned, orient(plain, settings))
 
 
-def test_a_recording_is_scaled_to_the_size_and_a_camera_may_give_another(source: Source) -> None:
+def test_a_recording_is_scaled_to_the_size_and_a_camera_may_deliver_another(source: Source) -> None:
     with source.open(CaptureSettings(size_wh=(40, 20), rotate=90)) as camera:
         shape = take(source, camera, 1)[0].gray.shape
     assert shape == ((40, 20) if source.scales else (64, 48))

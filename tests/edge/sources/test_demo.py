@@ -41,7 +41,7 @@ def test_all_emotions_have_their_turn(demo: Demo) -> None:
 
 def test_the_cascade_finds_every_face_and_nothing_else(demo: Demo) -> None:
     cascade = cv2.CascadeClassifier(str(find_cascade()))
-    # Twice the 42 s after which emotions and visits repeat; a step that meets every phase of both.
+    # Twice the 42 s after which emotions and visits repeat, in steps that reach every phase of both.
     indices = range(0, 84 * FPS, 11)
     counts = np.array([len(cascade.detectMultiScale(demo.frame(index), 1.2, 4)) for index in indices])
     faces = np.array([2 if index / FPS % 14 >= 7 else 1 for index in indices])

@@ -1,4 +1,4 @@
-"""Which cameras are found: by the drivers of V4L2, and by picamera2, replaced by a stub."""
+"""Cameras that are found through drivers of V4L2, and through a stub of picamera2."""
 
 import logging
 import os
@@ -27,7 +27,7 @@ JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS",
         (["NV12", "RGB3", "BGR3", "Y16\xa0"], "NV12 64x48, RGB3 64x48, BGR3 64x48, and 1 more"),
     ],
 )
-def test_of_many_formats_those_that_count_are_told(drivers, names, said):
+def test_of_many_formats_only_the_useful_ones_are_listed(drivers, names, said):
     drivers.add("video0", "uvcvideo", CAPTURE, {name: [(64, 48)] for name in names})
     assert lines(Platform(), drivers) == [f"video0: HD Webcam (uvcvideo): {said}"]
     assert [each.name for each in formats(query(str(drivers.dev / "video0")))] == [
@@ -36,7 +36,7 @@ def test_of_many_formats_those_that_count_are_told(drivers, names, said):
 
 
 @pytest.mark.parametrize("folders", [["by-id", "by-path"], ["by-path"], []])
-def test_the_name_that_stays(drivers, folders):
+def test_a_stable_link_is_preferred_to_the_number_of_a_node(drivers, folders):
     drivers.add("video2", "uvcvideo", CAPTURE)
     drivers.add("video3", "uvcvideo", CAPTURE)
     for folder in folders:
@@ -56,7 +56,7 @@ def lines(system, drivers):
     return [line.replace(f"{drivers.dev}/", "") for line in said]
 
 
-def test_what_is_no_camera_is_left_out_and_says_why(drivers, caplog):
+def test_a_device_that_is_no_camera_is_left_out_and_the_log_says_why(drivers, caplog):
     drivers.add("video10", "bcm2835-codec", M2M, card="decoder")
     drivers.add("video2", "uvcvideo", CAPTURE, {"MJPG": [(640, 480)]})
     drivers.add("video3", "uvcvideo", META)
@@ -92,7 +92,7 @@ print("libcamera says something first")
 
 @pytest.fixture
 def picamera2(tmp_path, monkeypatch):
-    """Writes a package of that name, the first that is found, in this process and in those that it starts."""
+    """Writes a package picamera2 that this process and its children find first."""
     folder = tmp_path / "stubs"
 
     def write(text):
@@ -104,7 +104,7 @@ def picamera2(tmp_path, monkeypatch):
     return write
 
 
-def test_what_libcamera_lists_is_numbered_as_picamera2_opens_it(drivers, picamera2):
+def test_cameras_of_libcamera_are_numbered_as_picamera2_opens_them(drivers, picamera2):
     picamera2(STUB)
     assert list_cameras() == (
         ListedCamera(0, "imx708_wide", usb=False),
@@ -121,7 +121,7 @@ def test_what_libcamera_lists_is_numbered_as_picamera2_opens_it(drivers, picamer
     assert "picamera2" not in sys.modules
 
 
-def test_a_picamera2_that_takes_its_process_along_leaves_the_others(drivers, picamera2):
+def test_a_picamera2_that_crashes_leaves_the_other_cameras(drivers, picamera2):
     picamera2("import os; os.abort()")
     drivers.add("video8", "uvcvideo", CAPTURE)
     broken, fine = lines(PI, drivers)
@@ -146,7 +146,7 @@ def test_a_jetson_s_cameras_are_counted_by_their_nodes(drivers, monkeypatch, gst
         assert "fix: `sudo apt install -y python3-opencv opencv-data`" in found[1]
 
 
-def test_a_node_that_goes_while_it_is_asked(drivers, monkeypatch):
+def test_a_node_that_disappears_while_it_is_queried(drivers, monkeypatch):
     drivers.add("video0", "uvcvideo", CAPTURE)
 
     def unplug(opened, request, asked):
@@ -159,7 +159,7 @@ def test_a_node_that_goes_while_it_is_asked(drivers, monkeypatch):
 
 
 def node_of(folder, group, mode):
-    """A file of another user and of a group, by number."""
+    """Makes a file that belongs to another user and to the group of a number."""
     node = folder / "video0"
     node.touch()
     os.chown(node, 1, group)
@@ -202,7 +202,7 @@ for found in find_cameras(Platform(), Path(sys.argv[1])):
         ),
     ],
 )
-def test_a_node_of_others_says_how_to_get_it(tmp_path, without_rights, group, mode, said):
+def test_a_node_that_this_user_may_not_open_comes_with_the_fix(tmp_path, without_rights, group, mode, said):
     node = node_of(tmp_path, group, mode)
     done = without_rights("-c", ASK, str(tmp_path))
     assert done.stdout.startswith(f"CameraError {node} {said}"), done.stderr
@@ -230,7 +230,7 @@ def test_a_node_of_others_says_how_to_get_it(tmp_path, without_rights, group, mo
         (Platform(), ["lsusb", "rpicam-hello", "jetson-io", "--source demo"], "\n"),
     ],
 )
-def test_where_there_is_none_it_says_where_to_look(system, inside, outside):
+def test_the_error_without_a_camera_says_what_to_check(system, inside, outside):
     said = str(no_camera_error(system))
     assert said.startswith("no camera found. USB: `lsusb`")
     assert all(part in said for part in inside)
@@ -238,7 +238,7 @@ def test_where_there_is_none_it_says_where_to_look(system, inside, outside):
 
 
 def test_the_command_without_a_camera(capsys, monkeypatch):
-    monkeypatch.setattr("edge.sources.discovery.find_cameras", lambda system: iter(()))
+    monkeypatch.setattr("edge.cli.cameras.find_cameras", lambda system: iter(()))
     assert main(["cameras"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -248,9 +248,7 @@ def test_the_command_without_a_camera(capsys, monkeypatch):
 
 def test_the_command_with_cameras(capsys, drivers, monkeypatch):
     drivers.add("video0", "uvcvideo", CAPTURE, {"YUYV": [(640, 480)]})
-    monkeypatch.setattr(
-        "edge.sources.discovery.find_cameras", lambda system: find_cameras(system, drivers.dev)
-    )
+    monkeypatch.setattr("edge.cli.cameras.find_cameras", lambda system: find_cameras(system, drivers.dev))
     assert main(["cameras"]) == 0
     assert capsys.readouterr().out.endswith(
         f"--source {drivers.dev}/video0  HD Webcam (uvcvideo): YUYV 640x480\n"

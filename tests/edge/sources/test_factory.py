@@ -1,4 +1,4 @@
-"""From the text of --source to a camera, and what is said where that fails."""
+"""Opening the source that the text of --source names, and the errors if that fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ no_picamera = pytest.mark.skipif(
 
 
 def refusal(source: str) -> EdgeError:
-    """The error with which a source is refused, when it is opened or when it is first read."""
+    """Returns the error that opening or first reading a source raises."""
     with pytest.raises(EdgeError) as caught, open_source(source, PLAIN, fast=True) as camera:
         next(frame for frame in camera if frame is not None)
     return caught.value
@@ -74,7 +74,7 @@ def refusal(source: str) -> EdgeError:
         ),
     ],
 )
-def test_a_source_that_cannot_be(
+def test_a_source_that_cannot_be_opened(
     source: str, kind: type[EdgeError], exit_code: int, parts: list[str]
 ) -> None:
     error = refusal(source)
@@ -86,7 +86,7 @@ def test_a_source_that_cannot_be(
     assert "\n" not in str(error)
 
 
-def test_a_stream_that_refuses_keeps_its_password_to_itself(
+def test_the_password_of_a_stream_that_does_not_open_is_not_shown(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # Port 9 of this machine: refused at once, nothing leaves it.

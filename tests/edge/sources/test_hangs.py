@@ -109,7 +109,7 @@ def test_a_candidate_that_stalls_ends_a_run_for_which_no_camera_answers(stall: S
 
 
 def test_a_hang_before_the_last_frame_does_not_count(stall: Stall) -> None:
-    """The camera could be opened although an earlier read of it still stalls."""
+    """The camera could be reopened although the earlier read still hangs."""
     clock = StoppedClock()
     camera = ReconnectingCamera(
         "camera", opening(lambda: camera_of(stall, first_s=0.1), lambda: ReplayCamera([GRAY])), clock=clock

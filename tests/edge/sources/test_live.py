@@ -1,4 +1,4 @@
-"""The reader thread: newest picture only, silence, faults, and closing while a read hangs."""
+"""The reader thread: newest frame only, silence, faults, and closing while a read hangs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge.types import Gray
 from tests.support.cameras import LIMIT_S, Stall, camera_of, join_readers, outcome, picture
 
 
-def test_only_the_newest_picture_is_handed_out_and_the_others_are_counted(stall: Stall) -> None:
+def test_only_the_newest_frame_is_delivered_and_the_others_are_counted(stall: Stall) -> None:
     with camera_of(picture(1), picture(2), picture(3), stall) as camera:
         assert stall.reached.wait(LIMIT_S)
         frame = next(iter(camera))
@@ -30,7 +30,7 @@ def test_only_the_newest_picture_is_handed_out_and_the_others_are_counted(stall:
         stall.release.set()
 
 
-def test_a_stalled_read_leaves_the_loop_its_tick(stall: Stall) -> None:
+def test_a_stalled_read_does_not_delay_the_tick(stall: Stall) -> None:
     with camera_of(stall) as camera:
         begun = time.monotonic()
         assert next(iter(camera)) is None
@@ -70,15 +70,15 @@ def test_an_unplugged_camera_does_not_spin() -> None:
     assert len(reads) < 30
 
 
-def test_reads_that_all_fail_at_once_are_a_camera_that_is_gone() -> None:
-    with camera_of(picture()) as camera:  # after the script's end every read fails, as of an unplugged one
+def test_reads_that_all_fail_at_once_mean_an_unplugged_camera() -> None:
+    with camera_of(picture()) as camera:  # after the script every read fails, as if unplugged
         begun = time.monotonic()
         frames, error = outcome(camera)
     assert (len(frames), str(error)) == (1, "camera: every read fails at once; unplugged?")
     assert time.monotonic() - begun < LIMIT_S / 2
 
 
-def test_reads_that_fail_now_and_then_or_slowly_are_none() -> None:
+def test_reads_that_fail_now_and_then_or_slowly_do_not() -> None:
     def slowly() -> None:
         time.sleep(0.12)
 
@@ -102,7 +102,7 @@ def test_a_fault_comes_after_the_last_picture() -> None:
 
 
 @pytest.mark.parametrize("fault", [CameraError("no such device"), MissingDependencyError("install it")])
-def test_what_opening_raises_is_raised_by_the_iteration(fault: EdgeError) -> None:
+def test_an_error_of_opening_is_raised_by_the_iteration(fault: EdgeError) -> None:
     def refuse() -> ScriptedGrabber:
         raise fault
 
@@ -111,7 +111,7 @@ def test_what_opening_raises_is_raised_by_the_iteration(fault: EdgeError) -> Non
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_reader_that_dies_of_a_bug_is_noticed() -> None:
+def test_a_reader_that_dies_of_a_bug_is_an_error() -> None:
     def bug() -> Gray:
         raise ZeroDivisionError
 
@@ -146,7 +146,7 @@ def test_close_does_not_wait_for_a_read_that_hangs(
         camera.close()
     assert time.monotonic() - begun < 0.8
     assert "hanging: a read is still in progress" in caplog.text
-    assert not grabber.closed  # never under a read
+    assert not grabber.closed  # never during a read
     stall.release.set()
     join_readers()
     assert grabber.closed
@@ -199,7 +199,7 @@ def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
     assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
 
 
-def test_another_size_than_asked_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_another_size_than_the_wanted_one_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     settings = CaptureSettings(size_wh=(64, 48))
     with caplog.at_level(logging.INFO):
         camera = LiveCamera(

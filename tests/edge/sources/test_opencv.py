@@ -12,7 +12,7 @@ from edge.types import Gray
 
 
 class Capture:
-    """As much of cv2.VideoCapture as a grabber uses."""
+    """The part of cv2.VideoCapture that a grabber uses."""
 
     def __init__(self, picture: Gray | None, opened: bool = True) -> None:
         self.picture = picture
@@ -36,7 +36,7 @@ JPEG = np.asarray(cv2.imencode(".jpg", GRAY)[1], dtype=np.uint8)
 
 
 @pytest.mark.parametrize("picture", [GRAY, BGR], ids=["gray", "BGR"])
-def test_a_capture_of_a_stream_gives_gray(picture: Gray) -> None:
+def test_a_capture_of_a_stream_returns_gray_frames(picture: Gray) -> None:
     capture = Capture(picture)
     grabber = CaptureGrabber(capture, "")  # type: ignore[arg-type]
     gray = grabber.grab()

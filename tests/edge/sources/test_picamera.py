@@ -1,4 +1,4 @@
-"""picamera2, replaced by its interface as of 0.3 with what libcamera makes of a request."""
+"""The Raspberry Pi's camera, with a fake of picamera2 0.3 that answers as libcamera does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN = CaptureSettings()
 
 
 def refusal(source: str) -> EdgeError:
-    """The error with which a source is refused, when it is opened or when it is first read."""
+    """Returns the error that opening or first reading a source raises."""
     with pytest.raises(EdgeError) as caught, open_source(source, PLAIN, fast=True) as camera:
         next(frame for frame in camera if frame is not None)
     return caught.value
@@ -32,10 +32,10 @@ class Picamera:
     """A Raspberry Pi with one camera of 40x30, rows padded to 64 bytes."""
 
     format = "YUV420"
-    held = False  # by one of this process, or another's
-    fault: Exception | None = None  # of the memory for pictures, by when the camera is held already
+    held = False  # whether this or another process has opened the camera
+    fault: Exception | None = None  # raised when memory for frames is allocated, after the camera was opened
     stalls = False
-    last: Picamera  # the one that was opened last
+    last: Picamera  # the camera that was opened last
 
     @staticmethod
     def global_camera_info() -> list[dict[str, object]]:
@@ -70,7 +70,7 @@ class Picamera:
 
     def capture_buffer(self, stream: str, wait: float) -> Gray:
         assert stream == "lores"
-        assert isinstance(wait, float) and wait < 10  # else it is left alone, and keeps the camera
+        assert isinstance(wait, float) and wait < 10  # else the read is abandoned, and keeps the camera
         if self.stalls:
             raise futures.TimeoutError
         luma = np.full((30, 64), 255, np.uint8)
@@ -97,7 +97,7 @@ def picamera(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Picamera]]:
 
 
 @pytest.mark.parametrize("name", ["YUV420", "NV12", "YUYV"])
-def test_the_luma_of_the_small_stream_is_the_picture(picamera: type[Picamera], name: str) -> None:
+def test_the_luma_of_the_small_stream_is_the_frame(picamera: type[Picamera], name: str) -> None:
     picamera.format = name
     with open_source("picamera2://0", CaptureSettings(size_wh=(321, 241)), fast=False) as camera:
         frame = next(frame for frame in camera if frame is not None)
@@ -140,10 +140,10 @@ def test_a_camera_that_is_in_use(picamera: type[Picamera], caplog: pytest.LogCap
         "is another program using it?"
     )
     assert error.exit_code == 1
-    assert not caplog.records  # one line says it
+    assert not caplog.records  # the error is the only line
 
 
-def test_a_camera_that_fails_half_way_is_given_back(picamera: type[Picamera], tmp_path: Path) -> None:
+def test_a_camera_that_fails_half_way_is_released(picamera: type[Picamera], tmp_path: Path) -> None:
     heap = tmp_path / "dma_heap" / "system"
     heap.parent.mkdir()
     heap.touch(0o600)
@@ -159,7 +159,7 @@ def test_a_camera_that_fails_half_way_is_given_back(picamera: type[Picamera], tm
     assert not picamera.held
 
 
-def test_a_camera_that_stalls_is_given_back(picamera: type[Picamera]) -> None:
+def test_a_camera_that_stalls_is_released(picamera: type[Picamera]) -> None:
     picamera.stalls = True
     assert str(refusal("picamera2://0")) == "picamera2://0: no picture for 8 s; check the ribbon cable"
     assert Picamera.last.closed
@@ -167,7 +167,7 @@ def test_a_camera_that_stalls_is_given_back(picamera: type[Picamera]) -> None:
 
 
 @pytest.mark.parametrize(("level", "told"), [(logging.INFO, False), (logging.DEBUG, True)])
-def test_what_picamera2_tells_of_every_opening_is_for_debugging(
+def test_what_picamera2_logs_of_every_opening_is_for_debugging(
     picamera: type[Picamera], caplog: pytest.LogCaptureFixture, level: int, told: bool
 ) -> None:
     caplog.set_level(level)

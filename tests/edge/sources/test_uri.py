@@ -21,5 +21,5 @@ from edge.sources.uri import redact
         ("gst://videotestsrc ! x", "gst://videotestsrc ! x"),
     ],
 )
-def test_passwords_are_masked(source: str, masked: str) -> None:
+def test_passwords_are_redacted(source: str, masked: str) -> None:
     assert redact(source) == masked

@@ -36,7 +36,7 @@ def test_the_luma_of_what_a_v4l2_camera_sends(picture: Gray, name: str, row: boo
 
 
 @pytest.mark.parametrize(("picture", "name"), [(JPEG, "MJPG"), (YUYV, "YUYV"), (BGR, "BGR3")])
-def test_a_picture_that_was_cut_off_on_the_cable_is_none(picture: Gray, name: str) -> None:
+def test_an_incomplete_frame_is_a_failed_read(picture: Gray, name: str) -> None:
     cut = picture.reshape(1, -1)[:, :20]
     assert luma_of(cut, cv2.VideoWriter.fourcc(*name), (16, 8)) is None
 

@@ -89,7 +89,7 @@ def test_a_driver_that_never_comes_to_an_end(drivers, monkeypatch):
 
 @pytest.fixture
 def denied(drivers, monkeypatch):
-    """The numbers of the nodes that may not be opened."""
+    """A set of the numbers of nodes that cannot be opened; tests add to it."""
     numbers: set[int] = set()
     opened = os.open
 

@@ -1,4 +1,4 @@
-"""Priorities, as systemd's journal would read them from a real process's standard error."""
+"""Priorities of lines that a process writes to standard error, as systemd's journal reads them."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ WRONG = ("-m", "edge", "run", "--source", "demo", "--min-face", "2")
 
 
 def ran(path, *arguments, stream=None):
-    """What a process writes to a file as its standard error, which JOURNAL_STREAM names or does not."""
+    """Returns the lines that Python writes to standard error, a file that JOURNAL_STREAM names by default."""
     with path.open("wb") as file:
         status = os.fstat(file.fileno())
         environment = os.environ | {"JOURNAL_STREAM": stream or f"{status.st_dev}:{status.st_ino}"}
@@ -43,14 +43,14 @@ def test_each_line_has_the_priority_of_its_level(tmp_path):
     assert all(line.startswith("<3>") for line in traceback)
 
 
-def test_the_last_line_of_a_failure_is_an_error(tmp_path):
+def test_the_last_line_of_a_failure_has_the_priority_of_an_error(tmp_path):
     (line,) = ran(tmp_path / "journal", *WRONG)
     assert line.startswith("<3>emotiny: error: ")
 
 
 @pytest.mark.parametrize("stream", ["1:1", "nonsense", "-"])
-def test_what_goes_to_a_person_or_a_file_has_none(tmp_path, stream):
-    """A service's JOURNAL_STREAM is inherited by what it starts, whose standard error may be another."""
+def test_lines_for_a_person_or_a_file_have_no_priority(tmp_path, stream):
+    """Children inherit JOURNAL_STREAM from a service, and may have another standard error."""
     assert ran(tmp_path / "log", "-c", LOGS, stream=stream)[0] == "DEBUG root: level 10"
     (line,) = ran(tmp_path / "log", *WRONG, stream=stream)
     assert line.startswith("emotiny: error: ")
@@ -80,7 +80,7 @@ def test_what_goes_to_a_person_or_a_file_has_none(tmp_path, stream):
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_where_nobody_can_be_told_the_exit_code_stays(tmp_path, arguments, code, unbuffered):
+def test_the_exit_code_stays_if_nothing_can_be_printed(tmp_path, arguments, code, unbuffered):
     command = [sys.executable, *(word.format(tmp_path) for word in arguments)]
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with FULL.open("wb") as full, Path(os.devnull if code == 0 else FULL).open("wb") as out:

@@ -8,7 +8,7 @@ from edge.system.permissions import explain_denied
 
 
 def node_of(folder, group, mode):
-    """A file of another user and of a group, by number."""
+    """Makes a file that belongs to another user and to the group of a number."""
     node = folder / "video0"
     node.touch()
     os.chown(node, 1, group)
@@ -26,7 +26,7 @@ def node_of(folder, group, mode):
     ids=["a container", "just added", "not of it"],
 )
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
-def test_why_a_group_s_node_is_kept_from_a_user(tmp_path, monkeypatch, has, is_of, said):
+def test_why_a_user_may_not_open_a_node_of_a_group(tmp_path, monkeypatch, has, is_of, said):
     node = node_of(tmp_path, 65007, 0o660)
     monkeypatch.setattr(os, "getgroups", lambda: [65000 + number for number in has])
     monkeypatch.setattr(os, "getgrouplist", lambda user, group: [65000 + number for number in is_of])

@@ -1,4 +1,4 @@
-"""What is required is read from the metadata or the source tree, and depends on Python and machine."""
+"""Requirements are read from the source tree or the metadata, for this Python and this machine."""
 
 import configparser
 import platform
@@ -95,7 +95,7 @@ print([name for name in sys.modules if name.partition(".")[0] in ("cv2", "numpy"
 
 
 def commands(folder):
-    """The remedies of the package in a folder, in a process that sees no other package."""
+    """Returns the remedies of the package in a folder, from a process that sees no other package."""
     done = subprocess.run(
         [sys.executable, "-S", "-c", PRINT],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""What the board says, read from files as kernels write them."""
+"""Temperature and throttling, read from files like those of kernels."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from edge.types import BoardState
 
 
 def write(sys: Path, **files: str) -> Path:
-    """Files beneath a sysfs, their names with __ for a slash and _colon_ for a colon."""
+    """Writes files below a sysfs; in their names __ stands for a slash and _colon_ for a colon."""
     for name, text in files.items():
         path = sys / name.replace("__", "/").replace("_colon_", ":")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def pi(sys: Path, temperature: int, throttled: str) -> Path:
     ("bits", "throttled"),
     [
         ("0", ()),
-        ("50000", ()),  # it was, but is no more
+        ("50000", ()),  # throttled before, but not now
         ("50005", ("under-voltage", "throttled")),
         ("a000a", ("frequency capped", "soft temperature limit")),
     ],
