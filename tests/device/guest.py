@@ -19,14 +19,15 @@ from typing import Protocol
 HERE = Path(__file__).parent
 _POLL_S = 0.2
 
-# Writes the demo as a recording; for a guest in which the package is installed.
+# Writes frames of the demo to a recording: path, number of frames. For a guest in which the package is
+# installed.
 DRAW_DEMO = """
-import cv2, edge
+import sys, cv2, edge
 from pathlib import Path
 from edge.sources.demo import Demo
 demo = Demo(Path(edge.__file__).parent / "sources" / "demo_faces")
-out = cv2.VideoWriter("/var/tmp/demo.avi", cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
-for number in range(90):
+out = cv2.VideoWriter(sys.argv[1], cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
+for number in range(int(sys.argv[2])):
     out.write(cv2.cvtColor(demo.frame(number), cv2.COLOR_GRAY2BGR))
 out.release()
 """

@@ -25,7 +25,7 @@ def cameras(machine):
     run(machine, f"modprobe vivid {vivid} && modprobe v4l2loopback video_nr=10")
     run(machine, f"udevadm settle; ls {VIVID} /dev/video1 {LOOP}")
     write_file(machine, "/var/tmp/draw.py", DRAW_DEMO)
-    draw_demo = "(/opt/emotiny/bin/python /var/tmp/draw.py; echo /var/tmp/demo.avi)"
+    draw_demo = "(/opt/emotiny/bin/python /var/tmp/draw.py /var/tmp/demo.avi 90; echo /var/tmp/demo.avi)"
     run(
         machine,
         f"ln -s $(ls /payload/*.mp4 2>/dev/null | tail -n 1 | grep . || {draw_demo}) {CLIP}",

@@ -69,7 +69,7 @@ def guest(pip_opencv, record):
     run(pip_opencv, uninstall)
     version = run(pip_opencv, f"{PYTHON} -c 'import cv2, numpy; print(cv2.__version__, numpy.__version__)'")
     record("Debian's OpenCV and numpy", version)
-    run(pip_opencv, f"{PYTHON} /usr/local/lib/draw.py")
+    run(pip_opencv, f"{PYTHON} /usr/local/lib/draw.py /var/tmp/demo.avi 90")
     return pip_opencv
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.device.broker import MESSAGES, PASSWORD, broker, settings_with_broker
-from tests.device.guest import run, wait_until, write_file
+from tests.device.guest import DRAW_DEMO, run, wait_until, write_file
 from tests.device.intruder import assert_powerless, run_probe
 from tests.device.service import Service
 
@@ -59,14 +59,9 @@ def test_the_service_is_ready_at_the_first_frame(service, record):
     time.sleep(15)  # longer than TimeoutStartSec, which the service extends
     assert (service.show("ActiveState"), service.show("NRestarts")) == ("activating", "0")
     assert service.show("StatusText") == "the camera is gone, it is tried again"
-    script = (
-        "import cv2\nfrom edge.sources.demo import Demo\nfrom pathlib import Path\nimport edge\n"
-        "demo = Demo(Path(edge.__file__).parent / 'sources' / 'demo_faces')\n"
-        "out = cv2.VideoWriter('/run/part.avi', cv2.VideoWriter.fourcc(*'MJPG'), 15, (640, 480))\n"
-        "for n in range(450): out.write(cv2.cvtColor(demo.frame(n), cv2.COLOR_GRAY2BGR))\nout.release()\n"
-    )
-    write_file(service.guest, "/run/clip.py", script)
-    run(service.guest, "/opt/emotiny/bin/python /run/clip.py && mv /run/part.avi /run/clip.avi")
+    write_file(service.guest, "/run/draw.py", DRAW_DEMO)
+    draw = "/opt/emotiny/bin/python /run/draw.py /run/part.avi 450"
+    run(service.guest, f"{draw} && mv /run/part.avi /run/clip.avi")
     took_s = service.wait(40, ActiveState="^active", StatusText="frames a second")
     record("a camera appears, tried every 16 s by then -> READY", f"{took_s:.1f} s")
 
