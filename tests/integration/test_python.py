@@ -134,7 +134,7 @@ def test_a_folder_is_read_into_a_table(play):
 
 
 def test_a_sink_of_ones_own_receives_frames(play, capsys):
-    play("A sink of one's own")
+    play("Write an output of your own")
     assert [path.name for path in sorted(Path().glob("*.png"))] == ["smile-1.png"]
     assert cv2.imread("smile-1.png").shape == (480, 640, 3)
     assert capsys.readouterr().out.startswith(f"{SECONDS * FPS} frames in ")
