@@ -1,7 +1,6 @@
 """Wrong words and missing things on the command lines of train and quantize: one line, the right code."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,20 +132,6 @@ def test_nothing_is_built_on_what_may_still_become_better(tmp_path, capsys):
     (tmp_path / "emotion-teacher" / "best.keras").touch()
     assert train_main(["fit", "emotion", "--runs", str(tmp_path)]) == 3
     assert "emotion-teacher is not finished: train emotion-teacher first" in capsys.readouterr().err
-
-
-def test_threads_are_those_that_are_asked_for(monkeypatch):
-    from train.tensorflow_env import set_threads
-
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        monkeypatch.setenv(name, "3")
-    set_threads(None)
-    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
-    set_threads(2)
-    assert (os.environ["OMP_NUM_THREADS"], os.environ["TF_NUM_INTRAOP_THREADS"]) == ("2", "2")
-    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
-    set_threads(None)
-    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
 
 
 def test_any_trained_network_is_evaluated_and_looked_at(toy, toy_recipe, seventy_faces, capsys):

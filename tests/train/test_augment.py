@@ -1,4 +1,4 @@
-"""Augmentation keeps shape, type and what the picture shows, and is a function of its seed."""
+"""Augmentation keeps shape and type, stays within its limits, and depends on the seed alone."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ VIEW = CropSpec(48, Framing(0.97, 0.09))
 NOTHING = Augmentation(flip=0, rotate_deg=0, shift=0, scale=0, contrast=(1, 1), brightness=0)
 
 
-def pictures(count=40, side=48):
+def random_images(count=40, side=48):
     random = np.random.default_rng(0)
     small = random.integers(30, 220, (count, 6, 6), dtype=np.uint8)
     return small.repeat(side // 6, axis=1).repeat(side // 6, axis=2)
@@ -30,13 +30,13 @@ def dataset(images, boxes=None):
     )  # fmt: skip
 
 
-def test_nothing_asked_is_nothing_done():
-    images = pictures()
+def test_limits_of_zero_change_nothing():
+    images = random_images()
     np.testing.assert_array_equal(augment(images, NOTHING, 1), images)
 
 
-def test_same_seed_same_pictures_other_seed_others():
-    images = pictures()
+def test_equal_seeds_give_equal_images():
+    images = random_images()
     once, again, other = (augment(images, Augmentation(noise=5), seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any(axis=(1, 2)).all()
@@ -44,36 +44,36 @@ def test_same_seed_same_pictures_other_seed_others():
     assert once.shape == images.shape
 
 
-def test_flip_is_exact_and_hits_its_share():
-    images = pictures(400)
+def test_flips_are_exact_and_as_frequent_as_wanted():
+    images = random_images(400)
     changed = augment(images, replace(NOTHING, flip=0.5), 3)
     flipped = (changed == images[:, :, ::-1]).all(axis=(1, 2))
-    kept = (changed == images).all(axis=(1, 2))
-    assert (flipped ^ kept).all()
+    unchanged = (changed == images).all(axis=(1, 2))
+    assert (flipped ^ unchanged).all()
     assert 140 <= flipped.sum() <= 260
 
 
-def test_shift_stays_within_its_bound():
+def test_shifts_stay_within_their_limit():
     images = np.zeros((50, 48, 48), np.uint8)
     images[:, 24, 24] = 255
     changed = augment(images, replace(NOTHING, shift=0.05), 3).astype(float)
     weight = changed.sum(axis=(1, 2))
     grid = np.arange(48)
     for axis in (1, 2):
-        place = (changed.sum(axis=3 - axis) * grid).sum(axis=1) / weight
-        assert np.abs(place - 24).max() <= 0.05 * 48 + 1
-        assert np.ptp(place) > 1
+        position = (changed.sum(axis=3 - axis) * grid).sum(axis=1) / weight
+        assert np.abs(position - 24).max() <= 0.05 * 48 + 1
+        assert np.ptp(position) > 1
 
 
-def test_a_set_without_boxes_is_not_cut_but_its_contrast_made_even():
-    images = pictures()
+def test_a_dataset_without_boxes_is_not_cropped_but_its_contrast_is_normalized():
+    images = random_images()
     plain = plain_images(dataset(images), VIEW)
     np.testing.assert_array_equal(plain[3], normalize_contrast(images[3]))
     np.testing.assert_array_equal(epoch_images(dataset(images), VIEW, NOTHING, 1), plain)
 
 
-def test_boxes_are_cut_by_the_devices_own_function_and_jittered():
-    images = pictures(30, 96)
+def test_boxes_are_jittered_and_cropped_by_the_devices_function():
+    images = random_images(30, 96)
     boxes = np.tile(np.array([2, -8, 92, 92], dtype=np.int32), (len(images), 1))
     data = dataset(images, boxes)
     plain = plain_images(data, VIEW)
@@ -81,3 +81,24 @@ def test_boxes_are_cut_by_the_devices_own_function_and_jittered():
     np.testing.assert_array_equal(epoch_images(data, VIEW, NOTHING, 1), plain)
     jittered = epoch_images(data, VIEW, replace(NOTHING, shift=0.1, scale=0.1), 1)
     assert (jittered != plain).any(axis=(1, 2)).mean() > 0.9
+
+
+def test_jitter_moves_and_resizes_boxes_within_its_limits():
+    image = np.zeros((200, 200), np.uint8)
+    image[80:120, 80:120] = 255  # a square of 40 pixels in the middle of each box
+    boxes = np.tile(np.array([60, 60, 80, 80], dtype=np.int32), (300, 1))
+    data = dataset(np.tile(image, (300, 1, 1)), boxes)
+    crop = CropSpec(160, Framing(1.0, 0.0))
+    bright = epoch_images(data, crop, replace(NOTHING, shift=0.1, scale=0.05), 1) > 128
+    columns, rows = bright.any(axis=1), bright.any(axis=2)
+    sides = 40 * 160 / columns.sum(axis=1)  # of the jittered boxes, in pixels of the image
+    assert sides.min() == pytest.approx(80 * 0.95, abs=2)
+    assert sides.max() == pytest.approx(80 * 1.05, abs=2)
+    shifts = []
+    for lines in (columns, rows):
+        centres = (lines.argmax(axis=1) + lines.shape[1] - lines[:, ::-1].argmax(axis=1)) / 2
+        shifts.append((80 - centres) / 160 * sides)
+        assert shifts[-1].min() == pytest.approx(-8, abs=1.5)
+        assert shifts[-1].max() == pytest.approx(8, abs=1.5)
+    assert abs(np.corrcoef(*shifts)[0, 1]) < 0.2
+    assert abs(np.corrcoef(shifts[0], sides)[0, 1]) < 0.2

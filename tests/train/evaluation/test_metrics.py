@@ -1,4 +1,4 @@
-"""Figures against hand-counted ones."""
+"""Metrics against those counted by hand."""
 
 import json
 
@@ -21,14 +21,14 @@ def test_counts_accuracy_recall_and_macro_f1():
     assert result.macro_f1 == pytest.approx((4 / 6 + 2 / 5 + 0) / 3)
 
 
-def test_figures_survive_json():
+def test_numbers_survive_json():
     result = evaluate("toy val", ("a", "b", "c"), LABELS, PREDICTED)
     stored = json.loads(json.dumps(result.to_dict()))
     assert stored["accuracy"] == 0.5
     assert stored["confusion"] == result.confusion.tolist()
 
 
-def test_groups_leave_out_what_is_empty():
+def test_empty_groups_are_left_out():
     hits = np.array([True, False, True])
     groups = {"x": np.array([True, True, False]), "none": np.zeros(3, bool)}
     assert by_group(groups, hits) == {"x": {"count": 2, "accuracy": 0.5}}

@@ -1,4 +1,4 @@
-"""Confidences against hand-counted figures."""
+"""Confidences and temperatures against numbers counted by hand."""
 
 import math
 
@@ -16,12 +16,12 @@ from train.evaluation.temperature_scaling import (
 )
 
 
-def answers(count=600):
-    """Logits that say 80 % of what is right 60 % of the time."""
+def overconfident(count=600):
+    """Logits with a confidence of 80 % and an accuracy of 60 %, and their labels."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, count)
-    said = np.where(random.random(count) < 0.6, labels, (labels + 1) % 3)
-    return np.log(np.where(np.eye(3)[said] == 1, 0.8, 0.1)), labels
+    predicted = np.where(random.random(count) < 0.6, labels, (labels + 1) % 3)
+    return np.log(np.where(np.eye(3)[predicted] == 1, 0.8, 0.1)), labels
 
 
 def test_softmax_sums_to_one_without_overflow():
@@ -42,7 +42,7 @@ def test_likelihood_by_hand():
     assert value == pytest.approx((np.log(2) - np.log(0.75)) / 2, abs=1e-6)
 
 
-def test_bins_hold_what_lies_in_them():
+def test_bins_count_their_predictions():
     bins = reliability(np.array([0.0, 0.5, 0.51, 1.0]), np.array([False, True, True, False]), 2)
     assert [(each.low, each.high, each.count) for each in bins] == [(0, 0.5, 2), (0.5, 1, 2)]
     assert bins[0].accuracy == bins[1].accuracy == 0.5
@@ -56,11 +56,11 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(np.array([1.0, 1.0]), np.array([True, True])) == 0
 
 
-def test_temperature_finds_what_makes_confidences_true():
-    logits, labels = answers()
+def test_the_fitted_temperature_makes_confidence_equal_accuracy():
+    logits, labels = overconfident()
     temperature = fit_temperature(logits, labels)
-    share = (logits.argmax(axis=1) == labels).mean()
-    assert softmax(logits, temperature).max(axis=1).mean() == pytest.approx(share, abs=1e-3)
+    accuracy = (logits.argmax(axis=1) == labels).mean()
+    assert softmax(logits, temperature).max(axis=1).mean() == pytest.approx(accuracy, abs=1e-3)
     assert fit_temperature(3 * logits, labels) == pytest.approx(3 * temperature, rel=1e-4)
     measured = evaluate_temperature(logits, labels, temperature, "here")
     assert measured.ece_after < 0.01
@@ -71,13 +71,13 @@ def test_temperature_finds_what_makes_confidences_true():
 
 def test_temperature_has_bounds():
     labels = np.array([0, 1])
-    assert fit_temperature(1e-3 * np.eye(2), labels) == pytest.approx(0.25)  # never wrong: ever surer
-    assert fit_temperature(50 * np.eye(2), 1 - labels) == pytest.approx(8)  # never right
+    assert fit_temperature(1e-3 * np.eye(2), labels) == pytest.approx(0.25)  # always right
+    assert fit_temperature(50 * np.eye(2), 1 - labels) == pytest.approx(8)  # always wrong
     assert fit_temperature(np.zeros((2, 2)), labels) == 1
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels", "said"),
+    ("logits", "labels", "message"),
     [
         (np.zeros((2, 3)), np.array([0]), "expected .N, C. for .N,."),
         (np.zeros((0, 3)), np.array([], int), "N above 0"),
@@ -85,9 +85,12 @@ def test_temperature_has_bounds():
         (np.array([[0, np.nan]]), np.array([0]), "finite|nan"),
     ],
 )
-def test_what_does_not_belong_together(logits, labels, said):
-    with pytest.raises(DataError, match=said):
+def test_arrays_that_do_not_match_are_refused(logits, labels, message):
+    with pytest.raises(DataError, match=message):
         fit_temperature(logits, labels)
+
+
+def test_impossible_confidences_and_bins_are_refused():
     with pytest.raises(DataError, match="expected 0 to 1"):
         reliability(np.array([1.5]), np.array([True]))
     with pytest.raises(ConfigError, match="at least 1"):

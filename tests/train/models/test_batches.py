@@ -1,4 +1,4 @@
-"""What `fit` and `predict` are fed trains the same weights as arrays do, and nothing of it is tuned."""
+"""The arguments for `fit` and `predict` lead to the same weights as arrays do, without a tuning thread."""
 
 import numpy as np
 import pytest
@@ -34,29 +34,29 @@ def test_trains_as_on_arrays_bit_for_bit(rows, weighted):
     images, targets, weights = rows
     weights = weights if weighted else None
     one, other = net(), net()
-    named = {"shuffle": False, "verbose": 0, "epochs": 3}
-    expected = one.fit(images, targets, sample_weight=weights, batch_size=_BATCH, **named).history
-    assert other.fit(**keras_inputs(_BATCH, images, targets, weights), **named).history == expected
+    options = {"shuffle": False, "verbose": 0, "epochs": 3}
+    expected = one.fit(images, targets, sample_weight=weights, batch_size=_BATCH, **options).history
+    assert other.fit(**keras_inputs(_BATCH, images, targets, weights), **options).history == expected
     for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
-    if weighted:  # and they count
-        assert expected["loss"] != net().fit(images, targets, batch_size=_BATCH, **named).history["loss"]
+    if weighted:  # the weights have an effect
+        assert expected["loss"] != net().fit(images, targets, batch_size=_BATCH, **options).history["loss"]
 
 
 def test_predicts_as_on_arrays(rows):
     images, model = rows[0], net()
     expected = model.predict(images, batch_size=_BATCH, verbose=0)
-    found = model.predict(**keras_inputs(_BATCH, images), verbose=0)
-    assert found.shape == (_COUNT, 3)
-    np.testing.assert_array_equal(found, expected)
+    logits = model.predict(**keras_inputs(_BATCH, images), verbose=0)
+    assert logits.shape == (_COUNT, 3)
+    np.testing.assert_array_equal(logits, expected)
 
 
 def test_the_pipeline_does_not_tune_itself(rows):
-    for parts in (rows[:1], rows[:2], rows):
-        assert keras_inputs(_BATCH, *parts)["x"].options().autotune.enabled is False
+    for arrays in (rows[:1], rows[:2], rows):
+        assert keras_inputs(_BATCH, *arrays)["x"].options().autotune.enabled is False
 
 
-def test_other_backends_are_given_the_arrays(rows, monkeypatch):
+def test_other_backends_get_the_arrays(rows, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     images, targets, weights = rows
     assert keras_inputs(_BATCH, images) == {"x": images, "batch_size": _BATCH}

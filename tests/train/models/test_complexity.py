@@ -1,4 +1,4 @@
-"""What networks cost, against counts by hand, published figures and a converted file."""
+"""The cost of networks against counts by hand, published numbers and a converted file."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SPECS = {recipe.name: recipe.spec for recipe in RECIPES.values() if isinstance(r
 
 
 def through(shape, *stack):
-    """A model of one layer after another."""
+    """A model that applies layers in turn."""
     import keras
 
     inputs = x = keras.Input(shape)
@@ -23,7 +23,7 @@ def through(shape, *stack):
 
 
 def by_hand():
-    """Name, input shape, layers; multiplications and stored numbers counted by hand."""
+    """Name, input shape, layers, and the multiplications and stored parameters counted by hand."""
     from keras import layers as kl
 
     same = {"padding": "same"}
@@ -109,17 +109,17 @@ def by_hand():
     )
 
 
-def test_single_layers_cost_what_is_counted_by_hand():
+def test_layers_cost_what_is_counted_by_hand():
     from train.models.complexity import folded_parameters, multiply_accumulates
 
-    for name, shape, stack, multiplied, stored in by_hand():
+    for name, shape, stack, multiplications, stored in by_hand():
         model = through(shape, *stack)
-        assert (name, multiply_accumulates(model)) == (name, multiplied)
+        assert (name, multiply_accumulates(model)) == (name, multiplications)
         assert (name, folded_parameters(model)) == (name, stored)
 
 
 def shared_in_a_model():
-    """A bias-less convolution that a model within the model applies three times, twice before a BatchNorm."""
+    """A nested model that applies a convolution without bias three times, twice before a BatchNorm."""
     import keras
     from keras import layers as kl
 
@@ -133,7 +133,7 @@ def shared_in_a_model():
     )
 
 
-def test_layers_of_models_within_the_model_stand_in_order_each_time_they_are_applied():
+def test_every_application_of_a_nested_layer_is_listed_in_order():
     from train.models.complexity import LayerCost, layer_costs, multiply_accumulates
 
     model = shared_in_a_model()
@@ -150,7 +150,7 @@ def test_layers_of_models_within_the_model_stand_in_order_each_time_they_are_app
     assert sum(row.parameters for row in layer_costs(model)) == model.count_params()
 
 
-def test_a_model_applied_twice_multiplies_twice_and_is_stored_once():
+def test_a_nested_model_applied_twice_multiplies_twice_and_is_stored_once():
     import keras
     from keras import layers as kl
 
@@ -158,20 +158,20 @@ def test_a_model_applied_twice_multiplies_twice_and_is_stored_once():
 
     block = keras.Sequential([keras.Input((6, 6, 2)), kl.Conv2D(2, 3, padding="same"), kl.ReLU()])
     inputs = keras.Input((6, 6, 2))
-    model = keras.Model(inputs, block(block(inputs)) + inputs)  # an operation that is no layer
+    model = keras.Model(inputs, block(block(inputs)) + inputs)  # an operation that is not a layer
     assert multiply_accumulates(block) == 36 * 36
     assert multiply_accumulates(model) == 2 * 36 * 36
     assert folded_parameters(model) == folded_parameters(block) == 38
 
 
-def test_a_convolution_is_stored_once_for_each_norm_that_is_folded_into_it_and_once_without():
+def test_a_convolution_is_stored_once_per_folded_norm_and_once_without():
     from train.models.complexity import folded_parameters
 
-    # 3 x 144 weights, two biases from BatchNorm, one of zeros; the stem's 4 + 4.
+    # 3 x 144 weights, two biases from BatchNorm and one of zeros, and the stem's 4 + 4.
     assert folded_parameters(shared_in_a_model()) == 3 * 144 + 3 * 4 + 8
 
 
-def test_a_norm_is_not_folded_where_something_else_reads_the_convolution():
+def test_a_norm_is_not_folded_if_something_else_reads_the_convolution():
     import keras
     from keras import layers as kl
 
@@ -186,7 +186,7 @@ def test_a_norm_is_not_folded_where_something_else_reads_the_convolution():
 
 
 @pytest.mark.parametrize("network", ["shared", "gender_small"])
-def test_the_converted_file_holds_as_many_numbers(network):
+def test_the_converted_file_has_as_many_parameters(network):
     import keras
 
     from quantize.conversion.converter import to_int8
@@ -199,12 +199,12 @@ def test_the_converted_file_holds_as_many_numbers(network):
         body.name = "body"
     else:
         whole = build_reference(network, 32, 2, pretrained=False)
-        # Without the average at its end, whose axes would lie in the file as a constant too.
+        # Without the average at its end, whose axes would be a constant in the file too.
         body = keras.Model(whole.input, whole.get_layer("class_maps").output, name="body")
     size = body.input_shape[1]
     random = np.random.default_rng(0)
     for weight in body.weights:
-        if len(weight.shape) == 1:  # biases and BatchNorm: no folded bias must be one of zeros
+        if len(weight.shape) == 1:  # biases and BatchNorm, so that no folded bias has zeros
             weight.assign(random.uniform(0.5, 1, weight.shape))
     pixels = keras.Input((size, size, 1))
     model = keras.Model(pixels, body(keras.layers.Rescaling(1 / 128, -1.0, name="scale")(pixels)))
@@ -219,7 +219,7 @@ def test_a_spec_stores_what_its_network_stores(name):
     from train.models.sepnet import build
 
     spec = SPECS[name]
-    # The bias behind the places is moved into the logits': of zeros then, it may be one with another's.
+    # The bias of "places" becomes part of the logits'; its zeros may be shared with others of their length.
     moved = spec.head if spec.head in {spec.stem, *(stage.channels for stage in spec.stages)} else 0
     assert folded_parameters(build(spec)) - moved == spec.stored_parameters()
 
@@ -232,7 +232,7 @@ def test_published_networks_cost_what_is_published():
     # Howard et al. 2017 (arXiv:1704.04861), table 4: 569 million.
     mobilenet = keras.applications.MobileNet(weights=None)
     assert round(multiply_accumulates(mobilenet) / 1e6) == 569
-    # Simonyan and Zisserman 2014, configuration D: 9 weights, in, out, places, layer by layer.
+    # Simonyan and Zisserman 2014, configuration D: 9 x in x out x positions per layer.
     vgg16 = keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
     widths = (3, 64, 64, 128, 128, *[256] * 3, *[512] * 6)
     sides = (*[224] * 2, *[112] * 2, *[56] * 3, *[28] * 3, *[14] * 3)
@@ -246,12 +246,12 @@ def test_models_that_cannot_be_counted_are_refused():
 
     from train.models.complexity import folded_parameters, layer_costs, multiply_accumulates
 
-    class Own(keras.Model):  # type: ignore[misc]
+    class Subclassed(keras.Model):  # type: ignore[misc]
         def call(self, inputs):
             return inputs
 
     with pytest.raises(ConfigError, match="own: expected a functional model, or a sequential one"):
-        multiply_accumulates(Own(name="own"))
+        multiply_accumulates(Subclassed(name="own"))
     with pytest.raises(ConfigError, match="unbuilt: expected a functional model"):
         folded_parameters(keras.Sequential([kl.Dense(2)], name="unbuilt"))
     inputs = keras.Input((None, None, 1))
@@ -259,17 +259,17 @@ def test_models_that_cannot_be_counted_are_refused():
         layer_costs(keras.Model(inputs, kl.Conv2D(4, 3, name="wide")(inputs)))
 
 
-def test_a_batchnorm_that_is_folded_in_one_place_still_counts_in_the_other():
+def test_a_norm_that_is_folded_in_one_application_still_counts_in_another():
     import keras
 
     from train.models.complexity import folded_parameters
 
     counts = []
-    for convolved_last in (True, False):
+    for convolution_last in (True, False):
         inputs = keras.Input((8, 8, 3))
         norm, convolution = keras.layers.BatchNormalization(), keras.layers.Conv2D(3, 1, use_bias=False)
         x = norm(inputs)
-        x = norm(convolution(x)) if convolved_last else convolution(x)
+        x = norm(convolution(x)) if convolution_last else convolution(x)
         counts.append(folded_parameters(keras.Model(inputs, x)))
-    # Scale and offset of three channels in front; nine weights; three biases, of the fold or of zeros.
+    # A factor and a summand for each of three channels, nine weights, and three biases, folded or zeros.
     assert counts == [6 + 9 + 3, 6 + 9 + 3]

@@ -1,4 +1,4 @@
-"""A network's digest is that of its weights: another file, the same digest; one other weight, another."""
+"""The digest of a network depends on its weights alone."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from train.models.sepnet import build  # noqa: E402
 from train.models.weights_hash import weights_digest  # noqa: E402
 
 
-def test_the_weights_decide_and_neither_time_nor_optimizer(toy_recipe, tmp_path):
+def test_the_digest_depends_on_weights_and_not_on_date_or_optimizer(toy_recipe, tmp_path):
     model = build(toy_recipe.spec)
     names = [tmp_path / f"{name}.keras" for name in ("plain", "trained", "moved")]
     model.save(names[0])
@@ -32,7 +32,7 @@ def test_the_weights_decide_and_neither_time_nor_optimizer(toy_recipe, tmp_path)
     assert weights_digest(again) == plain
 
 
-def test_what_is_no_checkpoint_is_said(tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     for content in (None, b"no zip"):
         if content:
             (tmp_path / "x.keras").write_bytes(content)

@@ -1,0 +1,54 @@
+"""Specs: what is refused, how many parameters they lead to, and their form in run.json."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from edge.errors import ConfigError
+from train.models.spec import BUDGET, NetSpec, ReferenceSpec, Stage, TeacherSpec, spec_from_dict
+from train.recipes.registry import RECIPES
+
+pytestmark = pytest.mark.train  # the recipes import imgaug
+
+EMOTION, GENDER = RECIPES["emotion"].spec, RECIPES["gender"].spec
+TEACHER = TeacherSpec((4, 8), classes=7)
+
+
+@pytest.mark.parametrize("spec", [EMOTION, GENDER])
+def test_shipped_networks_stay_below_the_budget(spec):
+    assert spec.stored_parameters() < BUDGET
+
+
+def test_parameters_are_those_counted_by_hand():
+    spec = NetSpec(stem=4, stages=(Stage(6, 1, repeats=2),), head=3, classes=2, size=16)
+    assert spec.final_size == 4
+    stem = 25 * 4 + 4
+    block = 9 * 4 + 4 * 6 + 6
+    repeated = 9 * 6 + 6 * 6 + 2 * 2 * 6  # two BatchNorms, each a factor and a summand per channel
+    head = 6 * 3 + 3 + 4 * 4 * 3
+    logits = 3 * 2 + 2
+    zeros = 4 + 6 + 3  # one bias of zeros per length: both depthwise convolutions and the spatial head
+    assert spec.stored_parameters() == stem + block + repeated + head + logits + zeros
+
+
+@pytest.mark.parametrize("change", [{"stem": 0}, {"head": 0}, {"classes": 1}, {"stages": (Stage(4, 0),)}])
+def test_impossible_networks_are_refused(change):
+    with pytest.raises(ConfigError, match="must be at least 1"):
+        replace(EMOTION, **change)
+
+
+def test_every_stride_halves_the_side_and_rounds_up():
+    assert NetSpec(4, (Stage(4, 1), Stage(4, 2), Stage(4, 1, stride=1)), 3, 7, size=50).final_size == 7
+
+
+@pytest.mark.parametrize("change", [{"widths": (4,)}, {"widths": (4, 0)}, {"dropout": 1.0}, {"classes": 1}])
+def test_impossible_teachers_are_refused(change):
+    with pytest.raises(ConfigError, match="expected at least two widths"):
+        replace(TEACHER, **change)
+
+
+@pytest.mark.parametrize("spec", [EMOTION, TEACHER, ReferenceSpec("vgg16", 7, pretrained=True)])
+def test_a_spec_is_read_back_from_a_run(spec):
+    values = json.loads(json.dumps(replace(RECIPES["emotion"], spec=spec).to_dict()))["spec"]
+    assert spec_from_dict(values) == spec
