@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Results:
 
 
 def to_json(results: Results) -> str:
-    """Returns the results as JSON, which `read_earlier` and `read_scenes` read."""
+    """Returns the results as JSON, which `read_earlier` reads."""
     return json.dumps({"version": _VERSION, **asdict(results)}, indent=1) + "\n"
 
 
@@ -72,39 +72,13 @@ def read_earlier(path: Path) -> dict[str, Any]:
     """Reads results of an earlier run, to compare with.
 
     Raises:
-        ConfigError: The file cannot be read, or holds something else.
-    """
-    return _read(path, _check_comparable)
-
-
-def read_scenes(path: Path) -> list[Scene]:
-    """Reads the composed scenes of an earlier run.
-
-    Raises:
-        ConfigError: The file cannot be read, holds something else, or was written without --scenes.
-    """
-    scenes: list[Scene] = []
-    _read(path, lambda earlier: scenes.extend(map(_scene_of, earlier["scenes"])))
-    if not scenes:
-        raise ConfigError(f"{path}: no scenes; expected what `bench --scenes --json` wrote")
-    return scenes
-
-
-def _read(path: Path, check: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """Reads a file of `--json`.
-
-    Args:
-        path: The file.
-        check: Receives the content, and raises one of the errors of a missing or mistyped value.
-
-    Raises:
-        ConfigError: The file cannot be read, is of another version, or `check` raised an error.
+        ConfigError: The file cannot be read, is of another version, or holds something else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["version"]
         if version == _VERSION:
-            check(content)
+            _check_comparable(content)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -120,18 +94,6 @@ def _check_comparable(earlier: Mapping[str, Any]) -> None:
             float(outcomes[name]["cost"]["ms"]), float(outcomes[name]["score"]["recall"])
     for footprint in earlier["footprints"].values():
         float(footprint["peak_mb"])
-
-
-def _scene_of(fields: Mapping[str, Any]) -> Scene:
-    width, height = fields["size_wh"]
-    return Scene(
-        faces=int(fields["faces"]),
-        size_wh=(int(width), int(height)),
-        threads=int(fields["threads"]),
-        ms={name: float(fields["ms"][name]) for name in DESCRIPTIONS},
-        p95_ms=float(fields["p95_ms"]),
-        followed=float(fields["followed"]),
-    )
 
 
 def format_results(results: Results) -> Iterator[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from edge.bench.results import read_scenes
 from edge.errors import ConfigError
-from train.reports.bench_plot import save_scenes_png
+from train.reports.bench_plot import read_scenes, save_scenes_png
 
 logger = logging.getLogger(__name__)
 

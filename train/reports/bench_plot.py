@@ -5,18 +5,60 @@ It is drawn on the desktop, from the file, because matplotlib is no part of what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge.bench.scenes import Scene
-from edge.files import atomic_write
+from edge.errors import ConfigError
+from edge.files import atomic_write, os_error_reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINE_STYLES = {"a": ":", "b": "--", "c": "-"}
 _LEGEND_TITLE = "solid: emotiny, dashed: classic, dotted: plain"
+# The version of the file that this module reads; the bench writes it.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene of the file.
+
+    Attributes:
+        faces: Number of faces.
+        size_wh: Size of the frames in pixels.
+        threads: Threads of OpenCV and of each network.
+        ms: {loop: milliseconds per frame}.
+    """
+
+    faces: int
+    size_wh: tuple[int, int]
+    threads: int
+    ms: Mapping[str, float]
+
+
+def read_scenes(path: Path) -> list[Scene]:
+    """Reads the composed scenes of a file that `emotiny bench --scenes --json` wrote.
+
+    Raises:
+        ConfigError: The file cannot be read, is of another version, or holds no scenes.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["version"]
+        scenes = [_scene_of(fields) for fields in content["scenes"]] if version == _VERSION else []
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {os_error_reason(error)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: no results of `bench --json`") from error
+    if version != _VERSION:
+        raise ConfigError(f"{path}: results of version {version}; expected {_VERSION}")
+    if not scenes:
+        raise ConfigError(f"{path}: no scenes; expected what `bench --scenes --json` wrote")
+    return scenes
 
 
 def save_scenes_png(scenes: Sequence[Scene], path: Path) -> None:
@@ -76,3 +118,13 @@ def _draw_lines(axes: Axes, x: Sequence[float], rows: Sequence[Scene], colour: s
             markersize=3,
             linewidth=1.6 if is_own else 0.9,
         )
+
+
+def _scene_of(fields: Mapping[str, Any]) -> Scene:
+    width, height = fields["size_wh"]
+    return Scene(
+        faces=int(fields["faces"]),
+        size_wh=(int(width), int(height)),
+        threads=int(fields["threads"]),
+        ms={name: float(fields["ms"][name]) for name in _LINE_STYLES},
+    )

@@ -15,7 +15,6 @@ from edge.bench.results import (
     format_results,
     is_replaceable,
     read_earlier,
-    read_scenes,
     to_json,
     write_json,
 )
@@ -86,12 +85,6 @@ def test_footprints_and_new_clips_are_compared_too(tmp_path):
     assert lines[1:] == ["  hall: not measured then", "  a: peak 105 MB, was 100"]
 
 
-def test_scenes_are_read_as_they_were_written(tmp_path):
-    path = tmp_path / "bench.json"
-    write_json(results(), path)
-    assert read_scenes(path) == results().scenes
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -113,13 +106,6 @@ def test_a_damaged_file_is_refused(tmp_path, content, message):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.json: cannot be read: No such file"):
         read_earlier(tmp_path / "none.json")
-
-
-def test_a_file_without_scenes_is_refused(tmp_path):
-    path = tmp_path / "bench.json"
-    write_json(Results({}), path)
-    with pytest.raises(ConfigError, match="no scenes; expected what `bench --scenes --json` wrote"):
-        read_scenes(path)
 
 
 def test_results_that_cannot_be_written_leave_the_old_ones(tmp_path, monkeypatch):

@@ -3,27 +3,41 @@
 import cv2
 import pytest
 
+from edge.bench import scenes as bench
 from edge.bench.results import Results, to_json
-from edge.bench.scenes import Scene
 from edge.errors import ConfigError, OutputError
 from train.cli.main import main
-from train.reports.bench_plot import save_scenes_png
+from train.reports.bench_plot import Scene, read_scenes, save_scenes_png
 
-SCENES = [
-    Scene(faces, size_wh, threads, {"a": 30.0 * faces, "b": 20.0 * faces, "c": 1.0 + faces}, 2.0, faces)
+MEASURED = [
+    bench.Scene(faces, size_wh, threads, {"a": 30.0 * faces, "b": 20.0 * faces, "c": 1.0 + faces}, 2.0, faces)
     for threads in (1, 2)
     for size_wh in ((320, 240), (640, 480))
     for faces in (1, 4)
 ]
+SCENES = [Scene(scene.faces, scene.size_wh, scene.threads, scene.ms) for scene in MEASURED]
 
 
 def test_the_command_draws_the_scenes_of_a_results_file(tmp_path):
     results, out = tmp_path / "bench.json", tmp_path / "scenes.png"
-    results.write_text(to_json(Results({}, scenes=SCENES)))
+    results.write_text(to_json(Results({}, scenes=MEASURED)))
     assert main(["bench-plot", str(results), str(out)]) == 0
     picture = cv2.imread(str(out))
     assert picture is not None
     assert picture.shape[1] > picture.shape[0] > 300
+
+
+def test_scenes_are_read_as_the_bench_wrote_them(tmp_path):
+    path = tmp_path / "bench.json"
+    path.write_text(to_json(Results({}, scenes=MEASURED)))
+    assert read_scenes(path) == SCENES
+
+
+def test_another_version_is_refused(tmp_path):
+    path = tmp_path / "bench.json"
+    path.write_text('{"version": 2, "scenes": []}')
+    with pytest.raises(ConfigError, match="results of version 2; expected 1"):
+        read_scenes(path)
 
 
 def test_only_scenes_with_the_fewest_threads_are_drawn(tmp_path):
