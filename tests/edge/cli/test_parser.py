@@ -1,7 +1,10 @@
 """The command line's flags for settings."""
 
+import re
+
 import pytest
 
+from edge.cli.parser import parser
 from edge.errors import ConfigError
 from edge.settings.loader import collect, read_environment
 from edge.settings.settings import OPTIONS
@@ -41,3 +44,30 @@ def test_an_empty_file_name_and_a_nul_are_refused_wherever_they_are_from(word, v
     with pytest.raises(ConfigError) as caught:
         read_environment({name: text})
     assert str(caught.value) == f"environment: {name} {expected}"
+
+
+@pytest.fixture
+def help_of(capsys, monkeypatch):
+    """Returns a function that returns a command's help, as one line."""
+    monkeypatch.setenv("COLUMNS", "500")
+
+    def show(*words):
+        with pytest.raises(SystemExit):
+            parser().parse_args([*words, "--help"])
+        return " ".join(capsys.readouterr().out.split())
+
+    return show
+
+
+def test_the_help_of_every_command_can_be_shown(help_of):
+    (commands,) = re.findall(r"usage: emotiny \[-h\] \[--version\] ([a-z|]+) ", help_of())
+    for command in commands.split("|"):
+        assert help_of(command).startswith(f"usage: emotiny {command} ")
+
+
+def test_the_help_names_defaults(help_of):
+    text = help_of("run")
+    assert "the reduced picture that is searched, 48 to 4096 (default: 400)" in text
+    assert "--cascade FILE Haar cascade file (default: OpenCV's frontal face)" in text
+    assert "--max-frames N stop after N processed frames --reconnect" in text  # which has no default
+    assert "37 % (1/e)" in text

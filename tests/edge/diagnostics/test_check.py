@@ -14,7 +14,7 @@ import pytest
 
 from edge import __version__
 from edge.diagnostics import machine
-from edge.diagnostics.check import try_metrics, try_source
+from edge.diagnostics.check import run_checks, try_metrics, try_source
 from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
@@ -260,6 +260,24 @@ def test_metrics_that_could_be_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'prometheus-client>=0\.16'`"):
         try_metrics(settings)
+
+
+def test_no_check_is_run_after_a_stop():
+    stop = Event()
+    stop.set()
+    assert list(run_checks(Settings(), stop)) == []
+
+
+def test_an_error_of_several_lines_is_one(monkeypatch):
+    def fail():
+        raise OutputError("one\n  two")
+
+    monkeypatch.setattr(machine, "packages", fail)
+    results = run_checks(Settings(), Event())
+    assert next(results).error is None
+    result = next(results)
+    assert (result.name, result.text) == ("numpy", "one two")
+    assert isinstance(result.error, OutputError)
 
 
 def test_every_finding_is_one_line(check):

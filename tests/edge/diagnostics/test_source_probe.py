@@ -1,34 +1,64 @@
 """What a source delivers, found out by opening it for a moment."""
 
+import itertools
 from threading import Event
 
+import numpy as np
 import pytest
 
-from edge.diagnostics.source_probe import SourceInfo, probe_source
+from edge.diagnostics.source_probe import SourceInfo, measure_source, probe_source
 from edge.errors import CameraError
 from edge.settings.settings import Settings
 from edge.sources.camera import CaptureSettings
+from edge.sources.replay import ReplayCamera
 from edge.system.platform import Platform
 from tests.support.faces import FACES
 
 
-def test_still_images_have_no_rate_of_their_own():
+class DroppingCamera(ReplayCamera):
+    """Captures three frames for each one that it yields."""
+
+    @property
+    def captured(self) -> int:
+        return 3 * super().captured
+
+
+def clock(step_s):
+    """A clock that shows a step more each time that it is read."""
+    return itertools.count(0, step_s).__next__
+
+
+def frames(count):
+    return [np.zeros((48, 64), np.uint8)] * count
+
+
+def test_the_rate_is_that_of_captured_frames_since_the_first_one():
+    camera = DroppingCamera(frames(9))
+    info = measure_source(camera, Event(), clock(0.5))
+    # The first frame comes at 0 s, the fifth is the last, and the clock shows 3 s then.
+    assert info == SourceInfo("replay", (64, 48), 4 * 3 / 3)
+
+
+def test_a_source_that_ends_within_two_seconds_has_no_rate():
+    assert measure_source(ReplayCamera([None, *frames(2)]), Event(), clock(0.4)).fps == 0
+
+
+def test_one_still_image_is_enough():
+    camera = ReplayCamera(frames(9), yields_stills=True)
+    assert str(measure_source(camera, Event(), clock(0.5))) == "replay, 64x48"
+    assert camera.captured == 1
+
+
+def test_a_folder_is_probed():
     info = probe_source(Settings(source=str(FACES), picture=CaptureSettings((64, 48))), Event())
-    assert (info.size_wh, info.fps) == ((64, 48), 0)
-    assert str(info) == f"{FACES}, 64x48"
-
-
-def test_a_source_that_plays_at_its_own_rate_is_measured():
-    info = probe_source(Settings(source="demo"), Event())
-    assert info.fps == pytest.approx(15, rel=0.3)
-    assert str(info) == f"{info.name}, {info.size_wh[0]}x{info.size_wh[1]}, {info.fps:.1f} pictures a second"
+    assert info == SourceInfo(str(FACES), (64, 48), 0)
 
 
 def test_it_ends_when_it_is_stopped():
     stop = Event()
     stop.set()
-    with pytest.raises(CameraError, match="no picture"):
-        probe_source(Settings(source="demo"), stop)
+    with pytest.raises(CameraError, match="replay: no picture"):
+        measure_source(ReplayCamera(frames(9)), stop)
 
 
 def test_auto_does_not_fall_back_to_the_demo(monkeypatch):
@@ -39,5 +69,8 @@ def test_auto_does_not_fall_back_to_the_demo(monkeypatch):
         probe_source(Settings(source="auto"), Event())
 
 
-def test_the_size_is_width_by_height():
-    assert str(SourceInfo("cam", (640, 480), 0)) == "cam, 640x480"
+@pytest.mark.parametrize(
+    ("fps", "text"), [(0, "cam, 640x480"), (14.96, "cam, 640x480, 15.0 pictures a second")]
+)
+def test_the_text_for_the_user(fps, text):
+    assert str(SourceInfo("cam", (640, 480), fps)) == text

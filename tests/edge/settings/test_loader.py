@@ -2,6 +2,7 @@
 
 import math
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -10,7 +11,16 @@ from hypothesis import strategies as st
 
 from edge.cli.main import main
 from edge.errors import ConfigError
-from edge.settings.loader import collect, default_files, find_file, read_environment, read_file, settings_of
+from edge.settings.loader import (
+    RawSettings,
+    collect,
+    default_files,
+    find_file,
+    read_credentials,
+    read_environment,
+    read_file,
+    settings_of,
+)
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, build, values_of
 from tests.support.settings import arguments, write
 
@@ -146,6 +156,29 @@ def test_a_wrong_variable_is_refused(name, text, message):
     with pytest.raises(ConfigError) as caught:
         settings_of(arguments(), {name: text})
     assert message in str(caught.value)
+
+
+def test_the_stronger_of_two_ways_to_give_the_password_replaces_the_weaker(tmp_path):
+    (tmp_path / "mqtt_password").write_text("weakest\n")
+    path = write(tmp_path, "[mqtt]\npassword = 'weak'\n")
+    collected = collect(arguments("--config", path), {})
+    assert collected.values == {"mqtt.password": "weak"}
+    collected = collect(arguments("--config", path, "--mqtt-password-file", "strong"), {})
+    assert collected == RawSettings(
+        {"mqtt.password_file": Path("strong")}, {"mqtt.password_file": "--mqtt-password-file"}
+    )
+
+
+def test_a_credential_is_read_and_an_empty_one_sets_nothing(tmp_path):
+    (tmp_path / "mqtt_password").write_text("secret\n")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    path = str(tmp_path / "mqtt_password")
+    assert read_credentials(environment, None) == RawSettings(
+        {"mqtt.password": "secret"}, {"mqtt.password": path}
+    )
+    (tmp_path / "mqtt_password").write_text("\n")
+    assert read_credentials(environment, None) == RawSettings()
+    assert read_credentials({}, None) == RawSettings()
 
 
 def test_a_wrong_secret_is_not_printed(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,8 @@ import tomllib
 
 from edge.cli.main import main
 from edge.settings.loader import settings_of
-from edge.settings.settings import Settings
+from edge.settings.settings import Settings, values_of
+from edge.settings.template import render_toml
 from tests.support.settings import arguments, write
 
 
@@ -82,3 +83,11 @@ def test_a_path_with_special_characters_can_be_read_back(tmp_path, capsys):
     assert main(["config", "--emotion-model", special]) == 0
     path = write(tmp_path, capsys.readouterr().out)
     assert str(settings_of(arguments("--config", path), {}).models.emotion) == special
+
+
+def test_a_secret_is_stars_and_no_secret_is_empty():
+    values = values_of(Settings())
+    assert 'password = ""  # default' in render_toml(values, {})
+    lines = list(render_toml(values | {"mqtt.password": "hush"}, {"mqtt.password": "EMOTINY_MQTT_PASSWORD"}))
+    assert 'password = "********"  # EMOTINY_MQTT_PASSWORD' in lines
+    assert "hush" not in "".join(lines)
