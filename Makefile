@@ -1,6 +1,6 @@
-# Two commands do everything: `make run` on a device or a desktop, `make test` for whoever changes the code.
+# `make run` reads faces, on a device or a desktop; `make test` runs the tests. `make` alone lists all commands.
 PYTHON ?= python3
-# The desktop's set is of Python 3.11: imgaug and tflite-runtime have nothing newer.
+# Training and tests need Python 3.11 (or 3.10): imgaug and tflite-runtime have no releases for later versions.
 PYTHON_TRAIN ?= $(firstword $(shell command -v python3.11 python3.10 2>/dev/null) python3.11)
 DATA ?= data
 RUNS ?= runs
@@ -16,70 +16,70 @@ PIP_QUIET := --quiet --disable-pip-version-check
         train quantize test test-device test-device-systemd test-device-camera test-device-picamera \
         test-device-arm64 test-device-gstreamer dist check format clean
 
-help: ## this list
+help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(DEVICE)/.done ## read faces: a camera if one answers, else the demo (ARGS="--source 0 ...")
 	@$(DEVICE)/bin/python -m edge run $(ARGS)
 
-bench: $(DEVICE)/.done ## measure the loop against the usual ways to write it (ARGS="clip.mp4 --size 640x480 --scenes")
+bench: $(DEVICE)/.done ## compare the loop with the usual ways to write it (ARGS="clip.mp4 --size 640x480 --scenes")
 	@$(DEVICE)/bin/python -m edge bench $(ARGS)
 
-install: $(DESKTOP)/.done ## set up the desktop: TensorFlow, imgaug, both TFLite runtimes, test tools
+install: $(DESKTOP)/.done ## set up the desktop's environment: TensorFlow, imgaug, both TFLite runtimes, test tools
 
-install-device: ## as root, on a board: install under /opt/emotiny, look at everything, start at boot; settings stay
+install-device: ## as root, on a board: install into /opt/emotiny or upgrade, check it, start it at every boot; keeps settings
 	@PYTHON='$(PYTHON)' SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh $(ARGS)
 
-uninstall-device: ## as root: stop it, have the broker forget it, and remove it; /etc/emotiny stays
+uninstall-device: ## as root: stop the service, remove the device from the broker, uninstall; keeps /etc/emotiny
 	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
 
-train: $(DESKTOP)/.done ## train what is shipped, or RECIPE=name or a group (DATA=folder EPOCHS=n SEED=n)
+train: $(DESKTOP)/.done ## train the shipped networks, or RECIPE=a recipe or group (DATA=folder EPOCHS=n SEED=n)
 	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-quantize: $(DESKTOP)/.done ## trained networks to int8 files in models/ (DATA=folder OVERWRITE=1)
+quantize: $(DESKTOP)/.done ## prune trained networks and convert them to int8 files in models/ (DATA=folder OVERWRITE=1)
 	@$(DESKTOP)/bin/python -m quantize run $(TASK) --data '$(DATA)' --runs '$(RUNS)' $(if $(OVERWRITE),--overwrite) $(ARGS)
 
-test: $(DESKTOP)/.done ## run every test but those of test-device (EMOTINY_DATA=folder adds those on real data)
-	@# A file at a time on each core: many tests wait for a broker, and some files share what they trained.
+test: $(DESKTOP)/.done ## run all tests except test-device (EMOTINY_DATA=folder adds tests on real data)
+	@# Each core runs whole files: tests in one file may share what they trained, and many only wait for a broker.
 	@$(DESKTOP)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
-test-device: $(DESKTOP)/.done ## as root: all of the following, in real systems that are built once
+test-device: $(DESKTOP)/.done ## as root: run all test-device-... commands below, in real systems that are built once
 	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
 
-test-device-systemd: $(DESKTOP)/.done ## the service under real systemd, in a container
+test-device-systemd: $(DESKTOP)/.done ## as root: test the service under real systemd, in a container
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_systemd.py $(ARGS)
 
-test-device-camera: $(DESKTOP)/.done ## the service with cameras, in a virtual machine
+test-device-camera: $(DESKTOP)/.done ## as root: test the service with cameras, in a virtual machine
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_camera.py $(ARGS)
 
-test-device-picamera: $(DESKTOP)/.done ## picamera2 on libcamera's virtual cameras, in a virtual machine
+test-device-picamera: $(DESKTOP)/.done ## as root: test picamera2 on libcamera's virtual cameras, in a virtual machine
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_picamera.py $(ARGS)
 
-test-device-arm64: $(DESKTOP)/.done ## the wheel on emulated arm64, Bookworm and Trixie, beside x86-64
+test-device-arm64: $(DESKTOP)/.done ## as root: test the wheel on emulated arm64, Bookworm and Trixie, next to x86-64
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_arm64.py $(ARGS)
 
-test-device-gstreamer: $(DESKTOP)/.done ## csi:// and gst:// with Debian's OpenCV
+test-device-gstreamer: $(DESKTOP)/.done ## as root: test csi:// and gst:// with Debian's OpenCV
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_gstreamer.py $(ARGS)
 
-dist: $(DESKTOP)/.done ## a wheel for devices and an sdist with all sources into dist/
+dist: $(DESKTOP)/.done ## build a wheel for devices and an sdist with all sources into dist/
 	@$(DESKTOP)/bin/python -m build --outdir dist .
 
-check: $(DESKTOP)/.done ## format, lint, types and who imports whom; must pass before a commit
+check: $(DESKTOP)/.done ## check format, style, types, and who imports whom; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
 	@$(DESKTOP)/bin/ruff check .
 	@$(DESKTOP)/bin/mypy
 	@$(DESKTOP)/bin/lint-imports
 
-format: $(DESKTOP)/.done ## put the code into shape
+format: $(DESKTOP)/.done ## format the code
 	@$(DESKTOP)/bin/ruff format .
 	@$(DESKTOP)/bin/ruff check --fix .
 
-clean: ## remove both environments and all caches; data/ and runs/ stay
+clean: ## remove both environments and all caches; keeps data/ and runs/
 	rm -rf $(DEVICE) $(DESKTOP) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
-# Where the system has picamera2 the environment must see it, and keep the numpy that it was built for.
+# If the system has picamera2, the environment must use it, and the system's numpy, for which picamera2 is built.
 $(DEVICE)/.done: setup.cfg pyproject.toml
-	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 240 MB on arm64 and 330 on x86-64, once"
+	@echo "setting up $(DEVICE): numpy, OpenCV and a TFLite runtime, about 240 MB on arm64, 330 MB on x86-64; this happens once"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "error: $$($(PYTHON) --version 2>&1) is too old, 3.10 or later is needed: make run PYTHON=python3.11"; exit 2; }
 	@$(PYTHON) -m venv $$($(PYTHON) -c 'import picamera2' 2>/dev/null && echo --system-site-packages) $(DEVICE) || \
@@ -89,16 +89,16 @@ $(DEVICE)/.done: setup.cfg pyproject.toml
 	@touch $@
 
 $(DESKTOP)/.done: setup.cfg pyproject.toml
-	@echo "setting up $(DESKTOP): TensorFlow, imgaug and the test tools, about 2.7 GB, once"
+	@echo "setting up $(DESKTOP): TensorFlow, imgaug and the test tools, about 2.7 GB; this happens once"
 	@$(PYTHON_TRAIN) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null || \
-	    { echo "error: training and tests need Python 3.11 (imgaug has nothing for later ones):" \
+	    { echo "error: training and tests need Python 3.11 (imgaug does not work with later versions):" \
 	           "sudo apt install python3.11 python3.11-venv, or make $(MAKECMDGOALS) PYTHON_TRAIN=/path/to/python3.11"; exit 2; }
 	@$(PYTHON_TRAIN) -m venv $(DESKTOP) || \
 	    { echo "error: no venv module: sudo apt install python3.11-venv"; exit 2; }
 	@$(DESKTOP)/bin/pip install $(PIP_QUIET) -e '.[train,tflite,dev]' || \
 	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
-	@# imgaug brings opencv-python, which needs libGL; the headless build of the same version takes its place.
+	@# imgaug installs opencv-python, which needs libGL; the headless build of the same version replaces its files.
 	@$(DESKTOP)/bin/pip install $(PIP_QUIET) --force-reinstall --no-deps opencv-python-headless==4.11.0.86
-	@# No wheel holds train and quantize: the desktop's Python finds them in the source tree, wherever it is called.
+	@# train and quantize are not installed: this file lets the environment's Python find them here from any folder.
 	@echo '$(CURDIR)' > "$$($(DESKTOP)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/emotiny-desktop.pth"
 	@touch $@
