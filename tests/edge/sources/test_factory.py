@@ -11,7 +11,7 @@ import pytest
 import edge.sources.factory
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
 from edge.sources.camera import CaptureSettings
-from edge.sources.factory import open_source
+from edge.sources.factory import check_source, open_source
 from edge.system.platform import Platform
 
 PLAIN = CaptureSettings()
@@ -113,3 +113,23 @@ def test_auto_without_any_camera_is_the_demo(
         assert camera.name == "demo"
     assert frame.gray.shape == (480, 640)
     assert "no camera answers: playing the demo" in caplog.text
+
+
+@pytest.mark.parametrize("source", ["nowhere.mp4", "97", "/dev/video97"])
+def test_a_check_refuses_what_does_not_exist_unless_the_run_waits_for_it(source: str) -> None:
+    with pytest.raises(CameraError, match="no such"):
+        check_source(source, PLAIN, reconnect=False)
+    check_source(source, PLAIN, reconnect=True)
+
+
+@pytest.mark.parametrize("source", ["auto", "demo", "rtsp://127.0.0.1:9/a", "image.png"])
+def test_a_check_opens_no_camera(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "image.png").touch()
+    check_source(source, PLAIN, reconnect=False)
+
+
+@pytest.mark.parametrize("reconnect", [False, True])
+def test_a_check_refuses_a_text_that_names_no_source(reconnect: bool) -> None:
+    with pytest.raises(ConfigError, match="unknown kind"):
+        check_source("ftp://host/a", PLAIN, reconnect=reconnect)

@@ -146,3 +146,17 @@ def test_a_camera_that_stays_stalled_is_logged_once(
         levels = [each.levelname for each in caplog.records if "it is abandoned" in each.getMessage()]
         assert levels == ["WARNING", "DEBUG", "DEBUG", "WARNING", "DEBUG"]
     stalls[-1].release.set()
+
+
+def test_candidates_of_auto_that_stay_stalled_are_logged_once(
+    stall: Stall, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.sources.live._JOIN_S", 0.01)
+    caplog.set_level(logging.DEBUG)
+    candidates = [lambda: camera_of(stall, name="/dev/video2", first_s=0.1)]
+    autos = [AutoCamera(candidates, None) for _ in range(3)]
+    with contextlib.suppress(IndexError):  # no further auto
+        for _ in islice(ReconnectingCamera("auto", lambda: autos.pop(0), clock=Clock()), 2000):
+            pass
+    levels = [each.levelname for each in caplog.records if "it is abandoned" in each.getMessage()]
+    assert levels == ["WARNING", "DEBUG", "DEBUG"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
+from collections.abc import Iterator
 from itertools import islice, pairwise
 
 import numpy as np
@@ -79,6 +81,32 @@ def test_it_is_reopened_and_its_frames_go_on(caplog: pytest.LogCaptureFixture) -
     for opened in openings.opened:
         with pytest.raises(CameraError, match="closed"):
             next(iter(opened))
+
+
+def test_frames_that_were_dropped_are_counted_across_openings() -> None:
+    opened = threading.Event()
+
+    class Slow(LiveCamera):
+        """Is not read before its script has ended."""
+
+        def __iter__(self) -> Iterator[Frame | None]:
+            opened.wait(20)
+            opened.clear()
+            return super().__iter__()
+
+    def script() -> Iterator[Gray | CameraError]:
+        yield from [GRAY] * 3
+        opened.set()
+        yield CameraError("unplugged")
+
+    def open_camera() -> Camera:
+        if camera.captured == 6:
+            raise IndexError
+        return Slow("camera", lambda: ScriptedGrabber(script()), CaptureSettings())
+
+    camera = ReconnectingCamera("camera", open_camera, clock=Clock())
+    frames = [frame for frame, _ in frames_of(camera) if frame is not None]
+    assert (len(frames), camera.captured, camera.dropped) == (2, 6, 4)
 
 
 def delays_of(*steps: int | Exception, played_s: float = 0.0) -> list[float]:

@@ -31,3 +31,11 @@ def test_why_a_user_may_not_open_a_node_of_a_group(tmp_path, monkeypatch, has, i
     monkeypatch.setattr(os, "getgroups", lambda: [65000 + number for number in has])
     monkeypatch.setattr(os, "getgrouplist", lambda user, group: [65000 + number for number in is_of])
     assert said in explain_denied(node)
+
+
+@pytest.mark.parametrize(("group", "mode"), [(0, 0o660), (44, 0o640), (44, 0o600)])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
+def test_a_node_that_udev_did_not_set_up(tmp_path, group, mode):
+    said = explain_denied(node_of(tmp_path, group, mode))
+    assert said.startswith("its mode is -rw-")
+    assert "expected crw-rw---- root:video; fix: `sudo udevadm trigger" in said
