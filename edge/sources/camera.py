@@ -64,7 +64,7 @@ _CameraType = TypeVar("_CameraType", bound="BaseCamera")
 
 
 class BaseCamera(ABC):
-    """What the cameras of this package share: counters, closing, and the check that it is not closed.
+    """The base of this package's cameras: counters, closing, and the check for use after closing.
 
     Attributes:
         name: See `Camera`.

@@ -49,7 +49,7 @@ _RAW_DRIVERS = ("bcm2835-isp", "bcm2835-codec", "pispbe", *_PI_DRIVERS, *_JETSON
 
 @dataclass(frozen=True)
 class V4L2Device:
-    """What a driver reports about a device node.
+    """A device node, as its driver describes it.
 
     Attributes:
         path: The path of the node.

@@ -25,7 +25,7 @@ ABSENT = CameraError("/dev/video0: no such device")
 
 
 class Openings:
-    """What each opening meets, in turn: an error, or a camera that breaks after this many frames."""
+    """The outcome of each opening in turn: an error, or a camera that breaks after this many frames."""
 
     def __init__(self, *steps: int | Exception) -> None:
         self._steps = list(steps)

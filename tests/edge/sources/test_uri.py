@@ -1,4 +1,4 @@
-"""What the text of --source names, and how passwords in it are hidden."""
+"""The text of --source, and how passwords in it are hidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What drivers of V4L2 report about their devices, and which of these are cameras."""
+"""Devices as drivers of V4L2 describe them, and which of these are cameras."""
 
 import importlib.util
 import itertools
