@@ -59,11 +59,11 @@ def check(tmp_path):
     return run
 
 
-# What keeps OpenCV from being imported ends it at once, in one line.
+# If OpenCV cannot be imported, `check` ends at once with one line.
 
 
 @pytest.mark.parametrize(
-    ("stub", "said", "way"),
+    ("stub", "message", "fix"),
     [
         (
             "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')",
@@ -89,43 +89,43 @@ def check(tmp_path):
     ],
     ids=["opencv-python", "none", "no numpy", "another numpy"],
 )
-def test_an_opencv_that_cannot_be_imported(check, stub, said, way):
+def test_an_opencv_that_cannot_be_imported(check, stub, message, fix):
     code, lines, err = check(cv2=stub)
     assert (code, lines) == (2, {})
-    assert err == f"emotiny: error: {said}" + err.partition(said)[2]
-    assert err.endswith(f"fix: {way}\n")
+    assert err == f"emotiny: error: {message}" + err.partition(message)[2]
+    assert err.endswith(f"fix: {fix}\n")
 
 
 OPENCV_5 = "import cv2; del cv2.CascadeClassifier; cv2.__version__ = '5.0.0'"
 NO_CASCADE = "import cv2; cv2.data.haarcascades = '/nowhere/'"
-DEBIAN_S = "import cv2; del cv2.data"
+DEBIAN = "import cv2; del cv2.data"
 
 
 @pytest.mark.parametrize(
-    ("site", "said", "way"),
+    ("site", "message", "fix"),
     [
         (OPENCV_5, "OpenCV 5.0.0 has no Haar cascade, 4.10 or a later 4 is expected", OPENCV_ANEW),
         (NO_CASCADE, "no haarcascade_frontalface_default.xml in /nowhere,", OPENCV_ANEW),
         (
-            DEBIAN_S,
+            DEBIAN,
             "no haarcascade_frontalface_default.xml in /usr",
             "fix: `sudo apt install -y opencv-data`",
         ),
     ],
     ids=["OpenCV 5", "a wheel", "Debian's"],
 )
-def test_an_opencv_without_a_cascade(check, site, said, way):
+def test_an_opencv_without_a_cascade(check, site, message, fix):
     if site != OPENCV_5 and Path("/usr/share/opencv4/haarcascades").exists():
         pytest.skip("this system has opencv-data")
     code, lines, _ = check(sitecustomize=site)
     assert code == 2
     state, text = lines["cascade"]
-    assert (state, text.startswith(said), text.endswith(way)) == ("wrong", True, True), text
-    assert lines["source"][0] == "ok"  # and all else is looked at
+    assert (state, text.startswith(message), text.endswith(fix)) == ("wrong", True, True), text
+    assert lines["source"][0] == "ok"  # the other checks are run nevertheless
 
 
 @pytest.mark.parametrize("content", [None, "", "<?xml version='1.0'?><opencv_storage/>"])
-def test_a_cascade_that_is_none(check, tmp_path, content):
+def test_a_file_that_is_no_cascade(check, tmp_path, content):
     path = tmp_path / "mine.xml"
     if content is not None:
         path.write_text(content)
@@ -142,11 +142,11 @@ def test_no_runtime_at_all(check):
     assert code == 2
     assert lines["runtime"][0] == "wrong"
     assert f"fix: `{PIP} install 'ai-edge-litert>=2.1'" in lines["runtime"][1]
-    # What needs it says the same.
+    # The checks that need the runtime fail alike.
     assert lines["emotion model"] == ("wrong", lines["runtime"][1])
 
 
-def test_a_model_of_one_s_own_that_is_damaged(check, models, tmp_path):
+def test_a_user_s_own_model_that_is_damaged(check, models, tmp_path):
     for suffix in (".json", ".tflite"):
         shutil.copy(models / f"tiny_emotion{suffix}", tmp_path)
     path = tmp_path / "tiny_emotion.tflite"
@@ -177,9 +177,9 @@ def test_an_installed_model_that_is_damaged(check, tmp_path, git):
     state, text = lines["gender model"]
     assert state == "wrong"
     assert "its sha256 is" in text
-    way = f"`git -C {shlex.quote(str(tree))} checkout -- models edge`"
+    fix = f"`git -C {shlex.quote(str(tree))} checkout -- models edge`"
     assert (
-        way if git else f"`{PIP} install --force-reinstall --no-deps emotiny-{__version__}-py3-none-any.whl`"
+        fix if git else f"`{PIP} install --force-reinstall --no-deps emotiny-{__version__}-py3-none-any.whl`"
     ) in text
 
 
@@ -190,7 +190,7 @@ OTHER_NUMPY = (
 )
 
 
-def test_a_picamera2_that_was_built_for_another_numpy(check):
+def test_picamera2_built_for_another_numpy(check):
     code, lines, _ = check(picamera2=f"raise ValueError({OTHER_NUMPY!r})")
     assert code == 2
     state, text = lines["picamera2"]
@@ -199,7 +199,7 @@ def test_a_picamera2_that_was_built_for_another_numpy(check):
     assert lines["runtime"][0] == "ok"
 
 
-def test_a_picamera2_that_is_fine(check):
+def test_picamera2_that_can_be_imported(check):
     code, lines, _ = check(
         picamera2="class Picamera2:\n    global_camera_info = lambda: [{'Model': 'imx708'}, {'Model': 'x'}]"
     )
@@ -207,7 +207,7 @@ def test_a_picamera2_that_is_fine(check):
 
 
 def old_pythons():
-    """Interpreters before 3.10 that this machine has, by whatever way."""
+    """Yields the interpreters before 3.10 on this machine, of the system and of pyenv."""
     places = [shutil.which(f"python3.{minor}") for minor in (8, 9)]
     places += [str(path) for path in Path.home().glob(".pyenv/versions/3.[89].*/bin/python")]
     for place in filter(None, places):
@@ -235,7 +235,7 @@ def test_a_python_that_is_too_old():
         )
 
 
-def test_a_camera_that_the_service_has(monkeypatch):
+def test_a_camera_that_the_service_holds(monkeypatch):
     settings = Settings(source="/dev/video97")
     with pytest.raises(CameraError) as caught:
         try_source(settings, Event())
@@ -246,7 +246,7 @@ def test_a_camera_that_the_service_has(monkeypatch):
     assert str(caught.value).endswith("while it runs, `sudo systemctl stop emotiny`")
 
 
-def test_metrics_that_could_be_asked_for(monkeypatch):
+def test_the_port_for_prometheus(monkeypatch):
     assert try_metrics(MetricsSettings()) == "no port is set; none is opened"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = MetricsSettings(taken.getsockname()[1])
@@ -280,7 +280,7 @@ def test_an_error_of_several_lines_is_one(monkeypatch):
     assert isinstance(result.error, OutputError)
 
 
-def test_every_finding_is_one_line(check):
+def test_every_check_is_one_line(check):
     code, lines, _ = check()
     assert code == 0
     assert list(lines) == [

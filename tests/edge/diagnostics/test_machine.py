@@ -39,23 +39,23 @@ def test_memory_of_a_kernel_that_does_not_report_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bits", "way"),
+    ("bits", "fix"),
     [
         ("50005", "fix: use the board's own power supply"),
         ("4", "fix: a fan, or `--cpu-share 0.5`"),
         ("50000", None),
     ],
 )
-def test_a_throttled_board(tmp_path, bits, way):
+def test_a_throttled_board(tmp_path, bits, fix):
     firmware = tmp_path / "devices/platform/soc/soc:firmware"
     firmware.mkdir(parents=True)
     (firmware / "get_throttled").write_text(f"{bits}\n")
-    if way is None:
+    if fix is None:
         assert machine.board(tmp_path) == "reports no temperature"
     else:
         with pytest.raises(OutputError) as caught:
             machine.board(tmp_path)
-        assert way in str(caught.value)
+        assert fix in str(caught.value)
 
 
 PERMISSIONS = """
@@ -82,7 +82,7 @@ def dev(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
 @pytest.mark.parametrize(
-    ("closed", "model", "said"),
+    ("denied", "model", "message"),
     [
         (
             ["video0"],
@@ -95,12 +95,12 @@ def dev(tmp_path):
         ([], "Raspberry Pi 5", "4 camera devices: "),
     ],
 )
-def test_permissions(dev, without_rights, closed, model, said):
-    for name in closed:
+def test_permissions(dev, without_rights, denied, model, message):
+    for name in denied:
         (dev / name).chmod(0o660)
     done = without_rights("-c", PERMISSIONS, str(dev), model)
-    assert done.stdout.startswith(said.format(dev=dev)), done.stderr
-    assert ("`sudo usermod -aG video $USER`, then log in again\n" in done.stdout) == said.startswith(
+    assert done.stdout.startswith(message.format(dev=dev)), done.stderr
+    assert ("`sudo usermod -aG video $USER`, then log in again\n" in done.stdout) == message.startswith(
         "CameraError"
     )
 
@@ -131,7 +131,7 @@ def systemd(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("state", "installed", "said"),
+    ("state", "installed", "message"),
     [
         ("active", True, "runs; `journalctl -fu emotiny`"),
         (
@@ -143,9 +143,9 @@ def systemd(tmp_path, monkeypatch):
         ("inactive", False, "not installed; `sudo make install-device`"),
     ],
 )
-def test_the_service(systemd, state, installed, said):
+def test_the_service(systemd, state, installed, message):
     root = systemd(state, installed=installed)
-    assert machine.service(root).startswith(said)
+    assert machine.service(root).startswith(message)
     assert machine.service_state(root) == state
 
 
