@@ -1,4 +1,4 @@
-"""Which criterion is worth its trouble: one network pruned by each to one size, with several seeds."""
+"""Compares pruning criteria: one network pruned by each of them to one size, with several seeds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from edge.files import atomic_write
 from quantize.pruning.importance import CRITERIA, Criterion
+from quantize.pruning.plan import PruningPlan
 from quantize.pruning.plots import save_criteria_png
-from quantize.pruning.pruner import PruningPlan, PruningStep, prune
+from quantize.pruning.pruner import prune
+from quantize.pruning.steps import PruningStep
 from train.augment import plain_images
 from train.data import Dataset
 from train.evaluation.predictions import evaluate_model
@@ -25,15 +27,15 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Pruned:
-    """What one pruning came to.
+class PruningResult:
+    """Result of one pruning.
 
     Attributes:
-        criterion: by which it was done.
-        seed: of it.
-        steps: in order, the uncut network first.
-        accuracy: of the last network on the validation split, 0 to 1.
-        macro_f1: likewise.
+        criterion: its criterion.
+        seed: its seed.
+        steps: its steps in order, the unpruned network first.
+        accuracy: accuracy of the final network on the validation split, 0 to 1.
+        macro_f1: macro-F1 of the same, 0 to 1.
     """
 
     criterion: Criterion
@@ -44,9 +46,9 @@ class Pruned:
 
 
 def plans_of(plan: PruningPlan, seeds: int) -> tuple[PruningPlan, ...]:
-    """The plan with every criterion and each of so many seeds.
+    """Returns the plan with every criterion and each of the seeds 1 to `seeds`.
 
-    Seed by seed, so that a comparison that is stopped early is one of all criteria.
+    They are ordered by seed, so that a comparison that is stopped early has all criteria.
     """
     return tuple(
         replace(plan, criterion=criterion, seed=seed)
@@ -57,48 +59,50 @@ def plans_of(plan: PruningPlan, seeds: int) -> tuple[PruningPlan, ...]:
 
 def compare_criteria(
     recipe: Recipe, plans: Sequence[PruningPlan], data: Dataset, folder: Path, sources: Checkpoints
-) -> tuple[Pruned, ...]:
-    """Prunes by every plan, and writes `criteria.png` and `criteria.md`; what is done is not done again.
+) -> tuple[PruningResult, ...]:
+    """Prunes by every plan and writes `criteria.png` and `criteria.md`. Finished prunings are not repeated.
 
     Args:
-        recipe: the trained network's.
-        plans: alike but for criterion and seed.
-        data: with "train" and "val" splits, boxes located.
-        folder: a run for each pruning, and the results.
-        sources: as `quantize.pruning.pruner.prune` takes them.
+        recipe: recipe of the trained network.
+        plans: plans that differ in criterion and seed only.
+        data: dataset with "train" and "val" splits, boxes located.
+        folder: where a run for each pruning, and the results, are written.
+        sources: see `quantize.pruning.pruner.prune`.
 
     Raises:
-        ConfigError, DataError: as `quantize.pruning.pruner.prune`.
+        ConfigError, DataError: see `quantize.pruning.pruner.prune`.
         OutputError: the results cannot be written.
     """
-    found = [_pruned(recipe, plan, data, folder, sources) for plan in plans]
+    results = [_prune(recipe, plan, data, folder, sources) for plan in plans]
     runs: dict[str, list[tuple[PruningStep, ...]]] = {
-        criterion: [each.steps for each in found if each.criterion == criterion] for criterion in CRITERIA
+        criterion: [each.steps for each in results if each.criterion == criterion] for criterion in CRITERIA
     }
     save_criteria_png(runs, folder / "criteria.png", f"{recipe.name}, {plans[0].share:.0%} a step")
-    atomic_write(folder / "criteria.md", partial(_write, _table(plans[0], found)))
-    return tuple(found)
+    atomic_write(folder / "criteria.md", partial(_write, _table(plans[0], results)))
+    return tuple(results)
 
 
-def _pruned(recipe: Recipe, plan: PruningPlan, data: Dataset, folder: Path, sources: Checkpoints) -> Pruned:
-    place = folder / f"{recipe.name}-{plan.criterion}-{plan.seed}"
-    steps = prune(recipe, plan, data, place, sources)
+def _prune(
+    recipe: Recipe, plan: PruningPlan, data: Dataset, folder: Path, sources: Checkpoints
+) -> PruningResult:
+    run = folder / f"{recipe.name}-{plan.criterion}-{plan.seed}"
+    steps = prune(recipe, plan, data, run, sources)
     rows = data.part("val")
     crops = np.asarray(plain_images(rows, recipe.crop)[..., np.newaxis])
-    result = evaluate_model(load_checkpoint(place), crops, rows, "val")
-    logger.info("%s: %.2f %%", place.name, 100 * result.accuracy)
-    return Pruned(plan.criterion, plan.seed, steps, result.accuracy, result.macro_f1)
+    evaluation = evaluate_model(load_checkpoint(run), crops, rows, "val")
+    logger.info("%s: %.2f %%", run.name, 100 * evaluation.accuracy)
+    return PruningResult(plan.criterion, plan.seed, steps, evaluation.accuracy, evaluation.macro_f1)
 
 
-def _table(plan: PruningPlan, found: Sequence[Pruned]) -> str:
+def _table(plan: PruningPlan, results: Sequence[PruningResult]) -> str:
     lines = [
-        f"Pruned to at most {plan.target:,} parameters, {plan.share:.0%} a step, epochs of training on after "
-        f"each: {plan.tuning}, after the last: {plan.epochs}. Accuracy on the validation split, one look.",
+        f"Pruned to at most {plan.target:,} parameters, {plan.share:.0%} a step. Epochs of training after "
+        f"each step: {plan.tuning}, after the last: {plan.epochs}. Accuracy in float on validation images.",
         "",
-        "| criterion | seed | parameters | after the last step | after training on | macro-F1 | widths |",
+        "| criterion | seed | parameters | after the last step | after training | macro-F1 | widths |",
         "|---|---|---|---|---|---|---|",
     ]
-    for each in sorted(found, key=lambda one: (CRITERIA.index(one.criterion), one.seed)):
+    for each in sorted(results, key=lambda one: (CRITERIA.index(one.criterion), one.seed)):
         last = each.steps[-1]
         numbers = f"{last.parameters:,} | {last.after:.2%} | {each.accuracy:.2%} | {each.macro_f1:.3f}"
         lines.append(f"| {each.criterion} | {each.seed} | {numbers} | {last.widths} |")

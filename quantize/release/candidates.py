@@ -1,4 +1,4 @@
-"""What may be shipped for a task: networks trained at the size that ships, and larger ones pruned to it."""
+"""The runs that may be shipped for a task: networks of the shipped size, and larger ones pruned to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edge.errors import DataError
 from edge.labels import Task
+from quantize.pruning.plan import PruningPlan
 from quantize.pruning.plots import save_pruning_png
-from quantize.pruning.pruner import PruningPlan, prune
+from quantize.pruning.pruner import prune
 from train.data import Dataset
 from train.recipes.recipe import Recipe
 from train.recipes.registry import find_recipe
@@ -28,7 +29,7 @@ PLANS: dict[Task, PruningPlan] = {
 
 
 def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
-    """The runs of which the best is shipped; prunes the task's parent first where it is trained.
+    """Returns the runs of which the best is shipped. If the task's parent is trained, it is pruned first.
 
     Args:
         task: "emotion" or "gender".
@@ -36,47 +37,47 @@ def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
         runs: folder of all runs.
 
     Returns:
-        The finished runs of the recipe that bears the task's name, of whatever seed, and those of the
-        parent pruned, by whatever plan.
+        The finished runs of the recipe that has the name of the task, with any seed, and of the pruned
+        parent, with any plan.
 
     Raises:
         DataError: there is none.
     """
     parent = find_recipe(parent_of(task))
-    own = _pruned_folder(parent, PLANS[task], runs)
-    if _is_finished(runs / parent.name) and not _is_finished(own):
+    shipped = _pruned_folder(parent, PLANS[task], runs)
+    if _is_finished(runs / parent.name) and not _is_finished(shipped):
         pruned_run(parent, PLANS[task], data, runs)
     pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "plan.json").exists()]
-    found = [path for path in (*existing_runs(find_recipe(task), runs), *pruned) if _is_finished(path)]
-    if not found:
+    finished = [path for path in (*existing_runs(find_recipe(task), runs), *pruned) if _is_finished(path)]
+    if not finished:
         raise DataError(
-            f"no run of {task} in {runs} is at its end; `make train RECIPE={task}` trains or resumes it"
+            f"no run of {task} in {runs} is finished; `make train RECIPE={task}` trains or resumes it"
         )
-    return found
+    return finished
 
 
 def parent_of(task: Task) -> str:
-    """The recipe of the larger network that is pruned to the size that ships."""
+    """Returns the recipe of the larger network that is pruned to the size that ships."""
     return f"{task}-parent"
 
 
 def pruned_run(
     recipe: Recipe, plan: PruningPlan, data: Dataset, runs: Path, folder: Path | None = None
 ) -> Path:
-    """Prunes a recipe's trained network, or goes on with that, and puts its report beside it.
+    """Prunes a recipe's trained network, or resumes that, and writes the report of the pruned network.
 
     Args:
-        recipe: the parent's.
-        plan: how it is pruned.
-        data: the recipe's, with votes if it has any.
+        recipe: recipe of the parent.
+        plan: settings of the pruning.
+        data: the recipe's dataset, with the annotators' votes if the recipe uses them.
         runs: folder of all runs.
-        folder: of the pruned network's run; None for `<recipe>-<criterion>-<seed>` below the runs.
+        folder: folder of the pruned network's run; None for `<recipe>-<criterion>-<seed>` in `runs`.
 
     Returns:
-        The pruned network's run.
+        The folder of the pruned network's run.
 
     Raises:
-        DataError: the recipe, or what it builds on, is not trained to its end.
+        DataError: the run of the recipe, or of one that it builds on, is not finished.
         ConfigError: the folder holds another pruning, or `quantize.pruning.pruner.prune` refuses this one.
     """
     folder = folder or _pruned_folder(recipe, plan, runs)

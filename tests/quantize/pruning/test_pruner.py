@@ -32,7 +32,7 @@ def sources(folder, start):
 
 
 def plan(**changes):
-    from quantize.pruning.pruner import PruningPlan
+    from quantize.pruning.plan import PruningPlan
 
     settings = {"target": 470, "share": 0.2, "batches": 6, "rate": 2e-3, "epochs": 2} | changes
     return PruningPlan(**settings)
@@ -41,7 +41,8 @@ def plan(**changes):
 def test_pruned_in_steps_to_the_target_and_resumed_to_the_same_network(
     broken_off, toy, parent, tmp_path, monkeypatch
 ):
-    from quantize.pruning.pruner import prune, read_steps
+    from quantize.pruning.pruner import prune
+    from quantize.pruning.steps import read_steps
     from train.runs.lookup import load_checkpoint, read_settings
 
     recipe, folder = parent
