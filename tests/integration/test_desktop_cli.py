@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from quantize.cli import main as quantize_main  # noqa: E402
+from quantize.cli.main import main as quantize_main  # noqa: E402
 from train.cli.main import main as train_main  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"

@@ -11,7 +11,7 @@ from edge.errors import DataError, ModelError
 pytestmark = pytest.mark.train
 
 from edge.inference.interpreter import installed_runtimes  # noqa: E402
-from quantize.cli import main  # noqa: E402
+from quantize.cli.main import main  # noqa: E402
 from quantize.release import acceptance, publish, quantized_run  # noqa: E402
 from quantize.verification.runtimes import compare_runtimes, latency_ratios  # noqa: E402
 from train.training.fit import fit  # noqa: E402
@@ -42,7 +42,7 @@ def test_a_good_file_is_proved_line_by_line(shipped, toy):
 
 def test_the_command_compares_tensors_as_well(shipped, toy, monkeypatch, capsys):
     folder, contract = shipped
-    monkeypatch.setattr("train.runs.inputs.load_located", lambda *_: toy)
+    monkeypatch.setattr("quantize.cli.verify.load_located", lambda *_: toy)
     file = folder / "models" / f"{contract.name}.tflite"
     assert main(["verify", str(file), "--run", str(folder / "toy"), "--layers"]) == 0
     printed = capsys.readouterr().out

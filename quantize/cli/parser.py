@@ -1,0 +1,157 @@
+"""The grammar of the command line, without the work of any command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from edge.labels import TASKS
+from train.tensorflow_env import THREADS_HELP
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_DESCRIPTION = "Prunes trained networks, converts them to int8 files in models/, and verifies these files."
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line; it sets `module`, the module of the chosen command."""
+    top = argparse.ArgumentParser(prog="python -m quantize", description=_DESCRIPTION)
+    top.set_defaults(threads=None)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_release(commands)
+    _add_pruning(commands)
+
+    measure = _add(commands, "measure", "measure the int8 accuracy of runs, for the table of `train table`")
+    measure.add_argument(
+        "names",
+        nargs="+",
+        metavar="RUN",
+        help="a recipe, a group of recipes, or the name of a folder in RUNS",
+    )
+    _add_data(measure)
+    _add_runs(measure)
+
+    inspect = _add(commands, "inspect", "print what a .tflite file contains")
+    inspect.add_argument("file", type=Path)
+
+    calibration = _add(commands, "calibration", "draw the calibration lists anew")
+    _add_data(calibration, threads=False)
+
+    classic = _add(commands, "classic", "write the float networks that `edge bench` compares with")
+    classic.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+    return top
+
+
+def _add_release(commands: Commands) -> None:
+    run = _add(commands, "run", "convert the best trained runs to int8 files with contracts and model cards")
+    run.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(TASKS)} (default: all)")
+    _add_data(run)
+    _add_runs(run)
+    run.add_argument(
+        "--models",
+        default="models",
+        type=Path,
+        metavar="FOLDER",
+        help="folder to write to (default: %(default)s)",
+    )
+    run.add_argument("--overwrite", action="store_true", help="replace files of the same name")
+
+    verify = _add(
+        commands,
+        "verify",
+        "check a published file: int8 only, size, agreement with its float parent, runtimes and latency",
+    )
+    verify.add_argument("file", type=Path, help="a .tflite file or its contract, which lie in one folder")
+    verify.add_argument(
+        "--run",
+        dest="parent",
+        type=Path,
+        metavar="FOLDER",
+        help="run that the file was made from (default: the folder in RUNS that its contract names)",
+    )
+    _add_data(verify)
+    _add_runs(verify)
+    verify.add_argument(
+        "--layers",
+        action="store_true",
+        help="also print the signal-to-noise ratio of every tensor, the worst three marked",
+    )
+
+
+def _add_pruning(commands: Commands) -> None:
+    prune = _add(commands, "prune", "prune a trained network in steps; an interrupted pruning can be resumed")
+    prune.add_argument(
+        "--criterion", default="taylor", help="taylor, magnitude or random (default: %(default)s)"
+    )
+    prune.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
+    prune.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the pruned network's run (default: RUNS/RECIPE-CRITERION-SEED)",
+    )
+    _add_plan(prune, share=0.06)
+
+    compare = _add(commands, "compare", "prune a network by every criterion, with a table and a plot")
+    compare.add_argument(
+        "--seeds", type=int, default=2, help="number of prunings by each criterion (default: %(default)s)"
+    )
+    compare.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="folder to write to (default: RUNS/RECIPE-compared)"
+    )
+    _add_plan(compare, share=0.25)
+    compare.set_defaults(target=9_950, epochs=6)
+
+
+def _add_plan(command: argparse.ArgumentParser, share: float) -> None:
+    command.add_argument("recipe", metavar="RECIPE", help="recipe whose trained network is pruned")
+    command.add_argument(
+        "--target",
+        type=int,
+        help="largest number of parameters that may remain (default: 9950, or that of the shipped network)",
+    )
+    command.add_argument(
+        "--share",
+        type=float,
+        default=share,
+        help="share of the parameters that a step removes (default: %(default)s)",
+    )
+    command.add_argument(
+        "--tuning", type=int, default=1, help="epochs of training after each step (default: %(default)s)"
+    )
+    command.add_argument(
+        "--rate", type=float, default=2e-3, help="learning rate of these epochs (default: %(default)s)"
+    )
+    command.add_argument(
+        "--epochs",
+        type=int,
+        help="epochs of training after the last step (default: 30, or those of the shipped network)",
+    )
+    _add_data(command)
+    _add_runs(command)
+
+
+def _add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.set_defaults(module=name)
+    return command
+
+
+def _add_data(command: argparse.ArgumentParser, threads: bool = True) -> None:
+    command.add_argument(
+        "--data", default="data", metavar="FOLDER", help="folder of the datasets (default: %(default)s)"
+    )
+    if threads:
+        command.add_argument("--threads", type=int, metavar="N", help=THREADS_HELP)
+
+
+def _add_runs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--runs",
+        default="runs",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of all runs (default: %(default)s)",
+    )

@@ -1,0 +1,22 @@
+"""The pruning plan that the arguments of `prune` and `compare` describe."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from quantize.pruning.plan import PruningPlan
+from quantize.release.candidates import PLANS, parent_of
+from train.recipes.recipe import Recipe
+
+
+def plan_from(arguments: argparse.Namespace, recipe: Recipe) -> PruningPlan:
+    """Returns the plan of the arguments.
+
+    Whatever was not given is as in the plan of the shipped network, if the recipe is that of its parent, or
+    as in `PruningPlan`.
+    """
+    base = PLANS[recipe.task] if recipe.name == parent_of(recipe.task) else PruningPlan(target=9_950)
+    names = ("target", "share", "tuning", "rate", "epochs")
+    given = {name: getattr(arguments, name) for name in names}
+    return replace(base, **{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,18 @@
+"""`verify`: checks a published file against everything that models/ asks of it."""
+
+from __future__ import annotations
+
+import argparse
+
+from edge.inference.contract import read_model
+from quantize.release.acceptance import accept
+from train.runs.inputs import DATASETS, load_located
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints each result as soon as it is known."""
+    contract, _ = read_model(arguments.file)
+    data = load_located(DATASETS[contract.task], arguments.data, arguments.runs / "cache")
+    parent = arguments.parent or arguments.runs / contract.training.get("run", contract.task)
+    for line in accept(arguments.file, parent, data, arguments.layers):
+        print(line)
