@@ -1,1 +1,1 @@
-"""From a trained network to full-integer TFLite, its contract and its model card."""
+"""Makes full-integer TFLite files of trained networks, with their contracts and model cards."""

@@ -1,4 +1,4 @@
-"""The float networks that `edge bench` compares with: mini-Xception as others run it, at 64x64."""
+"""The float networks that `edge bench` compares with: mini-Xception at 64x64, as other projects run it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SIDE = 64
 
 
 def classic_network(classes: int) -> bytes:
-    """A gzipped float .tflite of mini-Xception (Arriaga et al. 2017, arXiv:1710.07557).
+    """Returns a gzipped float .tflite file of mini-Xception (Arriaga et al. 2017, arXiv:1710.07557).
 
-    Every kernel's weights are one value, so that the file is small; the time a float network takes does not
-    hang on them. What it answers means nothing.
+    All weights of a kernel have the same value, so that the file is small; the latency of a float network
+    does not depend on them. Its outputs mean nothing.
 
     Args:
         classes: number of labels.
     """
-    # Layers are numbered through a process, and the numbers stand in the file.
+    # Layers are numbered throughout a process, and the numbers are part of the file.
     keras.utils.clear_session()
     model: keras.Model = build_reference("mini_xception", SIDE, classes, pretrained=False)
     for weight in model.weights:

@@ -1,1 +1,1 @@
-"""From Keras to int8: folding, equalization, ranges, calibration set, quantization-aware training."""
+"""Converts Keras networks to int8: folding, equalization, ranges, calibration, QAT."""

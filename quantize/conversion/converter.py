@@ -1,4 +1,4 @@
-"""From a Keras network to the bytes of a TFLite file, full-integer or float."""
+"""Converts a Keras network to a .tflite file, full-integer or float."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from quantize.conversion.tta import TestTimeAugmentation
 from quantize.tflite.shrink import share_zero_biases, shorten_names
 
 PLAIN = TestTimeAugmentation()
-_EVERY = 4  # of the calibration pictures measure ranges that are looked at more closely
+_EVERY = 4  # ranges are equalized and clipped by every fourth calibration image
 
 
 def to_int8(
     model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN, prepared: bool = False
 ) -> bytes:
-    """Full-integer conversion: weights per channel, uint8 pixels in, int8 logits out, no float in between.
+    """Converts to int8: weights per channel, uint8 pixels in, int8 logits out, no float tensor in between.
 
-    Integer arithmetic as in Jacob et al. 2017 (arXiv:1712.05877), one weight scale for each output channel
-    as in Krishnamoorthi 2018 (arXiv:1806.08342), channels of like range (`conversion.equalization`),
-    ranges of activations from the calibration pictures (`conversion.activation_ranges`).
+    Integer arithmetic follows Jacob et al. 2017 (arXiv:1712.05877), one weight scale for each output channel
+    Krishnamoorthi 2018 (arXiv:1806.08342). Channels are brought to like range (`conversion.equalization`),
+    and activation ranges are measured on the calibration images (`conversion.activation_ranges`).
 
     Args:
-        model: of `train.models.sepnet.build`.
-        calibration: (N, size, size) uint8; must hold both pixel 0 and pixel 255, so that the input's scale
-            comes out as 1/128 with pixel 128 for zero, and a pixel is its own quantized value.
+        model: network of `train.models.sepnet.build`.
+        calibration: (N, size, size) uint8 crops. They must hold both pixel 0 and pixel 255, so that the scale
+            of the input comes out as 1/128 with zero point 128, and a pixel is its own quantized value.
         tta: views of a crop that the file evaluates.
-        prepared: whether the model is one of `prepare`; other ones are prepared first.
+        prepared: whether the model comes from `prepare`; otherwise it is prepared first.
 
     Returns:
-        The file's content.
+        The content of the file.
 
     Raises:
-        ConfigError: the calibration pictures do not span all pixel values.
+        ConfigError: the calibration images do not span all pixel values.
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
@@ -50,17 +50,17 @@ def to_int8(
 
     if calibration.min() != 0 or calibration.max() != 255:
         raise ConfigError(
-            f"calibration pictures span {calibration.min()} to {calibration.max()}, expected 0 to 255"
+            f"calibration images span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
     ready = model if prepared else prepare(model, calibration, tta)
     converter = _converter(ready.get_layer("body"), tta)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _samples(model, calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    # Stops after the ranges are known, so that they can be drawn in before rounding.
+    # Stops once the ranges are measured, so that they can be narrowed before rounding.
     converter._experimental_calibrate_only = True
     with warnings.catch_warnings():
-        # It misses statistics that only the older kind of conversion, without calibration pictures, needs.
+        # It warns of missing statistics, which only the older conversion without calibration needs.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")
         calibrated = bytes(converter.convert())
     ranged = clip_ranges(calibrated, scale_pixels(model, calibration[::_EVERY]))
@@ -69,23 +69,27 @@ def to_int8(
 
 
 def to_float(model: keras.Model, tta: TestTimeAugmentation = PLAIN, calibration: Gray | None = None) -> bytes:
-    """The same network as float32 TFLite, input from -1 to 127/128: what int8 is compared with.
+    """Converts to float32, input from -1 to 127/128, for comparison with int8.
 
     Args:
-        model: of `train.models.sepnet.build`.
+        model: network of `train.models.sepnet.build`.
         tta: views of a crop that the file evaluates.
-        calibration: (N, size, size) uint8; with it, every tensor is the twin of the integer file's.
+        calibration: (N, size, size) uint8 crops; if given, the network is prepared as for int8, so that each
+            tensor of the int8 file has a counterpart.
+
+    Returns:
+        The content of the file.
     """
     ready = model if calibration is None else prepare(model, calibration, tta)
     return shorten_names(bytes(_converter(ready.get_layer("body"), tta).convert()))
 
 
 def prepare(model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN) -> keras.Model:
-    """The same function without BatchNorm, its channels of like range: what is converted.
+    """Returns the network in the form that is converted: without BatchNorm, its channels of like range.
 
     Args:
-        model: of `train.models.sepnet.build`; it stays as it is.
-        calibration: (N, size, size) uint8, to measure ranges on.
+        model: network of `train.models.sepnet.build`; it is not changed.
+        calibration: (N, size, size) uint8 crops, to measure ranges on.
         tta: views of a crop that the file evaluates.
     """
     body = folded(model.get_layer("body"))
@@ -97,15 +101,15 @@ def prepare(model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = P
 
 
 def range_pixels(model: keras.Model, calibration: Gray, tta: TestTimeAugmentation) -> npt.NDArray[np.float32]:
-    """(M, size, size, 1): all views of every fourth calibration image, as the network proper reads them."""
+    """Returns (M, size, size, 1) scaled pixels: all views of every fourth calibration image."""
     views = tta.views(calibration[::_EVERY])
     return np.concatenate([scale_pixels(model, view) for view in views])
 
 
 def scale_pixels(model: keras.Model, images: Gray) -> npt.NDArray[np.float32]:
-    """(N, size, size) uint8 as the network proper reads them: (N, size, size, 1) float32.
+    """Scales (N, size, size) uint8 crops to the (N, size, size, 1) float32 input of the network's body.
 
-    That is -1 to 127/128, but for a network whose pixels were centred and scaled by its training set.
+    The values are from -1 to 127/128, unless the network standardizes pixels by its training set.
     """
     layer = model.get_layer("scale")
     return images[..., np.newaxis].astype(np.float32) * np.float32(layer.scale) + np.float32(layer.offset)
@@ -119,10 +123,10 @@ def _converter(body: keras.Model, tta: TestTimeAugmentation) -> Any:
         raise ConfigError(
             f"conversion needs Keras on TensorFlow, not {keras.backend.backend()}: unset KERAS_BACKEND"
         )
-    # The network proper, without the scaling in front: the quantized input itself holds scale and zero point.
+    # The body without the scaling in front: the quantized input itself has a scale and a zero point.
     shape = (1, *body.input_shape[1:])
 
-    # A traced function with a fixed batch, its variables frozen: converting the Keras object itself can leave
+    # A traced function with a fixed batch and frozen variables: converting the Keras object itself can leave
     # READ_VARIABLE operators in the graph, which fail during calibration.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="pixels")])  # type: ignore[untyped-decorator]
     def logits(pixels: Any) -> Any:

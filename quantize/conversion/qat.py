@@ -1,4 +1,4 @@
-"""A short training after which a network's integers answer as the network did in floats."""
+"""Quantization-aware training: a short training after which int8 predicts what the network did in float."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from train.evaluation.predictions import predict
 from train.models.batches import keras_inputs
 
 EPOCHS = 2
-# Three times more learns as much in one epoch, and moves accuracy by 0.3 points up and down meanwhile.
+# Three times this rate learns as much in one epoch, but meanwhile accuracy moves by 0.3 points up and down.
 _RATE = 3e-5
 _BATCH = 128
 _SEED = 0
 
 
 def finetune(model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeAugmentation) -> keras.Model:
-    """Trains a network a little further with the rounding of its integers, towards its own answers without.
+    """Trains a network a little further with int8 rounding, towards its own scores without rounding.
 
-    Quantization-aware fine-tuning (Krishnamoorthi 2018, arXiv:1806.08342, section 4), its targets not the
-    labels but the network's own scores, so that it becomes no other network.
+    Quantization-aware fine-tuning (Krishnamoorthi 2018, arXiv:1806.08342, section 4). The targets are the
+    network's own scores and not the labels, so that it does not become another network.
 
     Args:
-        model: of `train.models.sepnet.build`; it stays as it is.
-        images: (N, size, size) uint8 pictures of the training split.
-        calibration: (N, size, size) uint8, to find ranges by.
+        model: network of `train.models.sepnet.build`; it is not changed.
+        images: (N, size, size) uint8 crops of the training split.
+        calibration: (N, size, size) uint8 crops, to measure ranges on.
         tta: views of a crop that the file evaluates; one is drawn at random for every image.
 
     Returns:
-        Another of `quantize.conversion.converter.prepare`'s kind.
+        A new network like those of `quantize.conversion.converter.prepare`.
     """
     tuned = prepare(model, calibration, tta)
     random = np.random.default_rng(_SEED)
     views = tta.views(images)
-    drawn = random.integers(0, len(views), len(images))
+    view_of = random.integers(0, len(views), len(images))
     order = random.permutation(len(images))
-    seen = np.stack([views[drawn[place]][place] for place in order])
-    answers = predict(model, seen[..., np.newaxis])
+    inputs = np.stack([views[view_of[row]][row] for row in order])
+    targets = predict(model, inputs[..., np.newaxis])
     rounded = FakeQuantModel(tuned.get_layer("body"), range_pixels(model, calibration, tta))
-    steps = EPOCHS * -(-len(seen) // _BATCH)
+    steps = EPOCHS * -(-len(inputs) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
     rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=_divergence)
     rounded.fit(
-        **keras_inputs(_BATCH, scale_pixels(model, seen), answers),
+        **keras_inputs(_BATCH, scale_pixels(model, inputs), targets),
         epochs=EPOCHS,
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 0,
@@ -58,7 +58,7 @@ def finetune(model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeA
     return tuned
 
 
-def _divergence(wanted: Any, found: Any) -> Any:
-    """Kullback-Leibler divergence between the scores of (N, classes) logits, (N,)."""
-    scores = ops.softmax(wanted)
-    return ops.sum(scores * (ops.log_softmax(wanted) - ops.log_softmax(found)), axis=-1)
+def _divergence(targets: Any, outputs: Any) -> Any:
+    """Returns the (N,) Kullback-Leibler divergences between the scores of (N, classes) logits."""
+    scores = ops.softmax(targets)
+    return ops.sum(scores * (ops.log_softmax(targets) - ops.log_softmax(outputs)), axis=-1)

@@ -1,1 +1,1 @@
-"""From runs to files in models/: candidates, conversion, model card, acceptance."""
+"""Turns runs into files in models/: candidates, conversion, model card, acceptance."""

@@ -1,4 +1,4 @@
-"""What a trained run reads right once its network is int8, whatever network it is: for comparison."""
+"""Measures the accuracy of any trained run after conversion to int8, for comparison."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from train.augment import CropSpec, plain_images
 from train.data import Dataset
 from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
-_PICTURES = 210  # to calibrate with, of all labels together
+_CALIBRATION_IMAGES = 210  # of all labels together
 _BOTH_ENDS = (0, 255)
 
 
 def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
-    """Converts a run's best checkpoint and counts its right answers on the validation split.
+    """Converts a run's best checkpoint and measures its accuracy on the validation split.
 
     Args:
-        run: a finished run's folder; `int8.json` is written into it.
+        run: folder of a finished run; `int8.json` is written into it.
         data: its dataset, boxes located.
 
     Returns:
-        {"accuracy", "count", "parameters", "bytes"}; "error" instead, where TFLite has no integers for it.
+        {"accuracy", "count", "parameters", "bytes"}, or {"error"} if TFLite cannot convert the network to
+        int8.
 
     Raises:
         DataError: the run has no settings or no checkpoint.
     """
-    view, model = crop_spec_of(read_settings(run)), load_checkpoint(run)
+    crop, model = crop_spec_of(read_settings(run)), load_checkpoint(run)
     rows = data.part("val")
-    crops = plain_images(rows, view)
+    crops = plain_images(rows, crop)
     try:
-        content = to_int8(model, _calibration(data, view))
-    except RuntimeError as error:  # what TFLite's converter raises for an operator without integers
+        content = to_int8(model, _calibration(data, crop))
+    except RuntimeError as error:  # TFLite's converter raises it for an operator without an int8 form
         result: dict[str, Any] = {"error": str(error).strip().splitlines()[0][:200]}
     else:
         contents = read_contents(content)
@@ -58,29 +59,29 @@ def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
     return result
 
 
-def _calibration(data: Dataset, view: CropSpec) -> Gray:
-    """A few training pictures of each label, drawn the same way every time, with both ends of the grays."""
+def _calibration(data: Dataset, crop: CropSpec) -> Gray:
+    """Draws a few training images of each label, always the same, and adds both ends of the gray levels."""
     training = data.part("train")
     random = np.random.default_rng(1)
     drawn = [
-        random.choice(rows, min(_PICTURES // len(data.label_names), len(rows)), replace=False)
+        random.choice(rows, min(_CALIBRATION_IMAGES // len(data.label_names), len(rows)), replace=False)
         for label in range(len(data.label_names))
         if len(rows := np.flatnonzero(training.labels == label))
     ]
     if not drawn:
-        raise DataError(f"{data.name}: no training pictures to calibrate with")
-    images = plain_images(training.take(np.concatenate(drawn)), view)
+        raise DataError(f"{data.name}: no training images to calibrate with")
+    images = plain_images(training.take(np.concatenate(drawn)), crop)
     images[0, 0, :2] = _BOTH_ENDS
     return images
 
 
 def _predict(content: bytes, crops: Gray) -> npt.NDArray[np.int64]:
-    """(N, C) quantized answers; their order is that of the logits, since all share one scale."""
+    """Returns (N, C) quantized logits. All share one scale, so their order is that of the logits."""
     interpreter = open_interpreter(content)
     pixels, logits = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    answers = []
+    rows = []
     for crop in tqdm(crops, desc="int8", unit="face", mininterval=2.0):
         interpreter.set_tensor(pixels, crop[np.newaxis, ..., np.newaxis])
         interpreter.invoke()
-        answers.append(interpreter.get_tensor(logits)[0].astype(np.int64))
-    return np.array(answers)
+        rows.append(interpreter.get_tensor(logits)[0].astype(np.int64))
+    return np.array(rows)

@@ -1,4 +1,4 @@
-"""The model card beside a network (Mitchell et al. 2019, arXiv:1810.03993), its figures from the contract."""
+"""Writes the model card of a network (Mitchell et al. 2019, arXiv:1810.03993) from its contract."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from quantize.release.provenance import PROVENANCE
 
 _MEANING = {
     "emotion": """The label is the expression that an annotator saw in a picture of a face. It is not what the
-person feels, and people see it differently: FER-2013's label and the majority of the ten annotators of FER+
-agree on 63 % of the same pictures.""",
+person feels, and annotators disagree: FER-2013's label and the majority of the ten annotators of FER+ are the
+same for 63 % of the pictures.""",
     "gender": """The label is *apparent* gender: what UTKFace's authors noted for a picture (estimated by a
-network, checked by people), in two values. It is nobody's gender, and does not describe everyone.""",
+network, checked by a human), in two values. It is nobody's gender, and does not describe everyone.""",
 }
 _USE = """Meant for installations, research, statistics and home automation with the knowledge and consent of
-those before the camera. Not meant for, and in many places not lawful for: identifying people; decisions about
-a person (work, school, credit, insurance, police, borders, health). The EU AI Act (Regulation 2024/1689,
-article 5) forbids inferring emotions at work and in education save for medical or safety reasons, and asks
-that people be told (article 50)."""
+those in front of the camera. Not meant for, and in many places not lawful for: identifying people; decisions
+about a person (work, school, credit, insurance, police, borders, health). The EU AI Act (Regulation
+2024/1689) forbids inferring emotions at work and in education except for medical or safety reasons (article
+5), and requires that people be informed (article 50)."""
 
 
 def model_card(contract: Contract) -> str:
-    """The card in Markdown."""
+    """Returns the card in Markdown."""
     figures, training = contract.figures, contract.training
     parts = [
         f"# {contract.name}",
@@ -36,7 +36,7 @@ def model_card(contract: Contract) -> str:
                 "crop": f"square, {contract.framing.margin:g} of the cascade's box "
                 f"(OpenCV haarcascade_frontalface_default), moved down by {contract.framing.shift_y:g} of it",
                 "temperature": f"{contract.temperature:g}: what logits are divided by before the softmax, "
-                "so that a confidence is about the share of right answers; fitted on the validation split",
+                "so that a confidence is about the share of correct labels; fitted on the validation split",
                 "parameters": f"{contract.parameters:,} weights and biases as stored",
                 "file": f"{contract.size_bytes:,} bytes, sha256 `{contract.sha256}`",
             }
@@ -65,7 +65,7 @@ def _table(rows: Mapping[str, str]) -> str:
 
 def _results(split: str, result: Mapping[str, Any]) -> str:
     int8 = result["int8"]
-    use = "checkpoints were chosen on it" if split == "val" else "seen by neither training nor selection"
+    use = "checkpoints were chosen on it" if split == "val" else "used for neither training nor selection"
     text = (
         f"On {int8['split']} ({int8['count']:,} pictures; {use}): accuracy **{int8['accuracy']:.1%}**, "
         f"macro-F1 {int8['macro_f1']:.3f}, in int8 through the device's own code; "
@@ -85,8 +85,8 @@ def _failures(figures: Mapping[str, Any]) -> str:
     recall = best["int8"]["recall"]
     weakest = min(recall, key=recall.__getitem__)
     text = (
-        f"Weakest label: {weakest}, {recall[weakest]:.1%} of its pictures are recognised. Faces turned away, "
-        "in strong side light, partly covered or smaller than about 30 pixels are read worse than this."
+        f"Weakest label: {weakest}, {recall[weakest]:.1%} of its pictures are recognised. Faces that are "
+        "turned away, in strong side light, partly covered or smaller than about 30 pixels are read worse."
     )
     groups = best.get("groups", {})
     if groups:

@@ -1,4 +1,4 @@
-"""From trained runs to the files that are shipped: converted, verified, and only then put into models/."""
+"""Turns trained runs into the files that are shipped: converts, verifies, then writes into models/."""
 
 from __future__ import annotations
 
@@ -21,30 +21,32 @@ from train.runs.lookup import read_settings
 
 logger = logging.getLogger(__name__)
 
-# Rounding moves accuracy by as much as the last epochs differ, so the integers themselves are compared.
+# Rounding moves accuracy by as much as the last epochs differ, so the int8 files themselves are compared.
 _CHECKPOINTS = ("best.keras", "final.keras")
 
 
 def publish(runs: Sequence[Path], data: Dataset, models: Path, overwrite: bool = False) -> Contract:
-    """Converts the checkpoints of a task's runs, compares them with their parents and writes the best one.
+    """Converts the checkpoints of a task's runs, compares them with their parents, and writes the best one.
+
+    Of each run, the best checkpoint and the final one, if it exists, are tried. The int8 file with the
+    highest accuracy on the validation split is shipped, after fine-tuning if it is not faithful to its
+    parent. A network that models/ may not hold, such as one of too many parameters, is left out with a line
+    in the log.
 
     Args:
-        runs: folders of finished runs, trained at their size or pruned to it. Of each, the best and, if there
-            is one, the final checkpoint are tried, and the integers that read most of the validation split
-            right are shipped; fine-tuned before, where they are not faithful to their floats. A network that
-            models/ may not hold, such as one of too many parameters, is left out with a line in the log.
+        runs: folders of finished runs, trained at the shipped size or pruned to it.
         data: the task's dataset, boxes located.
-        models: where network, contract and card go.
-        overwrite: replace files of that name.
+        models: where .tflite file, contract and model card are written.
+        overwrite: whether to replace files of the same name.
 
     Returns:
         The contract as written.
 
     Raises:
-        DataError: the run is incomplete.
-        ConfigError: the files exist and may not be replaced.
+        DataError: a run is incomplete.
+        ConfigError: the files exist and must not be replaced.
         ModelError: the result fails verification; nothing is written.
-        OutputError: models/ cannot be written into; it is as it was.
+        OutputError: models/ cannot be written to; it is unchanged.
     """
     name = name_of(read_settings(runs[0]))
     if not overwrite:
@@ -52,33 +54,33 @@ def publish(runs: Sequence[Path], data: Dataset, models: Path, overwrite: bool =
     checkpoints = [path for run in runs for path in _checkpoints(run)]
     with tempfile.TemporaryDirectory(prefix="emotiny-") as staging:
         folder = Path(staging)
-        tried = _converted(checkpoints, data, folder)
-        chosen = max(tried, key=lambda conversion: conversion.accuracy)
-        compared = _compare(chosen, data, "val", folder)
-        if not is_faithful(compared):
-            logger.info("%s: fine-tuning, so that its integers answer as its floats do", name)
+        converted = _convert_all(checkpoints, data, folder)
+        chosen = max(converted, key=lambda run: run.accuracy)
+        comparison = _compare(chosen, data, "val", folder)
+        if not is_faithful(comparison):
+            logger.info("%s: fine-tuning, so that int8 predicts what float does", name)
             chosen = with_qat(chosen, data, folder)
-            compared = _compare(chosen, data, "val", folder)
-        check_faithful(compared, name)
-        figures = {"val": compared.to_dict()}
+            comparison = _compare(chosen, data, "val", folder)
+        check_faithful(comparison, name)
+        figures = {"val": comparison.to_dict()}
         if "test" in data.splits:
             figures["test"] = _compare(chosen, data, "test", folder).to_dict()
         if len(runs) > 1:
-            figures["runs"] = _best_of_each(tried)
+            figures["runs"] = _accuracy_of_runs(converted)
         contract = replace(chosen.contract, figures=figures)
         contract.write(folder)
         (folder / f"{name}.tflite").write_bytes(chosen.content)
         (folder / f"{name}.md").write_text(model_card(contract), encoding="utf-8")
-        _put([folder / f"{name}{suffix}" for suffix in (".md", ".json", ".tflite")], models)
+        _install([folder / f"{name}{suffix}" for suffix in (".md", ".json", ".tflite")], models)
     logger.info("%s: %d parameters, %d bytes, in %s", name, contract.parameters, contract.size_bytes, models)
     return contract
 
 
 def refuse_existing(name: str, models: Path) -> None:
-    """Looks whether a network of that name is there.
+    """Refuses a name that a network in a folder already has.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: there is such a network.
     """
     if (models / f"{name}.tflite").exists():
         raise ConfigError(
@@ -86,56 +88,62 @@ def refuse_existing(name: str, models: Path) -> None:
         )
 
 
-def _converted(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> list[QuantizedRun]:
-    """Those that models/ may hold; raises why the last may not where there is none."""
-    found = []
-    for path in checkpoints:
-        try:
-            found.append(convert(path, data, folder))
-        except ModelError as error:
-            if path == checkpoints[-1] and not found:
-                raise
-            logger.warning("left out: %s: %s", path, error)
-    return found
-
-
-def _put(files: Sequence[Path], models: Path) -> None:
-    """Copies files that belong together: none takes its place before all are on the disk.
+def _convert_all(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> list[QuantizedRun]:
+    """Converts checkpoints and leaves out what models/ may not hold.
 
     Raises:
-        OutputError: they cannot be written; those that were there before are untouched.
+        ModelError: models/ may hold none of them; the error is that of the last one.
     """
-    partial = {models / f"partial-{file.name}": models / file.name for file in files}
+    converted = []
+    for path in checkpoints:
+        try:
+            converted.append(convert(path, data, folder))
+        except ModelError as error:
+            if path == checkpoints[-1] and not converted:
+                raise
+            logger.warning("left out: %s: %s", path, error)
+    return converted
+
+
+def _install(files: Sequence[Path], models: Path) -> None:
+    """Copies files that belong together: none gets its name before all of them are on the disk.
+
+    `edge.files.atomic_write` does this for one file only.
+
+    Raises:
+        OutputError: the files cannot be written; those of the same names are unchanged.
+    """
+    copies = {models / f"partial-{file.name}": models / file.name for file in files}
     try:
-        for file, copy in zip(files, partial, strict=True):
+        for file, copy in zip(files, copies, strict=True):
             shutil.copyfile(file, copy)
-        for copy, place in partial.items():
-            copy.replace(place)
+        for copy, target in copies.items():
+            copy.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write into {models}: {os_error_reason(error)}; it is as it was") from error
     finally:
-        for copy in partial:
+        for copy in copies:
             copy.unlink(missing_ok=True)
 
 
-def _best_of_each(tried: Sequence[QuantizedRun]) -> dict[str, float]:
-    """{run: int8 accuracy of its better checkpoint on the validation split}, before any fine-tuning."""
-    found: dict[str, float] = {}
-    for conversion in tried:
-        name = conversion.parent.path.parent.name
-        found[name] = max(found.get(name, 0.0), round(conversion.accuracy, 4))
-    return found
+def _accuracy_of_runs(converted: Sequence[QuantizedRun]) -> dict[str, float]:
+    """Returns {run: int8 accuracy of its better checkpoint on the validation split}, before fine-tuning."""
+    accuracies: dict[str, float] = {}
+    for run in converted:
+        name = run.parent.path.parent.name
+        accuracies[name] = max(accuracies.get(name, 0.0), round(run.accuracy, 4))
+    return accuracies
 
 
 def _checkpoints(run: Path) -> list[Path]:
     return [run / name for name in _CHECKPOINTS if (run / name).exists()] or [run / _CHECKPOINTS[0]]
 
 
-def _compare(conversion: QuantizedRun, data: Dataset, split: Split, folder: Path) -> Comparison:
-    """Figures of one split, and its confusion matrix beside the run."""
-    comparison, contract = conversion.compare_with_float(data, split, folder), conversion.contract
+def _compare(quantized: QuantizedRun, data: Dataset, split: Split, folder: Path) -> Comparison:
+    """Compares an int8 file with its parent on a split, and plots its confusion matrix into the run."""
+    comparison, contract = quantized.compare_with_float(data, split, folder), quantized.contract
     title = f"{contract.name}, {contract.parameters:,} parameters"
-    run = conversion.parent.path.parent
+    run = quantized.parent.path.parent
     save_confusion_png(comparison.after, run / f"{split}-int8-confusion.png", title)
     logger.info(
         "%s: int8 %.2f %%, float %.2f %%, macro-F1 %.3f, same top label %.2f %%, largest difference %.3f",

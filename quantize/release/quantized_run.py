@@ -23,7 +23,7 @@ from quantize.conversion.converter import to_int8
 from quantize.conversion.logit_adjustment import add_offsets, label_offsets
 from quantize.conversion.qat import EPOCHS, finetune
 from quantize.conversion.tta import TestTimeAugmentation
-from quantize.pruning.pruner import read_steps
+from quantize.pruning.steps import read_steps
 from quantize.release.provenance import PROVENANCE, TUNED, Provenance
 from quantize.tflite.inspect import read_contents
 from quantize.verification.fidelity import Comparison, check_file, compare_with_float, scores_of

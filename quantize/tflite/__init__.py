@@ -1,1 +1,1 @@
-""".tflite files as flatbuffers: inspect, shrink, pack."""
+"""Reads and rewrites .tflite files: inspect, shrink, pack."""

@@ -1,4 +1,4 @@
-"""A TFLite graph as bytes, every vector written once."""
+"""Writes a TFLite graph as bytes, every distinct vector once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import flatbuffers
 
 
 def pack(model: Any) -> bytes:
-    """The content of a .tflite file.
+    """Returns the content of a .tflite file.
+
+    Equal vectors are stored once: a tensor with a scale for each channel has as many zero points, all of them
+    zero, and they would take a seventh of the file.
 
     Args:
-        model: `ModelT` of TFLite's schema.
-
-    Returns:
-        The bytes. Equal vectors share their place: the zero points of a tensor with a scale for each channel
-        are zeros throughout, and so many that they would be a seventh of the file.
+        model: a `ModelT` of TFLite's schema.
     """
     builder = _Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -27,7 +26,7 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
         super().__init__(size)
         self._written: dict[tuple[str, bytes], int] = {}
 
-    def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802, the base class calls it so
+    def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802, the name is the base class's
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)

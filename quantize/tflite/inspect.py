@@ -1,4 +1,4 @@
-"""What a .tflite file holds: its parameters as stored, its types, where its bytes go."""
+"""Reads what a .tflite file contains: stored parameters, types, and where its bytes go."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from edge.inference.interpreter import open_interpreter
 
 @dataclass(frozen=True)
 class FileContents:
-    """A file read tensor by tensor.
+    """Contents of a .tflite file.
 
     Attributes:
-        size_bytes: of the file.
-        parameters: elements of all constant tensors but shapes: every weight and every bias.
-        weight_bytes: bytes of these.
-        float_tensors: names of tensors of a floating-point type; empty in a full-integer file.
+        size_bytes: size of the file.
+        parameters: number of weights and biases: elements of all constant tensors but shapes.
+        weight_bytes: bytes of the weights and biases.
+        float_tensors: names of the tensors of a floating-point type; empty in a full-integer file.
         per_channel: number of tensors with one scale per channel.
-        operators: how often each operator occurs.
+        operators: {name of the operator: how often it occurs}.
     """
 
     size_bytes: int
@@ -37,14 +37,14 @@ def read_contents(content: bytes) -> FileContents:
     """Reads a .tflite file tensor by tensor.
 
     Args:
-        content: the file's bytes.
+        content: content of the file.
 
     Raises:
-        ModelError: it is no .tflite file, or damaged.
+        ModelError: the content is not that of a .tflite file, or is damaged.
     """
     if content[4:8] != b"TFL3":
         raise ModelError("not a TFLite file (no TFL3 identifier)")
-    open_interpreter(content)  # it verifies the file's structure, which the parser below takes for granted
+    open_interpreter(content)  # verifies the structure of the file, which the parser below relies on
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     names = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
     codes = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -59,13 +59,13 @@ def read_contents(content: bytes) -> FileContents:
             operators[name] += 1
             if name == "RESHAPE" and len(operator.inputs) > 1:
                 shapes.add(int(operator.inputs[1]))
-        for place, tensor in enumerate(graph.tensors):
+        for index, tensor in enumerate(graph.tensors):
             if "FLOAT" in names[tensor.type]:
                 float_tensors.append(tensor.name.decode())
             if tensor.quantization is not None and np.size(tensor.quantization.scale) > 1:
                 per_channel += 1
             data = model.buffers[tensor.buffer].data
-            if data is not None and len(data) and place not in shapes:
+            if data is not None and len(data) and index not in shapes:
                 parameters += int(np.prod(tensor.shape))
                 weight_bytes += len(data)
     return FileContents(

@@ -1,4 +1,4 @@
-"""An interpreter in which every tensor can be looked at, not only input and output."""
+"""An interpreter whose tensors can all be read, not only input and output."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 
 def open_debug_interpreter(content: bytes) -> Any:
-    """A .tflite file's interpreter that keeps what lies between the layers.
+    """Returns an interpreter that keeps the tensors between the layers.
 
     Args:
-        content: of the file.
+        content: content of a .tflite file.
     """
-    # What lies between is kept only if asked for, and a delegate such as XNNPACK shows none of it.
+    # Tensors between the layers are kept only on request, and a delegate such as XNNPACK hides them.
     interpreter = Interpreter(
         model_content=content,
         num_threads=1,

@@ -1,1 +1,1 @@
-"""Whether the int8 file is what the float network was: fidelity, SQNR, runtimes."""
+"""Compares int8 files with their float networks: fidelity, SQNR, runtimes."""

@@ -1,4 +1,4 @@
-"""Whether an integer network is what its parent was, as the device's own code reads whole splits."""
+"""Whether an int8 file does what its float parent does, on whole splits and by the device's own code."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from train.evaluation.metrics import Evaluation, evaluate
 from train.evaluation.temperature_scaling import expected_calibration_error, softmax
 from train.models.spec import BUDGET
 
-# What integers may change of a network, beyond which they are another network.
+# An int8 network that loses more accuracy, or agrees on fewer top labels, counts as another network.
 LARGEST_LOSS = 0.003
 LEAST_AGREEMENT = 0.97
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Float network against integer file on the same pictures.
+    """Comparison of a float network with its int8 file on the same images.
 
     Attributes:
-        before: the float network's evaluation.
-        after: the integer file's.
-        agreement: share of pictures with the same top label.
-        largest_difference: between two scores of the same label and picture, 0 to 1.
-        calibration_error: expected calibration error of the integer file's confidences, 0 to 1.
-        groups: its accuracy and count by group, where the rows name groups.
+        before: evaluation of the float network.
+        after: evaluation of the int8 file.
+        agreement: share of images with the same top label, 0 to 1.
+        largest_difference: largest difference between two scores of one label and image, 0 to 1.
+        calibration_error: expected calibration error of the int8 file's confidences, 0 to 1.
+        groups: accuracy and count of the int8 file by group, if the dataset has groups.
     """
 
     before: Evaluation
@@ -46,7 +46,7 @@ class Comparison:
     groups: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as the contract holds them."""
+        """Returns the figures as the contract holds them."""
         return {
             "int8": self.after.to_dict(),
             "float_accuracy": round(self.before.accuracy, 4),
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def scores_of(classifier: Classifier, crops: Gray) -> npt.NDArray[np.float64]:
-    """(N, C) scores of (N, size, size) uint8 crops, by the code that runs on the device."""
+    """Returns the (N, C) scores of (N, size, size) uint8 crops, by the code that runs on the device."""
     bar = tqdm(crops, desc=classifier.contract.name, unit="face", mininterval=2.0)
     return np.array([classifier.classify(crop).values for crop in bar])
 
@@ -66,13 +66,13 @@ def scores_of(classifier: Classifier, crops: Gray) -> npt.NDArray[np.float64]:
 def compare_with_float(
     rows: Dataset, split: str, logits: npt.NDArray[np.float32], scores: npt.NDArray[np.float64]
 ) -> Comparison:
-    """Compares both networks' answers for the same rows.
+    """Compares the outputs of both networks for the same rows.
 
     Args:
-        rows: N labelled pictures.
-        split: "val" or "test".
-        logits: (N, C) of the float network.
-        scores: (N, C) of the integer file, 0 to 1.
+        rows: N labelled images.
+        split: name of their split, "val" or "test".
+        logits: (N, C) logits of the float network.
+        scores: (N, C) scores of the int8 file, 0 to 1.
     """
     before = softmax(logits)
     name = f"{rows.name} {split}"
@@ -89,10 +89,10 @@ def compare_with_float(
 
 
 def check_file(contents: FileContents, contract: Contract) -> None:
-    """Refuses a file that is not what models/ may hold.
+    """Refuses a file that models/ may not hold.
 
     Raises:
-        ModelError: it has a float tensor, no weights per channel, or too many parameters.
+        ModelError: the file has a float tensor, no weights quantized per channel, or too many parameters.
     """
     if contents.float_tensors:
         raise ModelError(f"{contract.name}: float tensors in the file: {', '.join(contents.float_tensors)}")
@@ -103,30 +103,30 @@ def check_file(contents: FileContents, contract: Contract) -> None:
 
 
 def is_faithful(comparison: Comparison) -> bool:
-    """Whether integers answer as their floats do, but for `LARGEST_LOSS` and `LEAST_AGREEMENT`."""
+    """Whether an int8 file does what its parent does, within `LARGEST_LOSS` and `LEAST_AGREEMENT`."""
     return not _unfaithful(comparison)
 
 
 def check_faithful(comparison: Comparison, name: str) -> None:
-    """Refuses integers that answer otherwise than their floats.
+    """Refuses an int8 file that does not do what its parent does.
 
     Args:
-        comparison: on the validation split.
-        name: of the network.
+        comparison: comparison on the validation split.
+        name: name of the network.
 
     Raises:
-        ModelError: more of accuracy went than `LARGEST_LOSS`, and more than one picture, or fewer top labels
-            than `LEAST_AGREEMENT` are the same.
+        ModelError: accuracy fell by more than `LARGEST_LOSS` and more than one image, or the share of equal
+            top labels is below `LEAST_AGREEMENT`.
     """
-    fault = _unfaithful(comparison)
-    if fault:
+    if fault := _unfaithful(comparison):
         raise ModelError(f"{name}: {fault}")
 
 
 def _unfaithful(comparison: Comparison) -> str:
+    """Returns why a file is not faithful, or an empty text."""
     before, after = comparison.before.accuracy, comparison.after.accuracy
-    pictures = round((before - after) * comparison.after.count)
-    if pictures > max(1, LARGEST_LOSS * comparison.after.count):
+    lost = round((before - after) * comparison.after.count)
+    if lost > max(1, LARGEST_LOSS * comparison.after.count):
         return f"int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
     if comparison.agreement < LEAST_AGREEMENT:
         return (

@@ -1,4 +1,4 @@
-"""The same file under every runtime: whether the answers agree, and how long they take beside others."""
+"""Runs one file in every runtime: whether the outputs agree, and how long it takes compared to others."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from edge.inference.interpreter import Interpreter, installed_runtimes, open_int
 from edge.types import Gray
 
 _THREADS = (1, 4)
-# TensorFlow's own is LiteRT's under another name, and says so at length whenever it is opened.
+# TensorFlow's own runtime is LiteRT's under another name, and logs at length whenever it is opened.
 _LEFT_OUT = "tensorflow"
-_CALLS = 5  # a round: long against the clock, short against what else the machine does
+_CALLS = 5  # in a round: long for the clock's resolution, short for other load on the machine
 
 
 @dataclass(frozen=True)
-class RuntimeAnswers:
-    """How one runtime answers beside the first.
+class RuntimeOutputs:
+    """Outputs of a runtime compared with those of the first one.
 
     Attributes:
-        runtime: its name.
-        threads: that it was given.
-        same_label: share of pictures with the same top label, 0 to 1.
-        same_bits: share of pictures whose answers are equal in every bit, 0 to 1.
-        largest: difference of two quantized logits, in steps of the output's scale.
+        runtime: name of the runtime.
+        threads: number of threads.
+        same_label: share of crops with the same top label, 0 to 1.
+        same_bits: share of crops whose outputs are equal in every bit, 0 to 1.
+        largest: largest difference of two quantized logits, in steps of the output's scale.
     """
 
     runtime: str
@@ -38,24 +38,25 @@ class RuntimeAnswers:
     largest: int
 
 
-def compare_runtimes(content: bytes, crops: Gray) -> tuple[RuntimeAnswers, ...]:
-    """Asks every light runtime that is installed, with one thread and with several.
+def compare_runtimes(content: bytes, crops: Gray) -> tuple[RuntimeOutputs, ...]:
+    """Runs a file in every light runtime that is installed, with one thread and with several.
 
     Args:
         content: an int8 .tflite file with uint8 pixels as input.
-        crops: (N, size, size) uint8.
+        crops: (N, size, size) uint8 crops.
 
     Returns:
-        One for each runtime and number of threads; the first is what the others are compared with.
+        A value for each runtime and number of threads. The first is the one that the others are compared
+        with.
     """
-    found: list[RuntimeAnswers] = []
+    outputs: list[RuntimeOutputs] = []
     first: npt.NDArray[np.int32] | None = None
     for runtime in (name for name in installed_runtimes() if name != _LEFT_OUT):
         for threads in _THREADS:
-            logits = _ask(open_interpreter(content, threads, runtime), crops)
+            logits = _run(open_interpreter(content, threads, runtime), crops)
             first = logits if first is None else first
-            found.append(
-                RuntimeAnswers(
+            outputs.append(
+                RuntimeOutputs(
                     runtime,
                     threads,
                     float((logits.argmax(axis=1) == first.argmax(axis=1)).mean()),
@@ -63,20 +64,20 @@ def compare_runtimes(content: bytes, crops: Gray) -> tuple[RuntimeAnswers, ...]:
                     int(np.abs(logits - first).max()),
                 )
             )
-    return tuple(found)
+    return tuple(outputs)
 
 
 def latency_ratios(contents: Mapping[str, bytes], rounds: int = 40) -> dict[str, float]:
-    """How long each network takes beside the first, on this machine, with one thread.
+    """Measures the latency of networks relative to the first one, on this machine, with one thread.
 
-    All take turns within each round, so that what else happens on the machine happens to all.
+    The networks take turns within each round, so that other load on the machine slows down all of them.
 
     Args:
-        contents: {name: .tflite file}, all opened by the preferred runtime.
-        rounds: of which the median counts.
+        contents: {name: content of a .tflite file}; all are run by the preferred runtime.
+        rounds: number of rounds; the median of their ratios counts.
 
     Returns:
-        {name: its time over the first one's}, 1.0 for the first.
+        {name: its latency divided by that of the first}, 1.0 for the first.
     """
     random = np.random.default_rng(0)
     networks = {name: open_interpreter(content) for name, content in contents.items()}
@@ -85,32 +86,32 @@ def latency_ratios(contents: Mapping[str, bytes], rounds: int = 40) -> dict[str,
         pixels = random.integers(0, 256, details["shape"]).astype(details["dtype"])
         interpreter.set_tensor(details["index"], pixels)
         interpreter.invoke()
-    taken = np.array([[_seconds(each) for each in networks.values()] for _ in range(rounds)])
-    ratios = np.median(taken / taken[:, :1], axis=0)
+    seconds = np.array([[_seconds(each) for each in networks.values()] for _ in range(rounds)])
+    ratios = np.median(seconds / seconds[:, :1], axis=0)
     return dict(zip(networks, map(float, ratios), strict=True))
 
 
-def runtimes_table(answers: Sequence[RuntimeAnswers]) -> str:
-    """The answers as lines to read."""
-    first = answers[0]
-    lines = [f"  beside {first.runtime} with {first.threads} thread(s):"]
+def runtimes_table(outputs: Sequence[RuntimeOutputs]) -> str:
+    """Returns the comparison as lines to print."""
+    first = outputs[0]
+    lines = [f"  compared with {first.runtime}, with {first.threads} thread(s):"]
     lines += [
         f"    {each.runtime}, {each.threads} thread(s): same label {each.same_label:.2%}, "
         f"same bits {each.same_bits:.2%}, largest difference {each.largest} steps"
-        for each in answers[1:]
+        for each in outputs[1:]
     ]
     return "\n".join(lines)
 
 
-def _ask(interpreter: Interpreter, crops: Gray) -> npt.NDArray[np.int32]:
-    """(N, C) quantized logits."""
+def _run(interpreter: Interpreter, crops: Gray) -> npt.NDArray[np.int32]:
+    """Returns (N, C) quantized logits of (N, size, size) crops."""
     pixels, logits = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    answers: list[Any] = []
+    rows: list[Any] = []
     for crop in crops:
         interpreter.set_tensor(pixels, crop[np.newaxis, ..., np.newaxis])
         interpreter.invoke()
-        answers.append(interpreter.get_tensor(logits)[0].astype(np.int32))
-    return np.array(answers)
+        rows.append(interpreter.get_tensor(logits)[0].astype(np.int32))
+    return np.array(rows)
 
 
 def _seconds(interpreter: Interpreter) -> float:

@@ -1,4 +1,4 @@
-"""Where integers differ from the floats that they stand for, tensor by tensor: so a bad layer is found."""
+"""Signal-to-quantization-noise ratio of every tensor of an int8 file, which shows a badly quantized layer."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _Details = dict[str, Any]
 
 @dataclass(frozen=True)
 class TensorNoise:
-    """One tensor of the integer file beside its float twin.
+    """Difference between a tensor of an int8 file and the same tensor in float.
 
     Attributes:
-        name: of the operators that made it, as the converter calls them.
-        shape: without the batch.
-        decibels: 10 log10 of the signal's power over the power of the difference; 20 is a tenth in amplitude.
-        clipped: share of its values at either end of the integers' range, 0 to 1.
+        name: name of the tensor in the file.
+        shape: shape without the batch.
+        decibels: 10 log10 of the signal's power over the power of the difference. At 20 the difference has a
+            tenth of the signal's amplitude.
+        clipped: share of values at either end of the int8 range, 0 to 1.
     """
 
     name: str
@@ -35,50 +36,50 @@ class TensorNoise:
     clipped: float
 
 
-def tensor_sqnr(integers: bytes, floats: bytes, crops: Gray) -> tuple[TensorNoise, ...]:
-    """Runs both files on the same faces and compares all tensors in between.
+def tensor_sqnr(int8_content: bytes, float_content: bytes, crops: Gray) -> tuple[TensorNoise, ...]:
+    """Runs both files on the same crops and compares all computed tensors.
 
     Args:
-        integers: a full-integer .tflite file.
-        floats: the float32 file of the same network, converted the same way, pixels from -1 to 127/128.
-        crops: (N, size, size) uint8.
+        int8_content: a full-integer .tflite file.
+        float_content: float32 file of the same network, converted the same way, pixels from -1 to 127/128.
+        crops: (N, size, size) uint8 crops.
 
     Returns:
-        One for each tensor that both have, in the order of computation.
+        One value for each tensor that both files have, in the order of computation.
 
     Raises:
-        ModelError: the files have most tensors not in common.
+        ModelError: less than half of the tensors are in both files.
     """
-    one, other = open_debug_interpreter(integers), open_debug_interpreter(floats)
-    computed = _computed(integers, one, np.int8)
-    pairs = _pairs(computed, _computed(floats, other, np.float32))
+    quantized, unquantized = open_debug_interpreter(int8_content), open_debug_interpreter(float_content)
+    computed = _computed(int8_content, quantized, np.int8)
+    pairs = _pairs(computed, _computed(float_content, unquantized, np.float32))
     if 2 * len(pairs) < len(computed):
         raise ModelError(
             f"the float file is of another network: it has {len(pairs)} of {len(computed)} tensors"
         )
     signal, noise, clipped = (np.zeros(len(pairs)) for _ in range(3))
     for crop in crops:
-        _invoke(one, crop[np.newaxis, ..., np.newaxis])
-        _invoke(other, crop[np.newaxis, ..., np.newaxis].astype(np.float32) / 128 - 1)
-        for place, (integer, real) in enumerate(pairs):
-            scale, zero_point = integer["quantization"]
-            held = one.get_tensor(integer["index"])
-            values = other.get_tensor(real["index"]).astype(np.float64)
-            signal[place] += np.square(values).sum()
-            noise[place] += np.square((held.astype(np.int32) - zero_point) * scale - values).sum()
-            ends = np.iinfo(held.dtype)
-            clipped[place] += ((held == ends.min) & (zero_point != ends.min) | (held == ends.max)).mean()
+        _invoke(quantized, crop[np.newaxis, ..., np.newaxis])
+        _invoke(unquantized, crop[np.newaxis, ..., np.newaxis].astype(np.float32) / 128 - 1)
+        for index, (int8_details, float_details) in enumerate(pairs):
+            scale, zero_point = int8_details["quantization"]
+            steps = quantized.get_tensor(int8_details["index"])
+            values = unquantized.get_tensor(float_details["index"]).astype(np.float64)
+            signal[index] += np.square(values).sum()
+            noise[index] += np.square((steps.astype(np.int32) - zero_point) * scale - values).sum()
+            ends = np.iinfo(steps.dtype)
+            clipped[index] += ((steps == ends.min) & (zero_point != ends.min) | (steps == ends.max)).mean()
     ratios = 10 * np.log10(np.maximum(signal, 1e-30) / np.maximum(noise, 1e-30))
     return tuple(
         TensorNoise(
-            integer["name"], tuple(map(int, integer["shape"][1:])), float(ratio), float(share / len(crops))
+            details["name"], tuple(map(int, details["shape"][1:])), float(ratio), float(share / len(crops))
         )
-        for (integer, _), ratio, share in zip(pairs, ratios, clipped, strict=True)
+        for (details, _), ratio, share in zip(pairs, ratios, clipped, strict=True)
     )
 
 
 def noise_table(rows: Sequence[TensorNoise]) -> str:
-    """The tensors as lines to read, the worst three marked."""
+    """Returns a line for each tensor, the worst three marked with "!"."""
     worst = sorted(each.decibels for each in rows)[:3][-1]
     return "\n".join(
         f"  {each.decibels:5.1f} dB  {each.clipped:6.2%} clipped  {'!' if each.decibels <= worst else ' '} "
@@ -87,27 +88,27 @@ def noise_table(rows: Sequence[TensorNoise]) -> str:
     )
 
 
-def _pairs(integers: Sequence[_Details], floats: Sequence[_Details]) -> list[tuple[_Details, _Details]]:
-    """Tensors of one name and shape: a layer's own and what merely reshapes it may share the name."""
-    waiting: dict[Any, list[_Details]] = defaultdict(list)
-    for each in floats:
-        waiting[each["name"], tuple(each["shape"])].append(each)
-    found = []
-    for each in integers:
-        twins = waiting[each["name"], tuple(each["shape"])]
-        if twins:
-            found.append((each, twins.pop(0)))
-    return found
+def _pairs(quantized: Sequence[_Details], unquantized: Sequence[_Details]) -> list[tuple[_Details, _Details]]:
+    """Pairs tensors of equal name and shape; the output of a layer and its reshape may share a name."""
+    unpaired: dict[Any, list[_Details]] = defaultdict(list)
+    for details in unquantized:
+        unpaired[details["name"], tuple(details["shape"])].append(details)
+    pairs = []
+    for details in quantized:
+        candidates = unpaired[details["name"], tuple(details["shape"])]
+        if candidates:
+            pairs.append((details, candidates.pop(0)))
+    return pairs
 
 
 def _computed(content: bytes, interpreter: Any, dtype: type[np.generic]) -> list[_Details]:
-    """Details of what operators compute in this type, in the order of computation."""
+    """Returns the details of the computed tensors of a type, in the order of computation."""
     details = {each["index"]: each for each in interpreter.get_tensor_details()}
     (graph,) = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs
-    for place in map(int, graph.outputs):
-        details[place]["name"] = "output"  # the converter calls it differently in every kind of file
-    places = [int(place) for operator in graph.operators for place in operator.outputs]
-    return [details[place] for place in places if details[place]["dtype"] is dtype]
+    for index in map(int, graph.outputs):
+        details[index]["name"] = "output"  # the converter names it differently in int8 and in float files
+    indices = [int(index) for operator in graph.operators for index in operator.outputs]
+    return [details[index] for index in indices if details[index]["dtype"] is dtype]
 
 
 def _invoke(interpreter: Any, pixels: npt.NDArray[Any]) -> None:
