@@ -36,3 +36,12 @@ def test_a_label_is_never_cut_off_at_an_edge(frame_and_report, box):
 def test_frames_of_any_size_can_be_drawn_on(frame_and_report, wh):
     frame, report = frame_and_report(0, Box(0, 0, *wh), size_wh=wh)
     assert draw_faces(frame.gray, report.faces).shape == (wh[1], wh[0], 3)
+
+
+def test_a_label_does_not_cover_another_one(frame_and_report):
+    frame, report = frame_and_report(0, BOX, Box(165, 100, 60, 60))
+    alone = draw_faces(frame.gray, report.faces[:1])[:100]
+    together = draw_faces(frame.gray, report.faces)[:100]
+    label = (alone != 90).any(axis=2)
+    assert label.sum() > 1000
+    np.testing.assert_array_equal(together[label], alone[label])

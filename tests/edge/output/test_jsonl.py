@@ -57,12 +57,21 @@ def test_new_readings_of_a_face_are_encoded_anew(frame_and_report):
     sink = JsonLinesSink(stream)
     frame, report = frame_and_report(7, BOX)
     (face,) = report.faces
-    surer = replace(face.emotion, raw=Scores(EMOTIONS, (0, 0, 0, 1, 0, 0, 0)))
-    again = replace(report, faces=(replace(face, emotion=surer),))
-    for sent in (report, report, again, report):
+    emotion = replace(face.emotion, raw=Scores(EMOTIONS, (0, 0, 0, 1, 0, 0, 0)))
+    gender = replace(face.gender, raw=Scores(GENDERS, (0, 1)))
+    detection = replace(face.detection, confidence=0.5)
+    others = [
+        replace(face, emotion=emotion),
+        replace(face, gender=gender),
+        replace(face, detection=detection),
+    ]
+    reports = [report, report]
+    for other in others:
+        reports += [replace(report, faces=(other,)), report]
+    for sent in reports:
         sink.send(frame, sent)
     written = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert written == [report_to_dict(sent) for sent in (report, report, again, report)]
+    assert written == [report_to_dict(sent) for sent in reports]
 
 
 def test_the_schema_is_valid_and_lists_the_labels():

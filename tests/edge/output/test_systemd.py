@@ -81,6 +81,18 @@ def test_a_camera_that_is_gone_is_reported_and_the_watchdog_is_notified(systemd_
     sink.close()
 
 
+def test_no_more_time_to_start_is_asked_for_after_the_start(systemd_and_name, frame_and_report):
+    systemd, name = systemd_and_name
+    clock = Clock(100.0)
+    sink = SystemdSink(name, 8.0, clock)
+    sink.send(*frame_and_report(1, NEAR))
+    systemd.received()
+    clock.now_s += 10
+    sink.idle("gone")
+    assert systemd.received() == [["WATCHDOG=1", "STATUS=the camera is gone, it is tried again"]]
+    sink.close()
+
+
 def test_switched_off_from_the_start_is_ready_and_notifies_the_watchdog(systemd_and_name, frame_and_report):
     """A retained OFF arrives before the first frame is processed: without READY systemd would end the run."""
     systemd, name = systemd_and_name

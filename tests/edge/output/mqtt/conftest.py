@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import shutil
 import subprocess
 
@@ -122,6 +123,14 @@ def server():
     """Starts scripted servers, and closes them."""
     with contextlib.ExitStack() as stack:
         yield lambda script: stack.enter_context(contextlib.closing(ScriptedServer(script)))
+
+
+@pytest.fixture
+def wake_fd():
+    """The eventfd with which a session is woken."""
+    fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    yield fd
+    os.close(fd)
 
 
 @pytest.fixture

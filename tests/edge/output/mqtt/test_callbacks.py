@@ -1,7 +1,6 @@
 """An error in our own callbacks must not look like a server that does not speak MQTT."""
 
 import contextlib
-import os
 
 import pytest
 
@@ -12,19 +11,13 @@ from edge.output.mqtt.outbox import Outbox
 from edge.output.mqtt.requests import RequestClient
 from edge.output.mqtt.session import Session
 from edge.output.mqtt.settings import MqttSettings
-from tests.support.scripted_server import ScriptedServer, accept, acknowledge
+from tests.support.scripted_server import accept, acknowledge
 
 LIMIT_STEPS = 30  # of a second each, at most
 
 
 def fail(*arguments, **options):
     raise ZeroDivisionError
-
-
-@pytest.fixture
-def server():
-    with contextlib.ExitStack() as stack:
-        yield lambda script: stack.enter_context(contextlib.closing(ScriptedServer(script)))
 
 
 def settings_of(server):
@@ -62,13 +55,6 @@ def test_an_exception_of_a_handler_is_raised():
     callback = callbacks.deferred(fail)
     with pytest.raises(ZeroDivisionError):
         callbacks.call(lambda: callback("client", "user data"))
-
-
-@pytest.fixture
-def wake_fd():
-    fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    yield fd
-    os.close(fd)
 
 
 def test_an_error_in_a_callback_of_a_session_is_raised(server, wake_fd):

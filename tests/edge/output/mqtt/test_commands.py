@@ -47,6 +47,17 @@ def test_a_sink_publishes_at_the_start_whether_it_reads(broker, listener):
     ]
 
 
+def test_an_unchanged_state_is_not_published_again(broker, listener, sink_on):
+    sink = sink_on(broker.port)
+    listener.wait_topic("emotiny/kitchen/enabled/state", "ON")
+    sink.set_reading(on=True)
+    wait_until(lambda: sink.unsent == 0)
+    sink.set_reading(on=False)
+    listener.wait_topic("emotiny/kitchen/enabled/state", "OFF")
+    states = [m.payload for m in listener.received if m.topic == "emotiny/kitchen/enabled/state"]
+    assert states == [b"ON", b"OFF"]
+
+
 def test_a_retained_command_goes_before_the_state_at_the_start(broker, listener):
     listener.client.publish("emotiny/kitchen/enabled/set", b"OFF", 1, retain=True).wait_for_publish(5)
     switched: list[bool] = []

@@ -82,3 +82,15 @@ def test_repeated_losses_without_a_hint(lines):
         log.connected()
         log.disconnected(Fault("lost"))
     assert lines()[-1] == "lost; it comes and goes, so further losses are not logged for now; trying again"
+
+
+def test_a_connection_that_lasted_was_stable_also_if_nobody_checked(lines):
+    clock = Clock()
+    log = ConnectionLog("b", clock)
+    for _ in range(3):
+        log.connected()
+        log.disconnected(Fault("lost"))
+    log.connected()
+    clock.now_s += 120
+    log.disconnected(Fault("lost"))
+    assert lines()[-2:] == ["connected again, after 120 s", "lost; trying again"]

@@ -1,14 +1,20 @@
 """Servers that are not quite brokers, or no brokers at all."""
 
+import contextlib
+import os
 import random
 import threading
 
 import pytest
 
 from edge.output.mqtt.backoff import Backoff
+from edge.output.mqtt.messages import Message
+from edge.output.mqtt.outbox import Outbox
+from edge.output.mqtt.session import Session
+from edge.output.mqtt.settings import MqttSettings
 from edge.types import Box
 from tests.support.broker import Broker, Listener, free_port, needs_mosquitto, wait_for_port, wait_until
-from tests.support.scripted_server import accept, accept_and_babble
+from tests.support.scripted_server import accept, accept_and_babble, receive_packet
 from tests.support.short_delays import ShortKeepalive
 
 pytestmark = pytest.mark.filterwarnings(
@@ -132,3 +138,33 @@ def test_a_server_may_send_anything(version, accepted, server, sink_on, frame_an
     sink.close()
     assert len(log.lines()) < 40  # of 400 faults, which are of a dozen kinds
     assert max(len(line) for line in log.lines()) < 300
+
+
+@pytest.mark.parametrize(
+    ("connack", "limit"),
+    [(b"\x20\x03\x00\x00\x00", 20), (b"\x20\x06\x00\x00\x03\x21\x00\x02", 2)],
+    ids=["ours", "the broker's"],
+)
+def test_unacknowledged_messages_are_limited(server, wake_fd, connack, limit):
+    received = []
+
+    def acknowledge_nothing(connection):
+        receive_packet(connection)
+        connection.sendall(connack)
+        while packet := receive_packet(connection):
+            if packet[0] >> 4 == 3:  # PUBLISH
+                received.append(packet)
+
+    settings = MqttSettings(host="127.0.0.1", port=server(acknowledge_nothing).port, device="kitchen")
+    outbox = Outbox(100)
+    outbox.put(Message("event", str(number)) for number in range(50))
+    session = Session(settings, outbox, ["commands"], lambda *_: None)
+    session.connect()
+    with contextlib.closing(session):
+        while not session.in_flight:
+            session.step(wake_fd, lambda *_: None)
+        os.eventfd_write(wake_fd, 1)
+        session.step(wake_fd, lambda *_: None)
+        wait_until(lambda: len(received) >= limit)
+    assert session.fault is None
+    assert (len(session.in_flight), len(outbox), len(received)) == (limit, 50 - limit, limit)
