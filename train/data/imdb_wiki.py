@@ -137,7 +137,7 @@ def _check_columns(file: Path, columns: dict[str, npt.NDArray[np.generic]]) -> _
     used = (*_FIELDS, subject)
     lengths = {name: len(columns[name]) for name in used}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"{file}: fields of different lengths: {lengths}; expected one entry each a picture")
+        raise DataError(f"{file}: fields of different lengths: {lengths}; expected one entry per picture")
     try:
         numbers = {name: columns[name].astype(np.float64) for name in _NUMBERS}
         paths, names = _texts(columns["full_path"]), _texts(columns["name"])

@@ -8,9 +8,9 @@ from edge.errors import DataError
 from train.data.archives import find_images, read_images
 
 FILES = {
-    "b/2.png": b"two",
+    "a/2.png": b"two",
     "a/10.PNG": b"ten",
-    "a/1.png": b"one",
+    "b/1.png": b"one",
     "a/._1.png": b"added by macOS",
     "a/readme.txt": b"not an image",
 }

@@ -40,6 +40,16 @@ def test_an_image_without_a_face_has_a_row_of_zeros(faces):
     assert missing == [0, 0, 0, 0]
 
 
+def test_of_several_faces_the_most_central_one_is_found(faces):
+    image = np.full((300, 300), 128, np.uint8)
+    image[5:125, 5:125] = cv2.resize(faces[3], (120, 120))
+    image[150:270, 130:250] = cv2.resize(faces[4], (120, 120))
+    ((x, y, width, height),) = detect_boxes(image[np.newaxis]).tolist()
+    assert (x + width / 2, y + height / 2) == pytest.approx((190, 210), abs=12)
+    ((x, y, width, height),) = detect_boxes(image[np.newaxis, :, ::-1]).tolist()
+    assert (x + width / 2, y + height / 2) == pytest.approx((110, 210), abs=12)
+
+
 def test_only_small_images_are_enlarged():
     assert enlarge(np.zeros((2, 48, 48), np.uint8)).shape == (2, 96, 96)
     assert enlarge(np.zeros((2, 120, 120), np.uint8)).shape == (2, 120, 120)

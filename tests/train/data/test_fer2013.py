@@ -62,6 +62,34 @@ def test_folders_have_the_ids_of_the_same_images(tmp_path):
     assert (folders.splits == "test").sum() == 70
 
 
+def test_images_of_folders_keep_their_split_in_later_versions(tmp_path):
+    # Trained networks were validated on these images.
+    (tmp_path / "train" / "happy").mkdir(parents=True)
+    for level in range(100):
+        cv2.imwrite(str(tmp_path / "train" / "happy" / f"{level:03}.png"), np.full((48, 48), level, np.uint8))
+    data = load_fer2013(tmp_path)
+    assert np.flatnonzero(data.splits == "val").tolist() == [
+        24,
+        31,
+        33,
+        34,
+        58,
+        59,
+        68,
+        74,
+        76,
+        78,
+        81,
+        83,
+        84,
+        86,
+        88,
+        95,
+        98,
+        99,
+    ]
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [

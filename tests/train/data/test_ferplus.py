@@ -53,6 +53,18 @@ def test_soft_labels_are_counted_from_the_training_labels():
     np.testing.assert_allclose(labels[3], np.eye(7)[3], atol=1e-6)
 
 
+def test_a_single_vote_counts_little():
+    training = replace(data(2), labels=np.array([3, 4]))
+    shares = np.zeros((2, 10), np.float32)
+    shares[0, :2] = 0.75, 0.25
+    shares[1, 1] = 1
+    # Squared, the first image's votes weigh 0.9 and 0.1. Label 3 has all of neutral's weight and 0.1 / 1.1 of
+    # happiness'.
+    np.testing.assert_allclose(
+        soft_labels(shares, training)[:, 3], [0.9 + 0.1 * 0.1 / 1.1, 0.1 / 1.1], atol=1e-6
+    )
+
+
 def test_only_training_rows_have_soft_labels(tmp_path):
     write_votes(tmp_path / "fer2013new.csv", votes())
     voted = with_votes(data(), tmp_path / "fer2013.csv")

@@ -57,6 +57,13 @@ def test_splits_do_not_depend_on_form_or_order(tmp_path):
     assert load_utkface(folder).fingerprint() == tar.fingerprint()
 
 
+def test_files_keep_their_split_in_later_versions(tmp_path):
+    # Trained networks were validated and tested on these files.
+    data = load_utkface(write_tar(tmp_path / "UTKFace.tar"))
+    splits = dict(zip(data.ids, data.splits.tolist(), strict=True))
+    assert "".join(splits[name][:2] for name in names(20)) == "vatrtetrtrtrtrtrtrtrtrtrtrvatrtrtrtrtrtr"
+
+
 def test_copies_and_files_of_macos_add_no_rows_in_either_form(tmp_path):
     extra = {f"again/{names()[3]}": jpg(77), f"._{names()[4]}": b"x", f"again/._{names()[5]}": b"x"}
     tar = load_utkface(write_tar(tmp_path / "UTKFace.tar", extra.items()))

@@ -42,6 +42,15 @@ def test_a_repeated_block_has_one_set_of_weights():
     assert thrice.count_params() - once.count_params() == 2 * 4 * 6
 
 
+def test_blocks_are_residual_where_the_width_stays():
+    from train.models.sepnet import build
+
+    spec = NetSpec(4, (Stage(6, 3, stride=1, repeats=1), Stage(6, 2)), 3, 7, size=16)
+    names = [layer.name for layer in build(spec).get_layer("body").layers if layer.name.endswith("add")]
+    # Not where the width changes from 4 to 6, and not where a stride halves the resolution.
+    assert names == ["stage0_block1_add", "stage0_block2_add", "stage1_block1_add"]
+
+
 def test_pixels_are_scaled_to_what_int8_represents_exactly():
     from train.models.sepnet import build
 

@@ -32,6 +32,26 @@ def test_the_digest_depends_on_weights_and_not_on_date_or_optimizer(toy_recipe, 
     assert weights_digest(again) == plain
 
 
+def saved(path, *layers):
+    """A checkpoint of a network whose weights count up from 0."""
+    model = keras.Sequential(layers)
+    model.set_weights([np.arange(weight.size).reshape(weight.shape) for weight in model.get_weights()])
+    model.save(path)
+    return path
+
+
+def test_equal_numbers_in_other_shapes_are_other_weights(tmp_path):
+    narrow = saved(tmp_path / "a.keras", keras.Input((1,)), keras.layers.Dense(4, use_bias=False))
+    square = saved(tmp_path / "b.keras", keras.Input((2,)), keras.layers.Dense(2, use_bias=False))
+    assert weights_digest(narrow) != weights_digest(square)
+
+
+def test_digests_are_those_of_earlier_versions(tmp_path):
+    # The run.json of a run stores those of the checkpoints that it builds on.
+    path = saved(tmp_path / "a.keras", keras.Input((2,)), keras.layers.Dense(3))
+    assert weights_digest(path) == "fcaef85aa4a50cfdbcf766e4e5ef27b77615483e034da391de576c65926d3ca9"
+
+
 def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     for content in (None, b"no zip"):
         if content:
