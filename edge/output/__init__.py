@@ -1,1 +1,1 @@
-"""Where reports go: console, JSON lines, video, systemd, a broker, Prometheus."""
+"""Outputs for reports: console, JSON lines, video, systemd, MQTT, Prometheus."""

@@ -37,7 +37,7 @@ class Sink(ABC):
         """Notes that there is no report to send; called at least once per tick until there is one.
 
         Args:
-            reason: Why there is none.
+            reason: Why there is no report.
         """
 
     def close(self) -> None:  # noqa: B027 - a sink that opened nothing has nothing to finish

@@ -1,1 +1,1 @@
-"""Reports to an MQTT broker, for Home Assistant and whoever else listens. No picture ever goes there."""
+"""Publishes reports to an MQTT broker, for Home Assistant and other clients; never an image."""

@@ -10,7 +10,7 @@ from edge.output.mqtt.messages import Message
 
 
 class Outbox:
-    """A bounded queue of messages, of which outdated ones are never sent; may be used by any thread.
+    """A bounded queue of messages that never sends outdated ones; may be used by any thread.
 
     Three kinds of messages are treated differently:
 

@@ -125,7 +125,7 @@ class Session:
         return not (len(self._outbox) or self.in_flight or self._client.want_write())
 
     def close(self) -> None:
-        """Closes the connection; without a fault the broker is told, so that it does not publish the will."""
+        """Closes the connection; without a fault, tells the broker first, which then drops the will."""
         if self.fault is None:
             self._client.disconnect()
         opened = self._client.socket()

@@ -103,7 +103,7 @@ BROKEN = {
     "no components": (replace_value("cmps", {}), "components: none"),
     "one unknown key beside them": (replace_value("retain", True), "retain: unknown beside the components"),
     "a component without a platform": (remove_key("cmps", "faces", "p"), "components.faces: platform None"),
-    "a platform that is none": (
+    "an unknown platform": (
         replace_value("cmps", "faces", "p", "gauge"),
         "components.faces: platform 'gauge'",
     ),
@@ -144,15 +144,15 @@ BROKEN = {
         remove_key("cmps", "temperature", "unit_of_measurement"),
         "components.temperature: unit_of_measurement None: not of temperature",
     ),
-    "a state class that is none": (
+    "an unknown state class": (
         replace_value("cmps", "fps", "state_class", "average"),
         "components.fps: state_class 'average'",
     ),
-    "a category that is none of a sensor": (
+    "a category that sensors do not have": (
         replace_value("cmps", "fps", "entity_category", "config"),
         "components.fps: entity_category 'config'",
     ),
-    "a device class that is none": (
+    "an unknown device class": (
         replace_value("cmps", "presence", "device_class", "person"),
         "components.presence: device_class 'person'",
     ),
@@ -188,9 +188,9 @@ BROKEN = {
         replace_value("cmps", "faces", "avty_t", "a"),
         "components.faces: availability and availability_topic: one of them",
     ),
-    "a mode that is none": (replace_value("availability_mode", "some"), "availability_mode 'some'"),
+    "an unknown availability mode": (replace_value("availability_mode", "some"), "availability_mode 'some'"),
     "availability of no topic": (replace_value("availability", [{"topic": ""}]), "availability.topic ''"),
-    "a level that is none": (replace_value("cmps", "faces", "qos", 3), "components.faces: qos 3"),
+    "an unknown quality of service": (replace_value("cmps", "faces", "qos", 3), "components.faces: qos 3"),
 }
 
 

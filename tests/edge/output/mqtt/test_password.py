@@ -21,8 +21,8 @@ def test_a_credential_of_systemd_is_the_password_and_is_masked(tmp_path, capsys,
     assert "only for us" not in out
     with pytest.raises(SystemExit):
         main(["run", "--help"])
-    assert "--mqtt-password-file FILE" in (said := capsys.readouterr().out)
-    assert "--mqtt-password " not in said
+    assert "--mqtt-password-file FILE" in (help_text := capsys.readouterr().out)
+    assert "--mqtt-password " not in help_text
 
 
 def password_of(*words, **variables):
@@ -48,7 +48,7 @@ def test_a_run_by_hand_finds_the_service_s_password_next_to_the_settings(setting
     assert password_of("--config", settings_file) == "the service's"
     assert password_of(EMOTINY_CONFIG=str(settings_file)) == "the service's"
     assert password_of() == ""
-    (settings_file.parent / "mqtt_password").write_text("\n")  # as the unit gives where there is none
+    (settings_file.parent / "mqtt_password").write_text("\n")  # as the unit writes it if there is no password
     assert password_of("--config", settings_file) == ""
 
 

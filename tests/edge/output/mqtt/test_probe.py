@@ -19,7 +19,7 @@ def test_a_broker_that_accepts_messages(broker):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "text"),
     [
         ({"username": "kitchen", "password": "wrong"}, "refuses: Not authorized; are mqtt.username"),
         (
@@ -33,10 +33,10 @@ def test_a_broker_that_accepts_messages(broker):
         ),
     ],
 )
-def test_a_refusal_is_explained(locked, more, said):
+def test_a_refusal_is_explained(locked, more, text):
     with pytest.raises(ConfigError) as caught:
         probe(MqttSettings(**({"host": "127.0.0.1", "port": locked.port, "device": "kitchen"} | more)), 10)
-    assert said in str(caught.value)
+    assert text in str(caught.value)
 
 
 def test_a_certificate_that_is_not_trusted(encrypted, authority):

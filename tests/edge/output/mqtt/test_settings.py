@@ -57,7 +57,7 @@ def test_a_name_cannot_be_a_wildcard_a_level_or_a_template(field, name):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "text"),
     [
         ({"device": "a/b"}, "mqtt device 'a/b': expected letters, digits, _ and -"),
         ({"device": "#"}, "mqtt device '#'"),
@@ -71,13 +71,13 @@ def test_a_name_cannot_be_a_wildcard_a_level_or_a_template(field, name):
         ({"password": "x", "password_file": __file__}, "expected one of them"),
     ],
 )
-def test_settings_that_are_refused(more, said):
+def test_settings_that_are_refused(more, text):
     paths = {
         name: Path(value) for name, value in more.items() if name in {"ca", "certificate", "password_file"}
     }
     with pytest.raises(ConfigError) as caught:
         MqttSettings(**(more | paths))
-    assert said in str(caught.value)
+    assert text in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "a b", "é", "host/path", "tcp://host"])
