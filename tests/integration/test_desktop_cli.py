@@ -1,6 +1,7 @@
 """Wrong words and missing things on the command lines of train and quantize: one line, the right code."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,6 +126,26 @@ def test_a_seed_is_of_those_that_nothing_else_builds_on(tmp_path, monkeypatch, r
     monkeypatch.setattr("train.cli.fit._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
     assert train_main(["fit", *words, "--seed", "2", "--runs", str(tmp_path)]) == 0
     assert [path.name for path in seen] == asked
+
+
+def test_a_wrong_tf_config_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", "{")
+    assert train_main(["fit", "tang", "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("train: error: TF_CONFIG is no JSON (Expecting")
+
+
+def test_workers_run_fit_and_return_its_exit_code(tmp_path, monkeypatch):
+    calls = []
+
+    def launch(*arguments):
+        calls.append(arguments)
+        return 3
+
+    monkeypatch.setattr("train.cli.workers.launch", launch)
+    fit = ["fit", "tang", "--runs", str(tmp_path)]
+    assert train_main(["workers", "2", *fit]) == 3
+    command = (sys.executable, "-m", "train", *fit, "--strategy", "workers")
+    assert calls == [(2, command, tmp_path / "workers")]
 
 
 def test_nothing_is_built_on_what_may_still_become_better(tmp_path, capsys):

@@ -1,6 +1,6 @@
-"""Trains two toy networks by a strategy and writes down what came out; a test starts it as each worker.
+"""Trains two toy networks by a strategy and writes the results; a test starts it as each worker.
 
-distributed_toy.py STRATEGY RESULT.npz [--epochs N] [--leave INDEX] [--within S] [--silence S]
+distributed_toy.py STRATEGY RESULT.npz [--epochs N] [--heartbeat-timeout S]
 """
 
 import argparse
@@ -26,7 +26,7 @@ ROWS, BATCH = 145, 9
 
 
 def rows(number):
-    """The epoch's pictures, targets and weights: a bright square whose place is the label, in noise."""
+    """Returns an epoch's images, targets and weights: the position of a bright square is the label."""
     random = np.random.default_rng(number)
     labels = random.integers(0, 7, ROWS)
     images = random.integers(0, 76, (ROWS, 16, 16, 1), dtype=np.uint8)
@@ -38,7 +38,7 @@ def rows(number):
 
 
 def plain():
-    """Without normalization: nothing but rounding tells one worker from two."""
+    """Makes a network without normalization: with two workers, nothing but rounding differs."""
     inputs = keras.Input((16, 16, 1))
     x = keras.layers.Rescaling(1 / 128, -1.0)(inputs)
     x = keras.layers.Conv2D(6, 5, strides=2, activation="relu")(x)
@@ -46,10 +46,10 @@ def plain():
 
 
 def normalized():
-    """With normalization in a nested network, as the package's own have it, one layer of it used twice.
+    """Makes a network with normalization in a nested network, as the package has it, and with a shared block.
 
-    Smooth: a ReLU whose input lies within rounding of zero opens in one run and not in the other, and from
-    there they part, as two runs of one worker do whose batches have a static and a dynamic shape.
+    Its activations are smooth: a ReLU whose input is within rounding of zero opens in one run and not in the
+    other, and from there on the runs differ.
     """
     inputs = keras.Input((8, 8, 6))
     block = [keras.layers.DepthwiseConv2D(3, padding="same"), keras.layers.BatchNormalization()]
@@ -81,14 +81,14 @@ def compiled(kind):
 
 
 def run(cluster, kind, options):
-    """{name: array} of what training gave."""
+    """Trains a network; returns {name: array} of the results."""
     keras.utils.set_random_seed(1)
     with cluster.scope():
         model = compiled(kind)
-    if not cluster.is_chief:  # as if it had gone on from somewhere else: `share` must put it right
+    if not cluster.is_chief:  # as if it had started from other weights: `broadcast_weights` must correct it
         for variable in [*model.variables, *model.optimizer.variables]:
             variable.assign(np.asarray(variable.numpy()) + 3)
-    cluster.share(model)
+    cluster.broadcast_weights(model)
     trainer = Trainer(cluster, model)
     shown = []
     for number in range(options.epochs):
@@ -96,11 +96,11 @@ def run(cluster, kind, options):
         progress = trainer.train(Epoch(number, images, targets, weights, BATCH))
         shown.append((progress.loss, progress.accuracy))
         print(f"{kind} epoch {number} loss {progress.loss:.6f}", flush=True)
-        if cluster.index == options.leave:
-            sys.exit(3)
     weights = {f"{kind}/weight{number}": value for number, value in enumerate(model.get_weights())}
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    checkpoint = cluster.own(options.result.parent) / f"{kind}-{cluster.replicas}-{cluster.index}.keras"
+    checkpoint = (
+        cluster.output_folder(options.result.parent) / f"{kind}-{cluster.replicas}-{cluster.index}.keras"
+    )
     checkpoint.parent.mkdir(exist_ok=True)
     model.save(checkpoint)
     saved = keras.models.load_model(checkpoint)
@@ -121,9 +121,7 @@ def main():
     parser.add_argument("strategy")
     parser.add_argument("result", type=Path)
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--leave", type=int, help="the worker of this index ends after its first epoch")
-    parser.add_argument("--within", type=float, default=40.0)
-    parser.add_argument("--silence", type=float, default=60.0)
+    parser.add_argument("--heartbeat-timeout", type=float, default=60.0)
     options = parser.parse_args()
     if options.strategy == "mirrored":
         import tensorflow as tf
@@ -131,12 +129,12 @@ def main():
         two = [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()]
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
     try:
-        with distributed(options.strategy, options.within, options.silence) as cluster:
-            found: dict[str, Any] = {}
+        with distributed(options.strategy, 40.0, options.heartbeat_timeout) as cluster:
+            results: dict[str, Any] = {}
             for kind in ("plain", "normalized"):
-                found |= run(cluster, kind, options)
+                results |= run(cluster, kind, options)
             path = options.result.with_name(f"{options.result.stem}-{cluster.index}.npz")
-            np.savez(path, replicas=cluster.replicas, **found)
+            np.savez(path, replicas=cluster.replicas, **results)
     except EdgeError as error:
         print(f"train: error: {error}", file=sys.stderr)
         return error.exit_code

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
         ]
     with distributed(arguments.strategy) as cluster:
         for recipe in recipes:
-            cluster.wait()  # until the chief has written what this recipe builds on
+            cluster.barrier()  # until the chief has written what this recipe builds on
             _train(recipe, arguments, cluster)
 
 

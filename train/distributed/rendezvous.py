@@ -1,8 +1,9 @@
-"""Workers of one training find each other, within a bound, before TensorFlow is asked to connect them.
+"""Lets the workers of one training find each other, within a time limit, before TensorFlow connects them.
 
-TensorFlow 2.18 waits up to an hour for a worker that never comes, and neither Ctrl-C nor SIGTERM ends it
-there. So the workers meet over plain sockets first, at the addresses that TensorFlow uses afterwards: each
-tells the first one its number and its cluster, and the first one says when all are there, or who is missing.
+TensorFlow 2.18 waits up to an hour for a worker that never comes, and neither Ctrl-C nor SIGTERM ends that
+wait. So the workers first meet over plain sockets, at the addresses that TensorFlow uses afterwards: each
+worker sends its index and its cluster to the first one, the chief, which answers as soon as all workers are
+connected, or reports which are missing.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ _LINE_BYTES = 4096
 
 @dataclass(frozen=True)
 class WorkerAddress:
-    """One worker's place among all.
+    """The address of one worker among all.
 
     Attributes:
         addresses: "host:port" of each worker; the first is the chief.
-        index: which of them this process is, from 0.
+        index: index of this process in `addresses`.
     """
 
     addresses: tuple[str, ...]
@@ -35,15 +36,15 @@ class WorkerAddress:
         return f"worker {self.index} of {len(self.addresses)} at {self.addresses[self.index]}"
 
 
-def parse_place(text: str | None) -> WorkerAddress:
-    """The place that TensorFlow's environment variable TF_CONFIG gives this process.
+def parse_tf_config(text: str | None) -> WorkerAddress:
+    """Parses TensorFlow's environment variable TF_CONFIG.
 
     Args:
-        text: its value, JSON with the addresses of all workers, and type and index of this one.
+        text: value of the variable: JSON with the addresses of all workers, and type and index of this one.
 
     Raises:
-        ConfigError: it is not set, no JSON, names no worker or tasks of another kind than "chief" and
-            "worker", or this process is none of those named.
+        ConfigError: the variable is not set or is no JSON; it names no worker, or tasks of another kind than
+            "chief" and "worker"; or this process is none of those named.
     """
     if not text:
         raise ConfigError(f"TF_CONFIG is not set: expected {_EXAMPLE}")
@@ -55,11 +56,11 @@ def parse_place(text: str | None) -> WorkerAddress:
     task = config.get("task") if isinstance(config, dict) else None
     if not isinstance(cluster, dict) or not cluster or not isinstance(task, dict):
         raise ConfigError(f"TF_CONFIG {text} names no cluster or no task: expected {_EXAMPLE}")
-    foreign = sorted(set(cluster) - {"chief", "worker"})
-    if foreign:
-        raise ConfigError(f"TF_CONFIG: tasks of kind {', '.join(foreign)}; expected chief and worker only")
+    unknown = sorted(set(cluster) - {"chief", "worker"})
+    if unknown:
+        raise ConfigError(f"TF_CONFIG: tasks of kind {', '.join(unknown)}; expected chief and worker only")
     addresses: list[str] = []
-    for kind in ("chief", "worker"):  # TensorFlow counts them in this order
+    for kind in ("chief", "worker"):  # the order in which TensorFlow counts
         listed = cluster.get(kind, [])
         if not isinstance(listed, list) or not all(map(_is_address, listed)):
             raise ConfigError(f'TF_CONFIG: {kind} is {json.dumps(listed)}, expected a list of "host:port"')
@@ -69,113 +70,109 @@ def parse_place(text: str | None) -> WorkerAddress:
                 raise ConfigError(
                     f"TF_CONFIG: {kind} {index!r}, expected a number from 0 to {len(listed) - 1}"
                 )
-            place = len(addresses) + index
+            own_index = len(addresses) + index
         addresses += listed
     if task.get("type") not in cluster:
         raise ConfigError(f"TF_CONFIG: a task of type {task.get('type')!r}, expected {' or '.join(cluster)}")
     if len(set(addresses)) < len(addresses) or len(cluster.get("chief", [])) > 1:
         raise ConfigError(f"TF_CONFIG: {', '.join(addresses)}: expected each address once, one chief at most")
-    return WorkerAddress(tuple(addresses), place)
+    return WorkerAddress(tuple(addresses), own_index)
 
 
-def rendezvous(place: WorkerAddress, within_s: float) -> None:
-    """Returns once all workers are there, at about the same time in each of them.
+def rendezvous(worker: WorkerAddress, timeout_s: float) -> None:
+    """Waits until all workers are connected; returns in all of them at about the same time.
 
     Args:
-        place: this worker's.
-        within_s: seconds to wait for the others at most.
+        worker: address of this worker.
+        timeout_s: longest time to wait for the others, seconds.
 
     Raises:
         ConfigError: this worker's port is in use, or the workers were given different clusters.
-        EdgeError: another worker did not come, or went away again; the message says which.
+        EdgeError: another worker did not connect, or disconnected; the message names it.
     """
-    if len(place.addresses) == 1:
+    if len(worker.addresses) == 1:
         return
-    deadline = time.monotonic() + within_s
-    if place.index == 0:
-        _gather(place, deadline, within_s)
+    deadline = time.monotonic() + timeout_s
+    if worker.index == 0:
+        _wait_for_workers(worker, deadline, timeout_s)
     else:
-        _report(place, deadline, within_s)
+        _connect_to_chief(worker, deadline, timeout_s)
 
 
-def _gather(place: WorkerAddress, deadline: float, within_s: float) -> None:
-    """The chief's part."""
+def _wait_for_workers(chief: WorkerAddress, deadline: float, timeout_s: float) -> None:
     with ExitStack() as stack:
-        door = stack.enter_context(_listen(place))
-        present: dict[int, socket.socket] = {}
-        while len(present) < len(place.addresses) - 1:
-            door.settimeout(max(0.001, deadline - time.monotonic()))
+        server = stack.enter_context(_listen(chief))
+        connected: dict[int, socket.socket] = {}
+        while len(connected) < len(chief.addresses) - 1:
+            server.settimeout(max(0.001, deadline - time.monotonic()))
             try:
-                visitor, _ = door.accept()
+                client, _ = server.accept()
             except TimeoutError as error:
-                numbers = (number for number in range(1, len(place.addresses)) if number not in present)
-                missing = ", ".join(f"worker {number} at {place.addresses[number]}" for number in numbers)
-                problem = f"{missing} did not come within {within_s:g} s"
-                _tell(present, problem)
+                indices = (index for index in range(1, len(chief.addresses)) if index not in connected)
+                missing = ", ".join(f"worker {index} at {chief.addresses[index]}" for index in indices)
+                problem = f"{missing} did not connect within {timeout_s:g} s"
+                _answer(connected, problem)
                 raise EdgeError(problem) from error
-            stack.enter_context(visitor)
-            visitor.settimeout(5)
+            stack.enter_context(client)
+            client.settimeout(5)
             try:
-                said = json.loads(visitor.makefile("rb").readline(_LINE_BYTES))
-                number, addresses = said["worker"], tuple(said["addresses"])
+                request = json.loads(client.makefile("rb").readline(_LINE_BYTES))
+                index, addresses = request["worker"], tuple(request["addresses"])
             except (OSError, ValueError, KeyError, TypeError):
-                continue  # a stranger: whatever else tries this port
-            if addresses != place.addresses or number not in range(1, len(addresses)) or number in present:
+                continue  # not a worker: some other program has tried this port
+            if addresses != chief.addresses or index not in range(1, len(addresses)) or index in connected:
                 problem = (
-                    f"worker {number} of {', '.join(addresses)} does not fit {', '.join(place.addresses)}"
+                    f"worker {index} of {', '.join(addresses)} does not fit {', '.join(chief.addresses)}"
                 )
-                _tell({**present, -1: visitor}, problem)
+                _answer({**connected, -1: client}, problem)
                 raise ConfigError(f"TF_CONFIG differs between the workers: {problem}")
-            present[number] = visitor
-        _tell(present, "")
+            connected[index] = client
+        _answer(connected, "")
 
 
-def _tell(present: dict[int, socket.socket], problem: str) -> None:
-    for visitor in present.values():
+def _answer(connected: dict[int, socket.socket], problem: str) -> None:
+    for client in connected.values():
         try:
-            visitor.sendall(json.dumps({"problem": problem}).encode() + b"\n")
-            visitor.recv(1)  # they hang up first, so that the port is free for TensorFlow at once
+            client.sendall(json.dumps({"problem": problem}).encode() + b"\n")
+            client.recv(1)  # the client closes first, so that TensorFlow can use the chief's port at once
         except OSError:
-            continue  # gone already; TensorFlow notices as soon as it connects
+            continue  # disconnected; TensorFlow notices this when it connects
 
 
-def _report(place: WorkerAddress, deadline: float, within_s: float) -> None:
-    """Everybody else's part."""
-    chief = f"the chief at {place.addresses[0]}"
-    host, port = _split(place.addresses[0])
-    _listen(place).close()  # a port in use is found out here, with a clear message
+def _connect_to_chief(worker: WorkerAddress, deadline: float, timeout_s: float) -> None:
+    chief = f"the chief at {worker.addresses[0]}"
+    host, port = _split(worker.addresses[0])
+    _listen(worker).close()  # reports a port that is in use with a clear message
+    request = json.dumps({"worker": worker.index, "addresses": worker.addresses}).encode() + b"\n"
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise EdgeError(f"{chief} did not come within {within_s:g} s")
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise EdgeError(f"{chief} did not answer within {timeout_s:g} s")
         try:
-            with socket.create_connection((host, port), timeout=min(left, 5)) as line:
-                line.sendall(
-                    json.dumps({"worker": place.index, "addresses": place.addresses}).encode() + b"\n"
-                )
-                line.settimeout(
-                    max(0.001, deadline + 5 - time.monotonic())
-                )  # the chief's clock ends it first
-                answer = line.makefile("rb").readline(_LINE_BYTES)
+            with socket.create_connection((host, port), timeout=min(remaining, 5)) as connection:
+                connection.sendall(request)
+                # Longer than the chief's own limit, so that its message arrives.
+                connection.settimeout(max(0.001, deadline + 5 - time.monotonic()))
+                answer = connection.makefile("rb").readline(_LINE_BYTES)
         except TimeoutError:
             continue
         except OSError:
-            time.sleep(0.1)  # nobody listens there yet
+            time.sleep(0.1)  # the chief does not listen yet
             continue
         if not answer:
-            raise EdgeError(f"{chief} went away while its workers were gathering")
+            raise EdgeError(f"{chief} disconnected while the workers were connecting")
         problem = json.loads(answer)["problem"]
         if problem:
-            raise EdgeError(f"{chief} says: {problem}")
+            raise EdgeError(f"{chief} reports: {problem}")
         return
 
 
-def _listen(place: WorkerAddress) -> socket.socket:
-    _, port = _split(place.addresses[place.index])
+def _listen(worker: WorkerAddress) -> socket.socket:
+    _, port = _split(worker.addresses[worker.index])
     try:
-        return socket.create_server(("", port), backlog=len(place.addresses))
+        return socket.create_server(("", port), backlog=len(worker.addresses))
     except OSError as error:
-        raise ConfigError(f"{place}: cannot listen there ({error.strerror or error})") from error
+        raise ConfigError(f"{worker}: cannot listen there ({error.strerror or error})") from error
 
 
 def _is_address(value: object) -> bool:

@@ -1,8 +1,8 @@
-"""One training on several GPUs or several workers, by TensorFlow's own distribution strategies.
+"""Training on several GPUs or several workers, by TensorFlow's own distribution strategies.
 
-Every replica holds a copy of the network and works on its share of each batch; gradients are summed. Batches,
-their order and the mean over each are those of a single worker, and so is the result, but for the rounding of
-sums that are made in another order.
+Each replica holds a copy of the network and works on its share of each batch; gradients are summed. Batches,
+their order and the mean over each are those of a single worker. So is the result, except for the rounding of
+sums that are computed in another order.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, EdgeError
-from train.distributed.rendezvous import parse_place, rendezvous
+from train.distributed.rendezvous import parse_tf_config, rendezvous
 
 StrategyName = Literal["auto", "none", "mirrored", "workers"]
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What trains one network together; `distributed` makes it.
+    """The processes and devices that train one network together; `distributed` connects them.
 
     Attributes:
-        strategy: a `tf.distribute.Strategy`; None for plain training.
+        strategy: a `tf.distribute.Strategy`; None for training on one device.
         workers: number of processes.
-        index: which of them this one is, from 0.
-        scratch: where all but the chief put what they write; None for the chief.
+        index: index of this process, from 0; the chief's is 0.
+        scratch: folder into which workers other than the chief write their files; None for the chief.
     """
 
     strategy: Any = None
@@ -46,7 +46,7 @@ class Cluster:
 
     @property
     def replicas(self) -> int:
-        """Number of copies of the network that share each batch."""
+        """The number of copies of the network that share each batch."""
         return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
 
     @property
@@ -55,15 +55,15 @@ class Cluster:
         return self.index == 0
 
     def scope(self) -> AbstractContextManager[object]:
-        """Within it the network is built and compiled, and its optimizer is built."""
+        """Returns the context in which the network and its optimizer must be built."""
         return nullcontext() if self.strategy is None else self.strategy.scope()
 
-    def own(self, folder: Path) -> Path:
-        """Where this worker writes what belongs into a folder: there if it is the chief, else elsewhere."""
+    def output_folder(self, folder: Path) -> Path:
+        """Returns the folder that this worker writes: the same for the chief, else one in `scratch`."""
         return folder if self.scratch is None else self.scratch / folder.name
 
-    def share(self, model: keras.Model) -> None:
-        """Gives every worker the chief's weights and the state of the chief's optimizer.
+    def broadcast_weights(self, model: keras.Model) -> None:
+        """Copies the chief's weights and optimizer state to every worker.
 
         Raises:
             EdgeError: another worker is gone.
@@ -71,137 +71,138 @@ class Cluster:
         if self.workers == 1:
             return
         variables = [*model.variables, *model.optimizer.variables]
-        held = [np.asarray(variable.numpy()) for variable in variables]
-        # float64 holds each of their values exactly, counters and seeds too.
-        shared = self._of_chief(np.concatenate([array.ravel() for array in held], dtype=np.float64))
-        ends = np.cumsum([array.size for array in held])[:-1]
-        for variable, array, values in zip(variables, held, np.split(shared, ends), strict=True):
+        arrays = [np.asarray(variable.numpy()) for variable in variables]
+        # float64 holds all of their values exactly, including counters and seeds.
+        chiefs = self._broadcast(np.concatenate([array.ravel() for array in arrays], dtype=np.float64))
+        ends = np.cumsum([array.size for array in arrays])[:-1]
+        for variable, array, values in zip(variables, arrays, np.split(chiefs, ends), strict=True):
             variable.assign(values.reshape(array.shape).astype(array.dtype))
 
-    def chief_says(self, here: bool) -> bool:
-        """What the chief finds, in every worker; alone, what is found here.
+    def broadcast_flag(self, flag: bool) -> bool:
+        """Returns the chief's value of a flag in every worker.
 
         Raises:
             EdgeError: another worker is gone.
         """
-        return here if self.workers == 1 else bool(self._of_chief(np.array([float(here)]))[0])
+        return flag if self.workers == 1 else bool(self._broadcast(np.array([float(flag)]))[0])
 
-    def wait(self) -> None:
-        """Returns when all workers have come this far.
+    def barrier(self) -> None:
+        """Waits until all workers have reached this call.
 
         Raises:
             EdgeError: another worker is gone.
         """
         if self.workers > 1:
-            self._of_chief(np.zeros(1))
+            self._broadcast(np.zeros(1))
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Says in one line that another worker is gone, wherever TensorFlow comes upon it.
+    def lost_worker_errors(self) -> Iterator[None]:
+        """Turns TensorFlow's errors about a lost worker into one of a single line.
 
         Raises:
-            EdgeError: so it is.
+            EdgeError: another worker is gone.
         """
         if self.workers == 1:
             yield
             return
         import tensorflow as tf
 
-        gone = (
+        lost_worker = (
             *(tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError),
             *(tf.errors.CancelledError, tf.errors.FailedPreconditionError, tf.errors.InternalError),
         )
         try:
             yield
-        except gone as error:
+        except lost_worker as error:
             _, marker, reason = error.message.partition("aborted by: ")
             reason = (reason if marker else error.message).strip().split("\n")[0].split(". ")[0]
             raise EdgeError(
                 f"worker {self.index} of {self.workers}: another worker is gone or hangs ({reason}); "
-                "start all again, and the run goes on from its last finished epoch"
+                "start all workers again to resume the run after its last finished epoch"
             ) from error
 
-    def _of_chief(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The chief's values, of the same shape in every worker."""
+    def _broadcast(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Returns the chief's values in every worker; the shape must be the same in all of them."""
         import tensorflow as tf
 
-        def mine(context: Any) -> Any:
+        def term(context: Any) -> Any:
             return tf.constant(values if context.replica_id_in_sync_group == 0 else np.zeros_like(values))
 
-        def summed(part: Any) -> Any:
-            # A function's argument lies on no device yet, and the sum is made where its parts lie.
+        def sum_terms(part: Any) -> Any:
+            # A function's argument is on no device yet, and the sum is computed on the devices of its terms.
             part = tf.identity(part)
             return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, part)
 
         @tf.function  # type: ignore[untyped-decorator]
-        def of_all(parts: Any) -> Any:
-            return self.strategy.experimental_local_results(self.strategy.run(summed, args=(parts,)))[0]
+        def sum_over_workers(terms: Any) -> Any:
+            return self.strategy.experimental_local_results(self.strategy.run(sum_terms, args=(terms,)))[0]
 
-        with self.together():
-            found = of_all(self.strategy.experimental_distribute_values_from_function(mine))
-            return np.asarray(found.numpy(), dtype=np.float64)
+        with self.lost_worker_errors():
+            total = sum_over_workers(self.strategy.experimental_distribute_values_from_function(term))
+            return np.asarray(total.numpy(), dtype=np.float64)
 
 
 @contextmanager
-def distributed(name: StrategyName, within_s: float = 600.0, silence_s: float = 60.0) -> Iterator[Cluster]:
-    """Connects what trains together. TensorFlow must not have computed anything before.
+def distributed(
+    name: StrategyName, connect_timeout_s: float = 600.0, heartbeat_timeout_s: float = 60.0
+) -> Iterator[Cluster]:
+    """Connects the processes and devices that train together, before TensorFlow has computed anything.
 
     Args:
         name: "none" trains on one device, "mirrored" on all GPUs of this machine (on all logical CPUs if it
-            has none), "workers" with the other processes that TF_CONFIG names, "auto" as `choose` says.
-        within_s: seconds to wait for other workers at most.
-        silence_s: seconds after which a worker that no longer answers is given up. TensorFlow's own 10 are
-            too few where more processes want to run than there are cores.
+            has none), "workers" with the other processes that TF_CONFIG names; "auto" see `choose_strategy`.
+        connect_timeout_s: longest time to wait for other workers, seconds.
+        heartbeat_timeout_s: seconds without an answer after which a worker counts as lost. TensorFlow's own
+            10 are too few if there are more busy processes than cores.
 
     Yields:
         The cluster.
 
     Raises:
-        ConfigError: there is nothing to distribute over; TF_CONFIG is wrong; this worker's port is in use.
-        EdgeError: another worker did not come, or is gone.
+        ConfigError: there is only one device; TF_CONFIG is wrong; this worker's port is in use.
+        EdgeError: another worker did not connect, or is gone.
     """
     text = os.environ.get("TF_CONFIG")
-    chosen = choose(name, keras.backend.backend(), text, _gpus)
+    chosen = choose_strategy(name, keras.backend.backend(), text, _count_gpus)
     if chosen == "none":
         yield Cluster()
         return
-    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # it tells of every sum that it makes
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # it logs every sum
     if chosen == "mirrored":
         yield Cluster(_mirrored())
     else:
-        place = parse_place(text)
-        rendezvous(place, within_s)
-        with tempfile.TemporaryDirectory(prefix="train-worker-") as scratch:
-            workers = len(place.addresses)
-            cluster = Cluster(
-                _connected(silence_s), workers, place.index, Path(scratch) if place.index else None
-            )
+        worker = parse_tf_config(text)
+        rendezvous(worker, connect_timeout_s)
+        with tempfile.TemporaryDirectory(prefix="train-worker-") as folder:
+            scratch = Path(folder) if worker.index else None
+            strategy = _connect_workers(heartbeat_timeout_s)
+            cluster = Cluster(strategy, len(worker.addresses), worker.index, scratch)
             yield cluster
-            # The chief coordinates: were it to end first, the others would take it for dead.
-            cluster.wait()
+            # The chief coordinates the workers: if it ended first, the others would take it for dead.
+            cluster.barrier()
 
 
-def choose(
-    name: str, backend: str, tf_config: str | None, gpus: Callable[[], int]
+def choose_strategy(
+    name: str, backend: str, tf_config: str | None, count_gpus: Callable[[], int]
 ) -> Literal["none", "mirrored", "workers"]:
-    """What a name stands for here.
+    """Returns the strategy that a name stands for on this machine.
 
     Args:
-        name: one of `StrategyName`; "auto" is "workers" where TF_CONFIG is set, "mirrored" with two GPUs or
+        name: one of `StrategyName`; "auto" is "workers" if TF_CONFIG is set, "mirrored" with two GPUs or
             more, else "none".
-        backend: Keras'.
-        tf_config: the environment variable.
-        gpus: counts the GPUs; asked only where it matters, for it starts TensorFlow.
+        backend: Keras' backend.
+        tf_config: value of the environment variable TF_CONFIG.
+        count_gpus: counts the GPUs; called only if their number matters, since this starts TensorFlow.
 
     Raises:
-        ConfigError: no such name; the backend cannot do it.
+        ConfigError: there is no such strategy, or the backend does not support it.
     """
     if name not in get_args(StrategyName):
         raise ConfigError(f"strategy {name!r}, expected one of {', '.join(get_args(StrategyName))}")
     if name == "none":
         return "none"
     if backend != "tensorflow":
-        # A worker that trained for itself would write over the others' files.
+        # A worker that trained by itself would overwrite the others' files.
         if name == "auto" and not tf_config:
             return "none"
         raise ConfigError(
@@ -211,11 +212,11 @@ def choose(
     if name == "auto":
         if tf_config:
             return "workers"
-        return "mirrored" if gpus() > 1 else "none"
+        return "mirrored" if count_gpus() > 1 else "none"
     return "workers" if name == "workers" else "mirrored"
 
 
-def _gpus() -> int:
+def _count_gpus() -> int:
     import tensorflow as tf
 
     return len(tf.config.list_physical_devices("GPU"))
@@ -224,13 +225,13 @@ def _gpus() -> int:
 def _mirrored() -> Any:
     import tensorflow as tf
 
-    devices = [device.name for device in tf.config.list_logical_devices("GPU" if _gpus() else "CPU")]
+    devices = [device.name for device in tf.config.list_logical_devices("GPU" if _count_gpus() else "CPU")]
     if len(devices) < 2:
-        raise ConfigError(f"strategy mirrored: {devices[0]} is alone, expected two GPUs or more")
+        raise ConfigError(f"strategy mirrored: {devices[0]} is the only device, expected two GPUs or more")
     return tf.distribute.MirroredStrategy(devices)
 
 
-def _connected(silence_s: float) -> Any:
+def _connect_workers(heartbeat_timeout_s: float) -> Any:
     import tensorflow as tf
     from tensorflow.python.distribute.multi_worker_util import coordination_leader
     from tensorflow.python.eager import context
@@ -238,11 +239,11 @@ def _connected(silence_s: float) -> Any:
 
     spec = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
     try:
-        # What the strategy does for itself otherwise, with no way to say how long a silence may be.
+        # The strategy would do this by itself, but with TensorFlow's own heartbeat timeout.
         context.context().configure_coordination_service(
             "standalone",
             coordination_leader(spec),
-            heartbeat_timeout_in_ms=round(1000 * silence_s),
+            heartbeat_timeout_in_ms=round(1000 * heartbeat_timeout_s),
             coordinated_jobs=[CoordinatedJob(name=job, num_tasks=spec.num_tasks(job)) for job in spec.jobs],
         )
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -251,8 +252,8 @@ def _connected(silence_s: float) -> Any:
         raise EdgeError(f"TensorFlow cannot connect the workers of TF_CONFIG: {reason}") from error
     except RuntimeError as error:
         raise ConfigError(f"workers must be connected before anything else: {error}") from error
-    # TensorFlow takes SIGTERM for the notice of a machine that will go, and would not end. None stands for a
-    # handler that is not Python's.
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # TensorFlow takes SIGTERM for a notice that the machine will be preempted, and keeps running. Its handler
+    # is replaced by the one that Python has on record, which TensorFlow does not change.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
     return strategy

@@ -77,7 +77,7 @@ def fit(
         raise ConfigError(f"{recipe.spec.classes} classes for {data.name}'s {len(data.label_names)} labels")
     data.part("val")  # refused before the network is built
     keras.utils.set_random_seed(recipe.seed)
-    folder = cluster.own(folder)
+    folder = cluster.output_folder(folder)
     with cluster.scope():
         model = _compiled_model(recipe, data.part("train"))
     decisive = provenance(recipe, data, checkpoints)
@@ -87,7 +87,7 @@ def fit(
         # with teachers whose archived weights are rounded: only its recipe is compared.
         compared = ("recipe",) if is_restored(folder) else ("recipe", "data", "sources")
         check_same(folder / "run.json", {name: decisive[name] for name in compared})
-    if cluster.chief_says(finished):
+    if cluster.broadcast_flag(finished):
         return keras.models.load_model(folder / "best.keras") if finished else model
     body = model.get_layer("body")
     facts = {
@@ -138,7 +138,7 @@ class _Run:
             self._model.load_weights(self._last)
         elif start is not None:
             _copy_weights(start, self._model)
-        self._cluster.share(self._model)
+        self._cluster.broadcast_weights(self._model)
         done = int(self._model.optimizer.iterations.numpy()) // _steps(self._recipe, self._training)
         log = truncate_log(self._folder, done)
         self._best_accuracy = max((row["val_accuracy"] for row in log), default=-1.0)

@@ -80,7 +80,7 @@ class Trainer:
         if self._step is None:
             self._step = _step(self._cluster, self._model)
         sizes, results = [], []
-        with self._cluster.together(), _whole_batch_statistics(self._model):
+        with self._cluster.lost_worker_errors(), _whole_batch_statistics(self._model):
             for start in range(0, len(epoch.images), epoch.batch_size):
                 rows = slice(start, min(start + epoch.batch_size, len(epoch.images)))
                 results.append(self._step(_shares(self._cluster, epoch, rows)))
