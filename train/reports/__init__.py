@@ -1,1 +1,1 @@
-"""Pictures, tables and HTML for people."""
+"""Reports for people: plots, tables and HTML pages."""

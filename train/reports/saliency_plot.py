@@ -1,4 +1,4 @@
-"""A sheet of what networks look at: faces of every label, and the average of many."""
+"""Saliency plots: which pixels of a face a network's output depends on."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ if TYPE_CHECKING:
 Networks = Mapping[str, keras.Model]
 
 _SAMPLES = 2  # faces of each label
-_AVERAGED = 100
-_TITLE_WIDTH = 16  # letters above a panel
-_PANEL = 1.05  # inches
+_AVERAGED = 100  # faces of each label
+_TITLE_WIDTH = 16  # characters above a panel
+_PANEL_INCHES = 1.05
 
 
-def save_labels_png(networks: Networks, rows: Dataset, view: CropSpec, path: Path) -> None:
-    """Draws a line for each label: some faces with their saliencies, then averages.
+def save_labels_png(networks: Networks, rows: Dataset, crop: CropSpec, path: Path) -> None:
+    """Draws a line for each label: a few faces with their saliencies, then averages over many faces.
 
-    A face is one that all networks read right, if there is any. The average is that of the guided gradients'
-    absolute values over the label's first 100 such faces: where the label is read, whoever is looked at.
+    The faces are those that all networks classify correctly, or any if there are none. The average is that of
+    the guided gradients' absolute values over the label's first 100 such faces.
 
     Args:
-        networks: {what to call it: network of one task}, such as before and after pruning.
-        rows: labelled pictures.
-        view: how the networks look at a face.
-        path: of the picture.
+        networks: {title: network}, such as before and after pruning; all of the same task.
+        rows: labelled images.
+        crop: how the networks crop a face.
+        path: PNG file to write.
 
     Raises:
-        DataError: a label has no picture.
-        OutputError: the picture cannot be written.
+        DataError: a label has no image.
+        OutputError: the file cannot be written.
     """
-    sample = ["face", *(f"{_broken(name)}\n{method}" for name in networks for method in METHODS)]
-    means = ["mean face", *(f"{_broken(name)}\nmean guided" for name in networks)]
+    sample = ["face", *(f"{_wrap(name)}\n{method}" for name in networks for method in METHODS)]
+    means = ["mean face", *(f"{_wrap(name)}\nmean guided" for name in networks)]
     titles = [*sample * _SAMPLES, *means]
     figure, panels = _panels(len(rows.label_names), len(titles))
     for label, line in enumerate(panels):
-        crops = _faces_of(networks, rows, view, label)
+        crops = _faces_of(networks, rows, crop, label)
         labels = np.full(len(crops), label)
         cells = [cell for face in _columns(networks, crops[:_SAMPLES], labels[:_SAMPLES]) for cell in face]
         cells += [None] * (len(sample) * _SAMPLES - len(cells))
@@ -72,39 +72,39 @@ def save_labels_png(networks: Networks, rows: Dataset, view: CropSpec, path: Pat
 
 
 def save_pictures_png(
-    networks: Networks, pictures: Mapping[str, Gray], label_names: Sequence[str], path: Path
+    networks: Networks, faces: Mapping[str, Gray], label_names: Sequence[str], path: Path
 ) -> None:
-    """Draws a line for each picture: the face, and what each network's own answer hangs on.
+    """Draws a line for each face: the face, and the saliency of the label that each network predicts.
 
     Args:
-        networks: as for `save_labels_png`.
-        pictures: {title: (size, size) uint8 crop}.
-        label_names: what the networks answer.
-        path: of the picture.
+        networks: {title: network}, as for `save_labels_png`.
+        faces: {title: crop}, each (size, size) uint8.
+        label_names: names of the networks' labels.
+        path: PNG file to write.
 
     Raises:
-        OutputError: the picture cannot be written.
+        OutputError: the file cannot be written.
     """
-    figure, panels = _panels(len(pictures), 1 + 2 * len(networks))
-    for line, (title, crop) in zip(panels, pictures.items(), strict=True):
+    figure, panels = _panels(len(faces), 1 + 2 * len(networks))
+    for line, (title, crop) in zip(panels, faces.items(), strict=True):
         (cells,) = _columns(networks, crop[np.newaxis], None)
         for axes, cell in zip(line, cells, strict=True):
             _draw(axes, cell)
         line[0].set_title(title, fontsize=7)
-        for place, (name, model) in enumerate(networks.items()):
-            answer = int(keras.ops.convert_to_numpy(model(crop[np.newaxis, ..., np.newaxis])).argmax())
-            for axes, method in zip(line[1 + 2 * place :], METHODS, strict=False):
-                axes.set_title(f"{_broken(name)}\n{label_names[answer]}, {method}", fontsize=7)
+        for index, (name, model) in enumerate(networks.items()):
+            predicted = int(keras.ops.convert_to_numpy(model(crop[np.newaxis, ..., np.newaxis])).argmax())
+            for axes, method in zip(line[1 + 2 * index :], METHODS, strict=False):
+                axes.set_title(f"{_wrap(name)}\n{label_names[predicted]}, {method}", fontsize=7)
     save_figure(figure, path)
 
 
-def _broken(name: str) -> str:
-    """A name over as many lines as fit above a panel; runs have long ones, of words with hyphens."""
+def _wrap(name: str) -> str:
+    """Breaks a name into lines that fit above a panel: runs have long names of words with hyphens."""
     return "\n".join(textwrap.wrap(name, _TITLE_WIDTH))
 
 
-def read_face(path: Path, view: CropSpec, detector: HaarDetector) -> Gray:
-    """The crop of a picture's largest face as the device makes it; all of the picture where none is found.
+def read_face(path: Path, crop: CropSpec, detector: HaarDetector) -> Gray:
+    """Returns the crop of a picture's largest face as the device makes it; without a face, of all of it.
 
     Returns:
         (size, size) uint8.
@@ -116,30 +116,30 @@ def read_face(path: Path, view: CropSpec, detector: HaarDetector) -> Gray:
     if picture is None:
         raise DataError(f"{path}: no picture that OpenCV can read")
     gray = picture.astype(np.uint8)
-    found = [each.box for each in detector.detect(gray)]
-    if not found:
-        small = cv2.resize(gray, (view.size, view.size), interpolation=cv2.INTER_AREA)
+    boxes = [detection.box for detection in detector.detect(gray)]
+    if not boxes:
+        small = cv2.resize(gray, (crop.size, crop.size), interpolation=cv2.INTER_AREA)
         return normalize_contrast(small.astype(np.uint8))
-    largest = max(found, key=lambda box: box.width * box.height)
-    return normalize_contrast(crop_square(gray, largest, view.size, view.framing))
+    largest = max(boxes, key=lambda box: box.width * box.height)
+    return normalize_contrast(crop_square(gray, largest, crop.size, crop.framing))
 
 
-def _faces_of(networks: Networks, rows: Dataset, view: CropSpec, label: int) -> Gray:
-    """Up to `_AVERAGED` crops of a label, those read right if there are any."""
-    places = np.flatnonzero(rows.labels == label)[: 4 * _AVERAGED]
-    if not len(places):
+def _faces_of(networks: Networks, rows: Dataset, crop: CropSpec, label: int) -> Gray:
+    """Returns up to `_AVERAGED` crops of a label: those that are classified correctly, if there are any."""
+    indices = np.flatnonzero(rows.labels == label)[: 4 * _AVERAGED]
+    if not len(indices):
         raise DataError(f"{rows.name}: no picture of {rows.label_names[label]!r}")
-    crops = plain_images(rows.take(places), view)
-    right = np.ones(len(crops), dtype=bool)
+    crops = plain_images(rows.take(indices), crop)
+    correct = np.ones(len(crops), dtype=bool)
     for model in networks.values():
         logits = predict(model, crops[..., np.newaxis])
-        right &= logits.argmax(axis=1) == label
-    return (crops[right] if right.any() else crops)[:_AVERAGED]
+        correct &= logits.argmax(axis=1) == label
+    return (crops[correct] if correct.any() else crops)[:_AVERAGED]
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """A square to draw: a face in gray, signed numbers in red and blue, or sizes in magma."""
+    """A square to draw: a face in gray, signed values in red and blue, or absolute values in magma."""
 
     colours: Literal["gray", "RdBu_r", "magma"]
     values: npt.NDArray[Any]
@@ -148,23 +148,23 @@ class _Cell:
 def _columns(
     networks: Networks, crops: Gray, labels: npt.NDArray[np.int64] | None
 ) -> list[list[_Cell | None]]:
-    """For each crop: itself, then each network's saliency by each method."""
-    found = [saliency(model, crops, labels, method) for model in networks.values() for method in METHODS]
+    """Returns the cells of each crop: the crop, then each network's saliency by each method."""
+    maps = [saliency(model, crops, labels, method) for model in networks.values() for method in METHODS]
     return [
-        [_Cell("gray", crop), *(_Cell("RdBu_r", each[place]) for each in found)]
-        for place, crop in enumerate(crops)
+        [_Cell("gray", crop), *(_Cell("RdBu_r", saliencies[index]) for saliencies in maps)]
+        for index, crop in enumerate(crops)
     ]
 
 
 def _draw(axes: Any, cell: _Cell | None) -> None:
-    """What speaks for the label is red, what speaks against it blue."""
+    """Draws a cell; pixels that speak for the label are red, those that speak against it are blue."""
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_visible(False)
     if cell is None:
         return
-    # Single pixels would set the scale for all others.
+    # A quantile instead of the maximum, which single pixels would set.
     largest = 255.0 if cell.colours == "gray" else max(float(np.quantile(np.abs(cell.values), 0.995)), 1e-9)
     least = -largest if cell.colours == "RdBu_r" else 0.0
     axes.imshow(cell.values, cmap=cell.colours, vmin=least, vmax=largest)
@@ -173,5 +173,7 @@ def _draw(axes: Any, cell: _Cell | None) -> None:
 def _panels(lines: int, columns: int) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(0.5 + _PANEL * columns, 0.4 + (_PANEL + 0.12) * lines), layout="constrained")
+    figure = Figure(
+        figsize=(0.5 + _PANEL_INCHES * columns, 0.4 + (_PANEL_INCHES + 0.12) * lines), layout="constrained"
+    )
     return figure, figure.subplots(lines, columns, squeeze=False)

@@ -1,1 +1,1 @@
-"""Finding, restoring and archiving finished runs."""
+"""Runs: what they need, where they are, their figures, and their archives."""

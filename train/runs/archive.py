@@ -1,7 +1,7 @@
-"""A run in one small file, and back: what was trained for hours need not be trained again.
+"""Writes a run into one small file, and restores it, so that it need not be trained again.
 
-Of a finished run the weights are kept, without the optimizer; of one that was broken off, what it takes to go
-on with it elsewhere.
+The archive of a finished run holds its weights without the optimizer's state; that of an unfinished run holds
+what it takes to resume it elsewhere.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from train.models.spec import spec_from_dict
 
 _TEXTS = ("run.json", "log.csv", "val.json", "train.json")
 _CHECKPOINTS = ("best.keras", "final.keras")
-# What some runs have beside these: how they were pruned, and the floats that their integers were made of.
-_BESIDE = ("plan.json", "steps.csv", "tuned.keras")
-# What a run goes on from, and where one that is pruned keeps its steps.
+# Files that only some runs have: of a pruning, and of the fine-tuning before the conversion to int8.
+_OPTIONAL = ("plan.json", "steps.csv", "tuned.keras")
+# The state that a run is resumed from, and the folder of a pruning's steps.
 _LAST, _STEPS = "last.weights.h5", "steps"
-# Of a network larger than this the best checkpoint is kept alone, in half precision: it is there to teach.
+# A network with more parameters is a teacher: only its best checkpoint is archived, in half precision.
 _LARGE = 100_000
-# What reading a damaged zip and its parts raises; RuntimeError where it seems encrypted or of a newer kind.
+# The errors of reading a damaged zip file; RuntimeError if it seems encrypted or has an unknown version.
 _DAMAGED = (
     *(OSError, KeyError, ValueError, TypeError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
@@ -42,11 +42,11 @@ def archive(run: Path, path: Path) -> None:
     """Writes a run's settings, log, figures and weights into a zip file.
 
     Args:
-        run: its folder.
-        path: of the zip; its folder is made if it is not there.
+        run: the run's folder.
+        path: zip file to write; its folder is created if it does not exist.
 
     Raises:
-        DataError: it is no run, or is finished but not evaluated.
+        DataError: the folder holds no run, or one that is finished but not evaluated.
         OutputError: the file cannot be written.
     """
     unfinished = not (run / _CHECKPOINTS[1]).exists() and ((run / _LAST).exists() or (run / _STEPS).exists())
@@ -58,24 +58,24 @@ def archive(run: Path, path: Path) -> None:
         partial.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
             if unfinished:
-                for name in _begun(run):
-                    _put(file, name, (run / name).read_bytes())
+                for name in _files_to_resume(run):
+                    _add(file, name, (run / name).read_bytes())
             else:
-                _put_finished(file, run)
+                _add_finished(file, run)
 
     atomic_write(path, write)
 
 
 def restore(path: Path, run: Path) -> None:
-    """Makes a run's folder from an archive, as if it had been trained here; whole or not at all.
+    """Creates a run's folder from an archive; an error leaves nothing behind.
 
     Args:
-        path: of the zip.
-        run: its folder; must not be there yet.
+        path: the zip file.
+        run: the run's folder; must not exist.
 
     Raises:
         DataError: the archive is missing or damaged.
-        ConfigError: the folder is there already.
+        ConfigError: the folder exists.
     """
     if run.exists():
         raise ConfigError(f"{run} exists; remove it, or name another folder with --runs")
@@ -83,15 +83,15 @@ def restore(path: Path, run: Path) -> None:
         with zipfile.ZipFile(path) as file:
             contents = {name: file.read(name) for name in file.namelist()}
         if outside := [name for name in contents if name.startswith("/") or ".." in name]:
-            raise ValueError(f"{outside[0]!r} would lie outside of it")
+            raise ValueError(f"{outside[0]!r} would be outside of the run's folder")
         settings = json.loads(contents.get("run.json") or contents["plan.json"])["recipe"]
         models = {
-            name: _model(settings, _arrays(contents.pop(f"{name}.npz")))
+            name: _build_model(settings, _read_arrays(contents.pop(f"{name}.npz")))
             for name in _CHECKPOINTS
             if f"{name}.npz" in contents
         }
-        if models and (lost := sorted(set(_TEXTS) - contents.keys())):
-            raise ValueError(f"no {lost[0]} in it")
+        if models and (missing := sorted(set(_TEXTS) - contents.keys())):
+            raise ValueError(f"no {missing[0]} in it")
     except _DAMAGED as error:
         raise DataError(f"{path}: no archive of a run ({error})") from error
     run.parent.mkdir(parents=True, exist_ok=True)
@@ -108,13 +108,13 @@ def restore(path: Path, run: Path) -> None:
         partial.rename(run)
 
 
-def _begun(run: Path) -> list[str]:
-    """The files below a run's folder that it goes on from."""
-    names = [name for name in (*_TEXTS, *_CHECKPOINTS, *_BESIDE, _LAST) if (run / name).is_file()]
-    # A folder `07` is a step's run, and a file `07-cut.keras` what it starts from.
-    found = {path: re.match(r"\d+", path.name) for path in sorted((run / _STEPS).glob("*"))}
-    steps = {path: int(number[0]) for path, number in found.items() if number}
-    # The last that is done, and the one that is at it.
+def _files_to_resume(run: Path) -> list[str]:
+    """Returns the files, relative to a run's folder, that it takes to resume the run."""
+    names = [name for name in (*_TEXTS, *_CHECKPOINTS, *_OPTIONAL, _LAST) if (run / name).is_file()]
+    # A folder `07` is the run of a step, and a file `07-cut.keras` is what that run starts from.
+    matches = {path: re.match(r"\d+", path.name) for path in sorted((run / _STEPS).glob("*"))}
+    steps = {path: int(match[0]) for path, match in matches.items() if match}
+    # The last finished step, and the unfinished one.
     newest = sorted(set(steps.values()))[-2:]
     for path, number in steps.items():
         if number in newest:
@@ -123,18 +123,18 @@ def _begun(run: Path) -> list[str]:
     return names
 
 
-def _put_finished(file: zipfile.ZipFile, run: Path) -> None:
-    for name in (*_TEXTS, *(name for name in _BESIDE if (run / name).exists())):
-        _put(file, name, (run / name).read_bytes())
+def _add_finished(file: zipfile.ZipFile, run: Path) -> None:
+    for name in (*_TEXTS, *(name for name in _OPTIONAL if (run / name).exists())):
+        _add(file, name, (run / name).read_bytes())
     for name in _CHECKPOINTS:
         model = keras.models.load_model(run / name, compile=False)
         large = model.count_params() > _LARGE
         if not (large and name != _CHECKPOINTS[0]):
-            _put(file, f"{name}.npz", _weights(model, np.float16 if large else np.float32))
+            _add(file, f"{name}.npz", _weights(model, np.float16 if large else np.float32))
 
 
-def _put(file: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """At a fixed time, so that the same run makes the same file."""
+def _add(file: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Adds a file with a fixed time, so that the same run always makes the same archive."""
     file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
@@ -142,17 +142,17 @@ def _weights(model: keras.Model, dtype: type[np.floating[Any]]) -> bytes:
     layer = model.get_layer("scale")
     scaling = np.array([layer.scale, layer.offset], dtype=np.float64)
     buffer = io.BytesIO()
-    weights = {f"{place:04d}": weight.astype(dtype) for place, weight in enumerate(model.get_weights())}
+    weights = {f"{index:04d}": weight.astype(dtype) for index, weight in enumerate(model.get_weights())}
     np.savez(buffer, scaling=scaling, **weights)
     return buffer.getvalue()
 
 
-def _arrays(content: bytes) -> dict[str, Any]:
+def _read_arrays(content: bytes) -> dict[str, Any]:
     with np.load(io.BytesIO(content)) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _model(recipe: dict[str, Any], arrays: dict[str, Any]) -> keras.Model:
+def _build_model(recipe: dict[str, Any], arrays: dict[str, Any]) -> keras.Model:
     scale, offset = map(float, arrays.pop("scaling"))
     model = build(spec_from_dict(recipe["spec"]), scale, offset, recipe["precision"])
     model.set_weights([arrays[name].astype(np.float32) for name in sorted(arrays)])

@@ -1,4 +1,4 @@
-"""What the folders of finished runs hold, checked as it is read."""
+"""Reads the figures in the folders of finished runs, and checks them."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _FILES = ("run.json", "log.csv", "val.json")
 
 @dataclass(frozen=True)
 class RunRow:
-    """A finished run.
+    """The figures of a finished run.
 
     Attributes:
-        folder: where it lies below the folder of all runs.
-        recipe: its name.
-        settings: hash of the recipe but for its seed; equal for runs that differ in their seed alone.
-        seed: of weights, order and augmentation.
-        split: the rows that validation was measured on.
-        count: their number.
-        parameters: weights and biases.
-        multiply_accumulates: for one face.
-        epochs: that were run.
-        epochs_wanted: the recipe's.
-        training_accuracy: 0 to 1.
-        training_plain: it was measured on plain pictures; else it is the log's.
-        validation_accuracy: 0 to 1.
-        macro_f1: on the validation split, 0 to 1.
-        int8_accuracy: of the integer network on the validation split, 0 to 1; None where there is none.
+        folder: the run's folder, relative to the folder of all runs.
+        recipe: name of the recipe.
+        settings: hash of the recipe without its seed; equal for runs that differ in the seed alone.
+        seed: seed of weights, order and augmentation.
+        split: name of the validation split.
+        count: number of rows in the validation split.
+        parameters: number of weights and biases.
+        multiply_accumulates: number of multiply-accumulates for one face.
+        epochs: number of epochs that were trained.
+        epochs_wanted: number of epochs in the recipe.
+        training_accuracy: accuracy on the training split, 0 to 1.
+        training_plain: whether it was measured on plain images; else it is the log's.
+        validation_accuracy: accuracy on the validation split, 0 to 1.
+        macro_f1: macro-F1 on the validation split, 0 to 1.
+        int8_accuracy: accuracy of the int8 model on the validation split, 0 to 1; None if there is none.
     """
 
     folder: str
@@ -59,26 +59,26 @@ class RunRow:
 
     @property
     def gap(self) -> float:
-        """Training less validation accuracy, -1 to 1."""
+        """Training accuracy minus validation accuracy, -1 to 1."""
         return self.training_accuracy - self.validation_accuracy
 
 
 def read_runs(folder: Path) -> list[RunRow]:
-    """Every finished run below a folder, by validation split and parameters.
+    """Returns all finished runs below a folder, sorted by validation split and parameters.
 
-    A folder with only some of a run's files, or with damaged ones, is left out with a line in the log; runs
-    within a run, as pruning makes them, are parts of that, even while it is at it.
+    A folder with only some of a run's files, or with damaged ones, is left out with a line in the log. Runs
+    within a run are its steps, which pruning makes, and are left out.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: the folder does not exist.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected the one that holds the runs")
     rows = []
-    for path in sorted(each for each in folder.rglob("*") if each.is_dir()):
-        above = [each for each in path.relative_to(folder).parents if each.name]
-        # Of a pruning that is not done yet only the plan is there.
-        if any((folder / each / name).exists() for each in above for name in ("run.json", "plan.json")):
+    for path in sorted(path for path in folder.rglob("*") if path.is_dir()):
+        parents = [parent for parent in path.relative_to(folder).parents if parent.name]
+        # A pruning that is not finished has a plan only.
+        if any((folder / parent / name).exists() for parent in parents for name in ("run.json", "plan.json")):
             continue
         missing = [name for name in _FILES if not (path / name).exists()]
         if len(missing) == len(_FILES):
@@ -93,25 +93,26 @@ def read_runs(folder: Path) -> list[RunRow]:
 
 
 def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
-    """The runs together with those of an earlier table whose recipe and seed no run here has.
+    """Adds the runs of an earlier table, except those that were trained again.
 
-    A comparison takes days of training; nobody has all of its runs in one folder, or wants to keep them.
+    A comparison takes days of training: its runs are seldom all in one folder.
 
     Args:
-        rows: of the runs that are there.
-        table: a `table.csv` as `train.reports.comparison.write_table` writes it.
+        rows: the runs in the folder.
+        table: a `table.csv` of `train.reports.comparison.write_table`. Its runs with a recipe, seed and split
+            that are among `rows` are left out.
 
     Raises:
-        DataError: it cannot be read, or is not such a table.
+        DataError: the file cannot be read, or is no such table.
     """
     rows = list(rows)
     new = {(row.recipe, row.seed, row.split) for row in rows}
     try:
         with table.open(encoding="utf-8", newline="") as text:
             lines = csv.DictReader(text)
-            if lost := {field.name for field in fields(RunRow)} - set(lines.fieldnames or ()):
-                raise KeyError(min(lost))
-            earlier = [_parsed(line) for line in lines]
+            if missing := {field.name for field in fields(RunRow)} - set(lines.fieldnames or ()):
+                raise KeyError(min(missing))
+            earlier = [_parse_row(line) for line in lines]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read {table}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -121,7 +122,7 @@ def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
     return _sorted([*rows, *(row for row in earlier if (row.recipe, row.seed, row.split) not in new)])
 
 
-def _parsed(line: Mapping[str, str]) -> RunRow:
+def _parse_row(line: Mapping[str, str]) -> RunRow:
     kinds = {field.name: field.type for field in fields(RunRow)}
     values: dict[str, Any] = {}
     for name, kind in kinds.items():
@@ -142,13 +143,13 @@ def _sorted(rows: Iterable[RunRow]) -> list[RunRow]:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """A run's `log.csv`, an epoch a row.
+    """Returns a run's `log.csv`, a row for each epoch.
 
     Args:
-        path: of the file; its last line may be cut, as a killed run leaves it, and then goes.
+        path: the file. If its last line is incomplete, as a killed run leaves it, that line is ignored.
 
     Raises:
-        DataError: it cannot be read, holds no epoch, or a line is damaged.
+        DataError: the file cannot be read, holds no epoch, or a line is damaged.
     """
     try:
         with path.open(encoding="utf-8", newline="") as text:
@@ -161,7 +162,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
         raise DataError(f"{path}: no epoch is logged")
     try:
         rows = [{key: float(value) for key, value in line.items()} for line in lines]
-        # What every epoch of any version wrote.
+        # The columns that every version has written.
         return [row for row in rows if (row["epoch"], row["accuracy"], row["val_accuracy"])]
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: a line is damaged ({error})") from error
@@ -170,20 +171,20 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """What a JSON file holds.
+    """Returns the object in a JSON file.
 
     Raises:
-        DataError: it is missing, damaged or no object.
+        DataError: the file is missing or damaged, or holds no object.
     """
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
         raise DataError(f"{file}: not JSON ({error})") from error
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         raise DataError(f"{file}: expected an object")
-    return held
+    return content
 
 
 def _read_run(path: Path, name: str) -> RunRow:
@@ -194,40 +195,40 @@ def _read_run(path: Path, name: str) -> RunRow:
     if not 0 <= training <= 1:
         raise DataError(f"{path / 'log.csv'}: accuracy {training}, expected 0 to 1")
     int8 = _Figures.read(path / "int8.json") if (path / "int8.json").exists() else None
-    # A network that has no integer form is no damaged run.
-    integers = None if int8 is None or "error" in int8.held else int8.share("accuracy")
-    settings = json.dumps({k: v for k, v in recipe.held.items() if k != "seed"}, sort_keys=True)
+    # A network that cannot be converted to int8 is no damaged run.
+    int8_accuracy = None if int8 is None or "error" in int8.values else int8.share("accuracy")
+    settings = json.dumps({k: v for k, v in recipe.values.items() if k != "seed"}, sort_keys=True)
     return RunRow(
         folder=name,
         recipe=recipe.text("name"),
         settings=hashlib.sha256(settings.encode()).hexdigest()[:12],
-        seed=recipe.whole("seed", 0),
+        seed=recipe.integer("seed", 0),
         split=validation.text("split"),
-        count=validation.whole("count"),
-        parameters=run.whole("parameters"),
-        multiply_accumulates=run.whole("multiply_accumulates"),
+        count=validation.integer("count"),
+        parameters=run.integer("parameters"),
+        multiply_accumulates=run.integer("multiply_accumulates"),
         epochs=len(log),
         epochs_wanted=_epochs_of_recipe(recipe),
         training_accuracy=training,
         training_plain=plain,
         validation_accuracy=validation.share("accuracy"),
         macro_f1=validation.share("macro_f1"),
-        int8_accuracy=integers,
+        int8_accuracy=int8_accuracy,
     )
 
 
 def _epochs_of_recipe(recipe: _Figures) -> int:
-    """The recipe's own number: a run may have been asked for fewer."""
+    """Returns the registered recipe's number of epochs: the run may have been started with fewer."""
     known = RECIPES.get(recipe.text("name"))
-    return known.epochs if known else recipe.whole("epochs")
+    return known.epochs if known else recipe.integer("epochs")
 
 
 @dataclass(frozen=True)
 class _Figures:
-    """An object of a JSON file, whose values are checked as they are asked for."""
+    """An object of a JSON file; its values are checked when they are read."""
 
     where: str
-    held: Mapping[str, Any]
+    values: Mapping[str, Any]
 
     @classmethod
     def read(cls, file: Path) -> _Figures:
@@ -239,7 +240,7 @@ class _Figures:
     def text(self, key: str) -> str:
         return str(self._value(key, (str,), bool, "a text"))
 
-    def whole(self, key: str, least: int = 1) -> int:
+    def integer(self, key: str, least: int = 1) -> int:
         expected = f"a whole number of {least} or more"
         return int(self._value(key, (int,), lambda value: value >= least, expected))
 
@@ -247,10 +248,10 @@ class _Figures:
         return float(self._value(key, (int, float), lambda value: 0 <= value <= 1, "0 to 1"))
 
     def _value(self, key: str, kinds: tuple[type, ...], fits: Callable[[Any], bool], expected: str) -> Any:
-        if key not in self.held:
+        if key not in self.values:
             raise DataError(f"{self.where}: no {key}; expected {expected}")
-        value = self.held[key]
-        # By exact type: True is no number of epochs.
+        value = self.values[key]
+        # Compares the exact type: True is no number of epochs.
         if type(value) not in kinds or not fits(value):
             raise DataError(f"{self.where}: {key} {value!r}; expected {expected}")
         return value
