@@ -1,4 +1,4 @@
-"""Several views of one crop: those of the file are those of the float network, and cost no parameter."""
+"""Views of a crop: an int8 file evaluates the same ones as the float network, without more parameters."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from edge.errors import ConfigError
 
 pytestmark = pytest.mark.train
 
-from edge.inference.interpreter import open_interpreter  # noqa: E402
 from quantize.conversion.converter import to_int8  # noqa: E402
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
 from quantize.tflite.inspect import read_contents  # noqa: E402
+from tests.support.int8 import int8_logits  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
 from train.models.spec import NetSpec, Stage  # noqa: E402
@@ -30,7 +30,7 @@ def net():
 @pytest.fixture(scope="module")
 def faces():
     images = np.random.default_rng(0).integers(0, 256, (30, 4, 4), dtype=np.uint8)
-    images = images.repeat(4, axis=1).repeat(4, axis=2)  # large patches, which survive being enlarged
+    images = images.repeat(4, axis=1).repeat(4, axis=2)  # large patches are still there when enlarged
     images[0, 0, :2] = 0, 255
     return images
 
@@ -55,27 +55,18 @@ def test_views_are_the_crop_its_middle_and_their_mirror_images(faces):
         TestTimeAugmentation(True, (12, 14)),
     ],
 )
-def test_the_file_takes_the_same_views(net, faces, tta):
+def test_the_file_evaluates_the_same_views(net, faces, tta):
     content = to_int8(net, faces, tta)
     contents = read_contents(content)
     assert contents.float_tensors == ()
     plain = read_contents(to_int8(net, faces))
-    # Sizes and indices of the views, no weights.
+    # Constants of the zooms' slices and sizes, no weights.
     assert contents.parameters <= plain.parameters + 4 + 15 * len(tta.zooms)
-    interpreter = open_interpreter(content)
-    details = interpreter.get_output_details()[0]
-    scale, zero_point = details["quantization"]
-    found = []
-    for face in faces[:12]:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], face[np.newaxis, ..., np.newaxis])
-        interpreter.invoke()
-        found.append((interpreter.get_tensor(details["index"])[0].astype(float) - zero_point) * scale)
     expected = tta.predict(net, faces[:12])
-    spread = np.ptp(expected)
-    np.testing.assert_allclose(found, expected, atol=0.06 * spread)
+    np.testing.assert_allclose(int8_logits(content, faces[:12]), expected, atol=0.06 * np.ptp(expected))
 
 
-def test_the_answer_is_the_mean_over_all_views(net, faces):
+def test_logits_are_the_mean_over_all_views(net, faces):
     tta = TestTimeAugmentation(True, (12,))
     each = [predict(net, view[..., np.newaxis]) for view in tta.views(faces)]
     np.testing.assert_allclose(tta.predict(net, faces), sum(each) / 4, rtol=1e-5, atol=1e-5)
@@ -89,7 +80,7 @@ def test_zooms_that_a_crop_does_not_have_are_refused(faces, zoom):
         TestTimeAugmentation(zooms=(zoom,)).views(faces)
 
 
-def test_it_says_what_it_does():
+def test_views_are_described_in_words():
     assert (
         str(TestTimeAugmentation(True, (44,)))
         == "the crop and its middle 44 pixels, also mirrored; the mean of all"

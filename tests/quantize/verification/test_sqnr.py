@@ -1,4 +1,4 @@
-"""Each tensor of an integer file is near its float twin, and a spoilt layer stands out."""
+"""Each tensor of an int8 file is near its float counterpart, and a badly quantized one stands out."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def faces():
     return images
 
 
-def test_every_tensor_is_near_its_twin_in_the_order_of_computation(net, faces):
+def test_every_tensor_is_near_its_counterpart_in_the_order_of_computation(net, faces):
     rows = tensor_sqnr(to_int8(net, faces), to_float(net, calibration=faces), faces[:10])
     assert len(rows) > 10
     assert "stem" in rows[0].name
@@ -47,7 +47,7 @@ def test_a_file_of_several_views_is_compared_throughout(net, faces):
     assert min(row.decibels for row in rows) > 15
 
 
-def test_ranges_of_other_pictures_spoil_what_is_computed_with_them(net, faces):
+def test_ranges_of_other_images_add_noise_and_clip(net, faces):
     dim = (faces // 16 + 120).astype(np.uint8)
     dim[0, 0, :2] = 0, 255
     good, bad = (

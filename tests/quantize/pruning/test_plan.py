@@ -1,0 +1,28 @@
+"""Plans that cannot be carried out are refused."""
+
+import pytest
+
+from edge.errors import ConfigError
+
+pytestmark = pytest.mark.train
+
+from tests.support.pruning import small_plan  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"criterion": "hope"}, "no criterion 'hope'; expected taylor, magnitude, random"),
+        ({"share": 0.0}, "expected a share above 0 and below 1"),
+        ({"share": 1.0}, "expected a share above 0 and below 1"),
+        ({"tuning": 0}, "at least 1 of everything else"),
+        ({"rate": -2e-3}, "a learning rate of -0.002; expected a number above 0"),
+        ({"rate": 0}, "a learning rate of 0;"),
+        ({"rate": float("nan")}, "a learning rate of nan;"),
+        ({"seed": -1}, "seed -1, expected 0 to 4294967295"),
+        ({"seed": 2**32}, "seed 4294967296, expected 0 to 4294967295"),
+    ],
+)
+def test_impossible_plans_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        small_plan(**change)

@@ -1,0 +1,68 @@
+"""What may be shipped for a task: its own runs, and its parent, pruned first."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from edge.errors import DataError
+
+pytestmark = pytest.mark.train
+
+from quantize.release import candidates, publish  # noqa: E402
+from tests.support.pruning import small_plan  # noqa: E402
+from train.reports.evaluate_run import evaluate_run  # noqa: E402
+from train.runs.archive import archive, restore  # noqa: E402
+
+
+@pytest.fixture
+def runs(parent, tmp_path, monkeypatch):
+    """A folder with the run of an emotion parent, which is pruned in one step."""
+    recipe = replace(parent.recipe, name="emotion-parent")
+    monkeypatch.setattr(candidates, "find_recipe", lambda name: replace(recipe, name=name))
+    monkeypatch.setitem(candidates.PLANS, "emotion", small_plan(share=0.4))
+    folder = tmp_path / "runs"
+    shutil.copytree(parent.run, folder / "emotion-parent")
+    return folder
+
+
+def test_without_a_finished_run_there_is_nothing_to_ship(toy, runs, tmp_path):
+    with pytest.raises(DataError, match="no run of emotion in"):
+        candidates.candidates("emotion", toy, tmp_path / "none")
+
+
+def test_a_trained_parent_is_pruned_once_and_published(toy, parent, runs, lists, tmp_path, monkeypatch):
+    (pruned,) = candidates.candidates("emotion", toy, runs)
+    assert pruned == runs / "emotion-parent-taylor-1"
+    for name in ("pruning.png", "saliency.png", "report.html"):
+        assert (pruned / name).stat().st_size > 1000
+    monkeypatch.setattr(candidates, "evaluate_run", None)  # nothing is evaluated twice
+    # Neither a parent of another seed counts, nor a run that is not finished.
+    shutil.copytree(runs / "emotion-parent", runs / "emotion-parent-seed2")
+    shutil.copytree(runs / "emotion-parent", runs / "emotion")
+    (runs / "emotion" / "final.keras").unlink()
+    assert candidates.candidates("emotion", toy, runs) == [pruned]
+    # A pruned run counts whatever its plan was, and whatever has become of the parent.
+    monkeypatch.setitem(candidates.PLANS, "emotion", small_plan(share=0.3))
+    (runs / "emotion-parent" / "final.keras").rename(runs / "final.keras")
+    assert candidates.candidates("emotion", toy, runs) == [pruned]
+    recipe = replace(parent.recipe, name="emotion-parent")
+    with pytest.raises(DataError, match="emotion-parent is not finished: train emotion-parent first"):
+        candidates.pruned_run(recipe, small_plan(seed=2), toy, runs)
+    (runs / "final.keras").rename(runs / "emotion-parent" / "final.keras")
+
+    (models := tmp_path / "models").mkdir()
+    contract = publish.publish([pruned], toy, models)
+    assert contract.training["goes on from"].startswith("emotion-parent, pruned from 678 to ")
+    assert "by taylor importance" in contract.training["goes on from"]
+
+    # Archived and restored elsewhere: nothing is pruned again, and the int8 file is the same.
+    archive(pruned, tmp_path / "pruned.zip")
+    elsewhere = tmp_path / "elsewhere"
+    restore(tmp_path / "pruned.zip", elsewhere / pruned.name)
+    shutil.copytree(runs / "emotion-parent", elsewhere / "emotion-parent")
+    monkeypatch.setattr(candidates, "evaluate_run", evaluate_run)
+    assert candidates.candidates("emotion", toy, elsewhere) == [elsewhere / pruned.name]
+    assert not (elsewhere / pruned.name / "steps").exists()
+    again = publish.publish([elsewhere / pruned.name], toy, models, overwrite=True)
+    assert again.sha256 == contract.sha256
