@@ -1,4 +1,4 @@
-"""Fixtures of training and conversion: a set that a tiny network learns in seconds, and a whole scene."""
+"""Fixtures of training and conversion: a dataset that a tiny network learns in seconds, and a scene."""
 
 import logging
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ from tests.support.faces import picture_of
 
 
 @pytest.fixture(scope="session")
-def broken_off():
-    """A context, of how an epoch's logged line begins: Ctrl-C comes once that is said."""
+def interrupted_after():
+    """A context that interrupts training (Ctrl-C) after the epoch whose log line starts with `line`."""
 
     @contextmanager
-    def until(said):
+    def interrupted(line):
         class Interrupt(logging.Handler):
             def emit(self, record):
-                if record.getMessage().startswith(said):
+                if record.getMessage().startswith(line):
                     raise KeyboardInterrupt
 
         logger, handler = logging.getLogger("train.training.fit"), Interrupt()
@@ -29,12 +29,12 @@ def broken_off():
         finally:
             logger.removeHandler(handler)
 
-    return until
+    return interrupted
 
 
 @pytest.fixture(scope="session")
 def toy():
-    """Each label is a bright square at its own place, in noise: 560 pictures of 16x16."""
+    """A dataset of 560 images of 16x16; the label is the position of a bright square in noise."""
     from edge.labels import EMOTIONS
     from train.data import Dataset
 
@@ -44,14 +44,14 @@ def toy():
     for image, label in zip(images, labels, strict=True):
         top, left = divmod(int(label), 3)
         image[1 + 5 * top : 5 + 5 * top, 1 + 5 * left : 5 + 5 * left] += 180
-    images[::8] = 255 - images[::8]  # so that both ends of the gray levels are met, even with even contrast
+    images[::8] = 255 - images[::8]  # both ends of the gray levels occur
     splits = np.where(np.arange(560) < 420, "train", "val")
     return Dataset("toy", images, labels, EMOTIONS, tuple(map(str, range(560))), splits)
 
 
 @pytest.fixture(scope="session")
 def toy_recipe():
-    """A network of some hundred parameters, as small as they are built, and a few seconds of training."""
+    """A recipe for a network of a few hundred parameters, which is trained in seconds."""
     from edge.inference.preprocess import Framing
     from train.augment import Augmentation
     from train.models.spec import NetSpec, Stage
@@ -72,8 +72,18 @@ def toy_recipe():
 
 
 @pytest.fixture(scope="session")
+def toy_run(toy, toy_recipe, tmp_path_factory):
+    """The folder of a finished run of the toy recipe; tests that change it must copy it."""
+    from train.training.fit import fit
+
+    folder = tmp_path_factory.mktemp("toy") / "run"
+    fit(toy_recipe, toy, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def scene():
-    """Makes a gray picture of 640x490 with the face of an emotion at (200, 120), 240 pixels wide."""
+    """A function that draws the face of an emotion at (200, 120), 240 pixels wide, in an image of 640x490."""
 
     def make(emotion):
         picture = np.full((490, 640), 128, np.uint8)

@@ -52,16 +52,18 @@ def test_a_finished_pruning_is_not_repeated_and_not_mixed_with_another(toy, pare
         prune(parent.recipe, small_plan(rate=1e-3), toy, folder, parent.sources)
 
 
-def test_an_interrupted_pruning_is_resumed_to_the_same_network(broken_off, toy, parent, pruned, tmp_path):
+def test_an_interrupted_pruning_is_resumed_to_the_same_network(
+    interrupted_after, toy, parent, pruned, tmp_path
+):
     steps, folder = pruned
-    with broken_off("02 1/1"):
+    with interrupted_after("02 1/1"):
         prune(parent.recipe, small_plan(), toy, tmp_path / "net", parent.sources)
     assert prune(parent.recipe, small_plan(), toy, tmp_path / "net", parent.sources) == steps
     assert_same_network(folder, tmp_path / "net")
 
 
 def test_a_pruning_interrupted_at_any_point_is_resumed_from_an_archive(
-    broken_off, toy, parent, pruned, tmp_path
+    interrupted_after, toy, parent, pruned, tmp_path
 ):
     steps, folder = pruned
     # The parent, saved again, is the same network in another file.
@@ -70,7 +72,7 @@ def test_a_pruning_interrupted_at_any_point_is_resumed_from_an_archive(
     moved = replace(parent.sources, start=tmp_path / "again.keras")
     points = (("a", "01 1/1", parent.sources), ("b", "03 1/1", moved), ("c", "net 1/2", moved))
     for name, line, sources in points:
-        with broken_off(line):
+        with interrupted_after(line):
             prune(parent.recipe, small_plan(), toy, tmp_path / name / "net", sources)
         archive(tmp_path / name / "net", tmp_path / f"{name}.zip")
         restore(tmp_path / f"{name}.zip", tmp_path / chr(ord(name) + 1) / "net")

@@ -148,13 +148,15 @@ def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
     assert not (tmp_path / "x.zip").exists()
 
 
-def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(broken_off, run, toy, tmp_path):
+def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(
+    interrupted_after, run, toy, tmp_path
+):
     import keras
 
     from train.runs.archive import archive, restore
     from train.training.fit import fit
 
-    with broken_off("toy 1/2: "):
+    with interrupted_after("toy 1/2: "):
         fit(run[0], toy, tmp_path / "begun" / "toy")
     archive(tmp_path / "begun" / "toy", tmp_path / "toy.zip")
     restore(tmp_path / "toy.zip", tmp_path / "moved" / "toy")

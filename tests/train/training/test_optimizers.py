@@ -99,20 +99,6 @@ def test_a_checkpoint_names_the_class_by_its_registered_name(net):
     assert isinstance(again, PointwiseMuon)
 
 
-def test_a_resumed_muon_run_ends_with_the_same_weights(toy, toy_recipe, tmp_path):
-    recipe = replace(toy_recipe, optimizer="muon", learning_rate=0.01, schedule="constant", epochs=2)
-    whole = fit(recipe, toy, tmp_path / "whole")
-    log = (tmp_path / "whole" / "log.csv").read_text().splitlines()
-    fit(replace(recipe, epochs=1), toy, tmp_path / "broken")
-    settings = (tmp_path / "whole" / "run.json").read_text()
-    (tmp_path / "broken" / "run.json").write_text(settings)
-    (tmp_path / "broken" / "final.keras").unlink()
-    resumed = fit(recipe, toy, tmp_path / "broken")
-    assert float(log[-1].split(",")[2]) < float(log[1].split(",")[2])
-    for left, right in zip(whole.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_the_plateau_rate_is_that_of_keras_callback(seed):
     # Falls, rises and stands still by less than counts, for as long as it takes to fall more than once.
@@ -131,14 +117,14 @@ def test_the_plateau_rate_is_that_of_keras_callback(seed):
     assert computed[-1] < 0.02 * computed[0]
 
 
-def test_a_resumed_plateau_run_has_the_rates_of_a_whole_one(
-    broken_off, toy, toy_recipe, tmp_path, monkeypatch
+def test_a_run_of_muon_on_plateaus_learns_and_resumes_to_the_same_weights(
+    interrupted_after, toy, toy_recipe, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(optimizers, "_PATIENCE", 1)
-    # So high a rate that the loss rises.
-    recipe = replace(toy_recipe, schedule="plateau", optimizer="adam", learning_rate=0.3)
+    # So high a rate that the loss rises at some epoch.
+    recipe = replace(toy_recipe, schedule="plateau", optimizer="muon", learning_rate=0.1)
     whole = fit(recipe, toy, tmp_path / "whole")
-    with broken_off("broken 2/4"):
+    with interrupted_after("broken 2/4"):
         fit(recipe, toy, tmp_path / "broken")
     resumed = fit(recipe, toy, tmp_path / "broken")
     for left, right in zip(whole.get_weights(), resumed.get_weights(), strict=True):
@@ -148,5 +134,6 @@ def test_a_resumed_plateau_run_has_the_rates_of_a_whole_one(
             rows = list(csv.DictReader(text))
         losses = [float(row["val_loss"]) for row in rows]
         rates = [float(row["learning_rate"]) for row in rows]
-        assert rates == pytest.approx([plateau_rate(0.3, losses[:epoch]) for epoch in range(4)], rel=1e-5)
+        assert rates == pytest.approx([plateau_rate(0.1, losses[:epoch]) for epoch in range(4)], rel=1e-5)
         assert rates[-1] < rates[0]
+        assert float(rows[-1]["loss"]) < float(rows[0]["loss"])

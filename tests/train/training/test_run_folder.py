@@ -1,25 +1,98 @@
-"""Files of a run are there whole or not at all."""
+"""A run's folder: whose it is, its lock, and its log."""
+
+import json
+import subprocess
+import sys
 
 import pytest
 
-from edge.errors import OutputError
-from edge.files import atomic_write
+from edge.errors import ConfigError
+from train.training.run_folder import (
+    append_log,
+    check_same,
+    claim,
+    is_restored,
+    locked,
+    rounded,
+    truncate_log,
+)
+
+COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "seconds",
+)
 
 
-def test_a_disk_that_fills_leaves_what_was_there(small_disk):
-    path = small_disk / "a.bin"
-    atomic_write(path, lambda partial: partial.write_bytes(b"whole"))
-    with pytest.raises(OutputError, match=r"cannot write .*a\.bin: No space left on device"):
-        atomic_write(path, lambda partial: partial.write_bytes(bytes(1 << 20)))
-    assert [each.name for each in small_disk.iterdir()] == ["a.bin"]
-    assert path.read_bytes() == b"whole"
+def row(epoch):
+    return {name: epoch + 1 / 3 if name != "epoch" else epoch for name in COLUMNS}
 
 
-def test_who_is_interrupted_leaves_nothing_half_written(tmp_path):
-    def write(partial):
-        partial.write_bytes(b"half")
-        raise KeyboardInterrupt
+def test_a_folder_is_claimed_once_and_by_equal_settings_again(tmp_path):
+    folder = tmp_path / "new" / "run"
+    claim(folder, {"recipe": (1, 2), "data": "a"}, {"parameters": 3})
+    assert json.loads((folder / "run.json").read_text()) == {"recipe": [1, 2], "data": "a", "parameters": 3}
+    claim(folder, {"recipe": (1, 2), "data": "a"}, {"parameters": 4})
+    with pytest.raises(ConfigError, match="holds a run with another recipe, data; name another folder"):
+        claim(folder, {"recipe": (1, 3), "data": "b"}, {})
+    check_same(folder / "run.json", {"data": "a"})  # of what is not named, nothing is compared
 
-    with pytest.raises(KeyboardInterrupt):
-        atomic_write(tmp_path / "a.bin", write)
-    assert list(tmp_path.iterdir()) == []
+
+def test_checkpoints_of_an_unknown_run_are_not_claimed(tmp_path):
+    (tmp_path / "best.keras").write_bytes(b"somebody's")
+    with pytest.raises(ConfigError, match=r"holds checkpoints but no plan\.json"):
+        claim(tmp_path, {}, {}, "plan.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["best.keras"]
+
+
+def test_a_lock_holds_against_other_processes_and_ends_with_its_process(tmp_path):
+    code = (
+        "import pathlib, sys; from train.training.run_folder import locked\\n"
+        "with locked(pathlib.Path(sys.argv[1])): print('locked', flush=True); sys.stdin.read()"
+    ).replace("\\n", "\n")
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(ConfigError, match="another process is training it"), locked(tmp_path):
+            pass
+        other.kill()
+    with locked(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((), False),
+        (("last.weights.h5",), False),
+        (("final.keras", "last.weights.h5"), False),
+        (("final.keras",), True),
+    ],
+)
+def test_a_finished_run_without_optimizer_state_is_a_restored_one(tmp_path, files, expected):
+    for name in files:
+        (tmp_path / name).touch()
+    assert is_restored(tmp_path) is expected
+
+
+def test_a_log_is_appended_to_and_truncated_to_finished_epochs(tmp_path):
+    assert truncate_log(tmp_path, 0) == []
+    for epoch in (1, 2, 3):
+        append_log(tmp_path, row(epoch))
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert lines[2].startswith("2,2.33333,")
+    whole = (tmp_path / "log.csv").read_bytes()
+    assert len(truncate_log(tmp_path, 3)) == 3
+    assert (tmp_path / "log.csv").read_bytes() == whole
+    (first,) = truncate_log(tmp_path, 1)
+    assert first == {name: float(rounded(value)) for name, value in row(1).items()}
+    assert (tmp_path / "log.csv").read_text().splitlines() == lines[:2]
+    append_log(tmp_path, row(2))
+    assert (tmp_path / "log.csv").read_text().splitlines() == lines[:3]
