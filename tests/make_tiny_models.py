@@ -1,8 +1,8 @@
-"""Makes the two tiny networks that the tests of edge/ read with: `python tests/make_tiny_models.py`.
+"""Makes the two tiny networks that tests of edge/ and quantize/ use: `python tests/make_tiny_models.py`.
 
-They are full-integer like the shipped ones (uint8 in, int8 logits out, weights per channel), but random:
-nothing about a face can be learned from their answers. One is there a second time, with int8 pixels. Needs
-the train extra.
+Like the shipped ones they are full-integer (uint8 in, int8 logits out, weights per channel), but their
+weights are random, so their outputs say nothing about a face. The gender network also exists with int8
+pixels. Needs the train extra.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ def _network(outputs: int) -> keras.Model:
     flow = keras.layers.Conv2D(4, 5, strides=4, padding="same", activation="relu")(flow)
     flow = keras.layers.DepthwiseConv2D(3, strides=2, padding="same")(flow)
     flow = keras.layers.AveragePooling2D(3)(flow)
-    # Large weights, so that the answers differ from picture to picture.
+    # Large weights, so that the outputs differ from image to image.
     logits = keras.layers.Dense(outputs, kernel_initializer=keras.initializers.RandomNormal(0.0, 10.0))
     return keras.Model(pixels, logits(keras.layers.Flatten()(flow)))
 
 
 def _convert(network: keras.Model, input_dtype: str) -> bytes:
-    # Traced with a batch of exactly one and with the weights as constants, or calibrating may fail.
+    # Traced with a batch of exactly one and with constant weights; otherwise calibration may fail.
     signature = tf.TensorSpec((1, 48, 48, 1), tf.float32)
     traced = tf.function(lambda pixels: network(pixels, training=False)).get_concrete_function(signature)
     frozen = convert_variables_to_constants_v2(traced)
@@ -45,7 +45,7 @@ def _convert(network: keras.Model, input_dtype: str) -> bytes:
     random = np.random.default_rng(0)
     coarse = random.integers(0, 256, (32, 1, 6, 6, 1)).astype(np.float32)
     rows = coarse.repeat(8, axis=2).repeat(8, axis=3)
-    rows[:, 0, 0, :2, 0] = 0, 255  # both ends of the range, or the codes are no pixels
+    rows[:, 0, 0, :2, 0] = 0, 255  # both ends of the range; otherwise a pixel is not its own quantized value
     converter.representative_dataset = lambda: ([row] for row in rows)
     content: bytes = converter.convert()
     return content

@@ -1,0 +1,38 @@
+"""The model card says what the contract says, and where the network fails."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.inference.contract import read_model
+
+pytestmark = pytest.mark.train
+
+from quantize.release.model_card import model_card  # noqa: E402
+
+MODELS = Path(__file__).parents[3] / "models"
+
+
+@pytest.fixture(params=["emotion", "gender"])
+def contract(request):
+    return read_model(MODELS / f"{request.param}_sepnet_48_int8.json")[0]
+
+
+def test_every_label_every_group_and_every_text_is_there(contract):
+    card = model_card(contract)
+    for label, recall in contract.figures["val"]["int8"]["recall"].items():
+        assert f"| recall of {label} | {recall:.1%} |" in card
+    for name, group in contract.figures["val"].get("groups", {}).items():
+        assert f"| {name} | {group['accuracy']:.1%} of {group['count']} |" in card
+    for key, value in contract.training.items():
+        assert f"| {key} | {value} |" in card
+    assert f"{contract.parameters:,} weights and biases" in card
+
+
+def test_the_weakest_label_and_the_worst_group_are_named(contract):
+    failures = model_card(contract).split("## Known failures")[1]
+    figures = contract.figures.get("test", contract.figures["val"])
+    recall = figures["int8"]["recall"]
+    assert f"Weakest label: {min(recall, key=recall.get)}, {min(recall.values()):.1%}" in failures
+    if "groups" in figures:
+        assert f"{min(group['accuracy'] for group in figures['groups'].values()):.1%} of" in failures
