@@ -1,4 +1,4 @@
-"""Wrong words and missing things on the command lines of train and quantize: one line, the right code."""
+"""The command lines of train and quantize: wrong arguments, missing data, and commands on small data."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
 
 
 @pytest.mark.parametrize(
-    ("main", "words", "code", "said"),
+    ("main", "words", "code", "message"),
     [
         (
             train_main,
@@ -66,26 +66,26 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
         (quantize_main, ["inspect", "{}/none.tflite"], 2, "{}/none.tflite: No such file"),
     ],
 )
-def test_one_line_and_the_exit_code(tmp_path, capsys, main, words, code, said):
+def test_an_error_is_one_line_and_an_exit_code(tmp_path, capsys, main, words, code, message):
     folder = str(tmp_path)
     assert main([word.replace("{}", folder) for word in words]) == code
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.partition(": error: ")[2].startswith(said.replace("{}", folder))
+    assert error.partition(": error: ")[2].startswith(message.replace("{}", folder))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [(lambda _: b"no network", "not a TFLite file"), (lambda content: content[:1500], "cannot open it")],
 )
-def test_inspect_refuses_what_is_no_tflite(tmp_path, capsys, spoil, said):
+def test_inspect_refuses_files_that_are_no_models(tmp_path, capsys, spoil, message):
     path = tmp_path / "a.tflite"
     path.write_bytes(spoil(TINY.read_bytes()))
     assert quantize_main(["inspect", str(path)]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_inspect_says_what_a_file_holds(capsys):
+def test_inspect_prints_the_content_of_a_model(capsys):
     assert quantize_main(["inspect", str(TINY)]) == 0
     printed = capsys.readouterr().out
     assert "float tensors: none" in printed
@@ -100,10 +100,10 @@ def test_evaluate_without_a_run(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("ready", "words", "asked"),
+    ("finished", "words", "expected"),
     [
         (["emotion-teacher"], ["emotion"], ["emotion-seed2"]),
-        # What the others build on stays as it is, or would have to be trained for every seed.
+        # Networks that others build on keep their seed: they would have to be trained for every seed.
         ([], ["emotion-teacher", "emotion"], ["emotion-teacher", "emotion-seed2"]),
         (
             [],
@@ -115,17 +115,19 @@ def test_evaluate_without_a_run(tmp_path, capsys):
         ),
     ],
 )
-def test_a_seed_is_of_those_that_nothing_else_builds_on(tmp_path, monkeypatch, ready, words, asked):
+def test_a_seed_holds_for_recipes_that_no_other_builds_on(tmp_path, monkeypatch, finished, words, expected):
     from train.runs.lookup import folder_of
 
-    for name in ready:
+    for name in finished:
         (tmp_path / name).mkdir()
         for file in ("best.keras", "final.keras"):
             (tmp_path / name / file).touch()
-    seen = []
-    monkeypatch.setattr("train.cli.fit._train", lambda recipe, *_: seen.append(folder_of(recipe, tmp_path)))
+    folders = []
+    monkeypatch.setattr(
+        "train.cli.fit._train", lambda recipe, *_: folders.append(folder_of(recipe, tmp_path))
+    )
     assert train_main(["fit", *words, "--seed", "2", "--runs", str(tmp_path)]) == 0
-    assert [path.name for path in seen] == asked
+    assert [folder.name for folder in folders] == expected
 
 
 def test_a_wrong_tf_config_is_one_line(tmp_path, monkeypatch, capsys):
@@ -148,39 +150,43 @@ def test_workers_run_fit_and_return_its_exit_code(tmp_path, monkeypatch):
     assert calls == [(2, command, tmp_path / "workers")]
 
 
-def test_nothing_is_built_on_what_may_still_become_better(tmp_path, capsys):
+def test_an_unfinished_run_is_not_built_on(tmp_path, capsys):
     (tmp_path / "emotion-teacher").mkdir()
     (tmp_path / "emotion-teacher" / "best.keras").touch()
     assert train_main(["fit", "emotion", "--runs", str(tmp_path)]) == 3
     assert "emotion-teacher is not finished: train emotion-teacher first" in capsys.readouterr().err
 
 
-def test_any_trained_network_is_evaluated_and_looked_at(toy, toy_recipe, seventy_faces, capsys):
-    from train.training.fit import fit
+def test_any_run_is_evaluated_and_its_saliency_drawn(toy, toy_recipe, seventy_faces, capsys):
+    from train.models.sepnet import build
+    from train.training.epochs import Checkpoints
+    from train.training.provenance import provenance
+    from train.training.run_folder import claim
 
-    large = replace(toy, images=toy.images.repeat(3, axis=1).repeat(3, axis=2))
-    recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), dataset="fer2013", epochs=1)
-    fit(recipe, large, seventy_faces / "runs" / "cut-to-size")
+    recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), dataset="fer2013")
+    facts = {"labels": list(toy.label_names), "parameters": 400}
+    claim(seventy_faces / "runs" / "pruned", provenance(recipe, toy, Checkpoints()), facts)
+    build(recipe.spec).save(seventy_faces / "runs" / "pruned" / "best.keras")
     table = seventy_faces / "fer2013.csv"
     table.write_text(table.read_text().replace("Training", "PublicTest", 35))
     where = ["--data", str(seventy_faces), "--runs", str(seventy_faces / "runs")]
-    assert train_main(["evaluate", "cut-to-size", *where]) == 0
-    assert (seventy_faces / "runs" / "cut-to-size" / "on-fer-2013" / "report.html").exists()
+    assert train_main(["evaluate", "pruned", *where]) == 0
+    assert (seventy_faces / "runs" / "pruned" / "on-fer-2013" / "report.html").exists()
     out = seventy_faces / "sheet.png"
-    assert train_main(["saliency", "cut-to-size", "--out", str(out), *where]) == 0
+    assert train_main(["saliency", "pruned", "--out", str(out), *where]) == 0
     assert out.stat().st_size > 10_000
     capsys.readouterr()
     assert train_main(["saliency", "shipped", *where]) == 2
     assert capsys.readouterr().err == (
         "train: error: 'shipped' is a group of recipes; name one of them, or one run\n"
     )
-    assert train_main(["saliency", "cut-to-bits", *where]) == 2
-    assert "no recipe 'cut-to-bits'; expected one of" in capsys.readouterr().err
+    assert train_main(["saliency", "nobody", *where]) == 2
+    assert "no recipe 'nobody'; expected one of" in capsys.readouterr().err
 
 
 @pytest.fixture
 def seventy_faces(tmp_path):
-    """A folder with a fer2013.csv of ten pictures of each label."""
+    """A folder with a fer2013.csv of ten images of each label."""
     rows = []
     for number in range(70):
         pixels = np.full((48, 48), 20 * (number % 7) + number // 7, np.uint8)
@@ -190,7 +196,7 @@ def seventy_faces(tmp_path):
     return tmp_path
 
 
-def test_what_is_expanded_can_be_read_again_with_its_splits(seventy_faces):
+def test_an_expanded_set_can_be_read_again_with_its_splits(seventy_faces):
     from train.data import load_fer2013
 
     table = seventy_faces / "fer2013.csv"
@@ -216,10 +222,10 @@ def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkey
     assert len(list(out.iterdir())) == 14
     face = cv2.imread(str(out / "happy-female.png"), cv2.IMREAD_GRAYSCALE)
     assert face.shape == (48, 48)
-    assert face[12:18, 12:18].mean() > 200  # where the pictures are bright
+    assert face[12:18, 12:18].mean() > 200  # the bright square of all images
 
 
-def test_a_disk_that_fills_is_said_in_one_line(seventy_faces, small_disk, capsys):
+def test_a_full_disk_is_one_line(seventy_faces, small_disk, capsys):
     (small_disk / "full").write_bytes(bytes(12288))
     assert train_main(["data", str(seventy_faces), "--out", str(small_disk / "survey")]) == 4
     error = capsys.readouterr().err.splitlines()[-1]
@@ -228,7 +234,7 @@ def test_a_disk_that_fills_is_said_in_one_line(seventy_faces, small_disk, capsys
 
 
 @pytest.mark.parametrize("task", ["emotion", "gender"])
-def test_the_committed_calibration_lists_are_even_and_hold_no_picture_twice(task):
+def test_the_committed_calibration_lists_are_even_and_without_duplicates(task):
     from quantize.conversion.calibration_set import LISTS, PER_LABEL
 
     held = json.loads((LISTS / f"{task}.json").read_text())

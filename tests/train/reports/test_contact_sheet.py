@@ -1,4 +1,4 @@
-"""The expanded set as files: what is written is read again, and nothing is overwritten."""
+"""The expanded set as files: they are read again as they were written, and nothing is overwritten."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def training():
     return Dataset("toy", images, labels, EMOTIONS, tuple(map(str, range(28))), np.array(["train"] * 28))
 
 
-def test_files_are_fer2013_in_folders_and_hold_every_view(training, toy_recipe, tmp_path):
+def test_the_files_are_a_fer2013_folder_with_every_view(training, toy_recipe, tmp_path):
     recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=48), views=3)
     views = expand(training, recipe, tmp_path / "cache")
     validation = replace(training, images=training.images[::-1], splits=np.array(["val"] * 28)).take(
@@ -34,7 +34,7 @@ def test_files_are_fer2013_in_folders_and_hold_every_view(training, toy_recipe, 
     crops = plain_images(validation, recipe.crop)
     sheet = write_expansion(training, views, validation, crops, tmp_path / "out")
     again = load_fer2013(tmp_path / "out")
-    # No copy of a training picture is drawn into the validation split.
+    # No view of a training image comes into the validation split.
     for rows, images, each in (
         (again.part("train"), np.concatenate(views), 12),
         (again.part("val"), crops, 3),

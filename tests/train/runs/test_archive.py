@@ -1,4 +1,4 @@
-"""A run put into one file and taken out again is the same run."""
+"""Archives of runs: a restored run is the same run, and damaged archives are refused."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def run(toy, toy_recipe, tmp_path_factory):
     return recipe, folder
 
 
-def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
+def test_a_restored_run_has_the_same_outputs_and_counts_as_trained(run, toy, tmp_path):
     from train.evaluation.predictions import predict
     from train.reports.evaluate_run import evaluate_run
     from train.runs.archive import archive, restore
@@ -47,8 +47,8 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
         np.testing.assert_array_equal(predict(before, images), predict(after, images))
     for name in ("run.json", "log.csv", "val.json", "train.json"):
         assert (tmp_path / "runs" / "toy" / name).read_bytes() == (folder / name).read_bytes()
-    evaluate_run(toy, tmp_path / "runs" / "toy")  # its page does without the pictures of the other split
-    # Trained by other versions, towards a teacher in full precision: it is trained all the same.
+    evaluate_run(toy, tmp_path / "runs" / "toy")  # its page is written without the plots of the other split
+    # With other versions and another teacher it counts as trained all the same.
     settings = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())
     settings |= {"versions": {"keras": "3.0"}, "sources": {"emotion-teacher": "another"}}
     (tmp_path / "runs" / "toy" / "run.json").write_text(json.dumps(settings))
@@ -60,19 +60,19 @@ def test_a_restored_run_answers_alike_and_counts_as_trained(run, toy, tmp_path):
         fit(replace(recipe, epochs=3), toy, tmp_path / "runs" / "toy")
 
 
-def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, capsys):
+def test_all_archived_runs_are_restored_except_existing_ones(run, tmp_path, capsys):
     from train.cli.main import main
 
     where = ["--archives", str(tmp_path / "archives"), "--runs", str(tmp_path / "runs")]
     assert main(["restore", *where]) == DataError.exit_code
     shutil.copytree(run[1], tmp_path / "runs" / "b")
     (tmp_path / "archives").mkdir()
-    assert main(["archive", "b", *where]) == 0  # no recipe: the folder's name
+    assert main(["archive", "b", *where]) == 0  # the name of a folder, not of a recipe
     for name in "ac":
         shutil.copyfile(tmp_path / "archives" / "b.zip", tmp_path / "archives" / f"{name}.zip")
     assert main(["restore", *where]) == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a", "b", "c"]
-    assert (tmp_path / "runs" / "b" / "last.weights.h5").exists()  # the one that was there
+    assert (tmp_path / "runs" / "b" / "last.weights.h5").exists()  # the existing one
     assert not (tmp_path / "runs" / "a" / "last.weights.h5").exists()
     assert main(["archive", "nobody", *where]) == ConfigError.exit_code
     capsys.readouterr()
@@ -82,7 +82,7 @@ def test_all_archived_runs_are_restored_but_those_that_are_there(run, tmp_path, 
     )
 
 
-def test_what_pruning_and_fine_tuning_left_is_kept_as_it_is(run, tmp_path):
+def test_files_of_pruning_and_fine_tuning_are_archived_unchanged(run, tmp_path):
     from train.runs.archive import archive, restore
 
     names = ("plan.json", "steps.csv", "tuned.keras")
@@ -97,7 +97,7 @@ def test_what_pruning_and_fine_tuning_left_is_kept_as_it_is(run, tmp_path):
     ]
 
 
-def test_the_same_run_makes_the_same_file(run, tmp_path):
+def test_the_same_run_makes_the_same_archive(run, tmp_path):
     from train.runs.archive import archive
 
     for name in ("a.zip", "b.zip"):
@@ -105,7 +105,7 @@ def test_the_same_run_makes_the_same_file(run, tmp_path):
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
-def test_a_large_network_is_kept_once_in_half_precision(run, tmp_path):
+def test_a_large_network_is_archived_once_in_half_precision(run, tmp_path):
     from train.models.sepnet import build
     from train.models.spec import TeacherSpec
     from train.runs.archive import archive, restore
@@ -134,7 +134,7 @@ def test_a_large_network_is_kept_once_in_half_precision(run, tmp_path):
         np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
-def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
+def test_existing_folders_and_unevaluated_runs_are_refused(run, tmp_path):
     from train.runs.archive import archive, restore
 
     archive(run[1], tmp_path / "toy.zip")
@@ -148,9 +148,7 @@ def test_nothing_is_overwritten_and_nothing_unfinished_kept(run, tmp_path):
     assert not (tmp_path / "x.zip").exists()
 
 
-def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(
-    interrupted_after, run, toy, tmp_path
-):
+def test_an_unfinished_run_is_resumed_elsewhere_to_the_same_weights(interrupted_after, run, toy, tmp_path):
     import keras
 
     from train.runs.archive import archive, restore
@@ -172,7 +170,7 @@ def test_a_run_that_was_broken_off_goes_on_elsewhere_to_the_same_weights(
         np.testing.assert_array_equal(left, right)
 
 
-def test_an_archives_folder_is_made_or_it_is_said_why_not(run, tmp_path):
+def test_an_archives_folder_is_created_or_the_error_is_reported(run, tmp_path):
     from train.runs.archive import archive
 
     archive(run[1], tmp_path / "new" / "folder" / "toy.zip")
@@ -182,7 +180,7 @@ def test_an_archives_folder_is_made_or_it_is_said_why_not(run, tmp_path):
         archive(run[1], tmp_path / "file" / "toy.zip")
 
 
-def test_of_a_long_pruning_the_newest_steps_are_kept(tmp_path):
+def test_the_newest_steps_of_a_long_pruning_are_archived(tmp_path):
     from train.runs.archive import archive
 
     steps = tmp_path / "run" / "steps"
@@ -215,26 +213,26 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
     elif harm == "bits":
         spoiled = bytearray(path.read_bytes())
         with zipfile.ZipFile(path) as file:
-            held_at = file.getinfo("log.csv").header_offset
-        place = held_at + 30 + len("log.csv")
-        spoiled[place : place + 8] = b"\xff" * 8  # no such kind of block in a deflated stream
+            header = file.getinfo("log.csv").header_offset
+        start = header + 30 + len("log.csv")
+        spoiled[start : start + 8] = b"\xff" * 8  # no such kind of block in a deflated stream
         path.write_bytes(spoiled)
     elif harm == "method":
         spoiled = bytearray(path.read_bytes())
-        spoiled[spoiled.index(b"PK\1\2") + 10] = 99  # a kind of compression that nobody knows
+        spoiled[spoiled.index(b"PK\1\2") + 10] = 99  # an unknown method of compression
         path.write_bytes(spoiled)
     elif harm == "outside":
         with zipfile.ZipFile(path, "a") as file:
             file.writestr("../elsewhere", "")
     else:
         with zipfile.ZipFile(path) as file:
-            held = {name: file.read(name) for name in file.namelist()}
-        settings = json.loads(held["run.json"])
+            contents = {name: file.read(name) for name in file.namelist()}
+        settings = json.loads(contents["run.json"])
         if harm == "another spec":
             settings["recipe"]["spec"]["stem"] = 9
-        held["run.json"] = json.dumps(settings).encode()
+        contents["run.json"] = json.dumps(settings).encode()
         with zipfile.ZipFile(path, "w") as file:
-            for name, content in held.items():
+            for name, content in contents.items():
                 if harm != "no log" or name != "log.csv":
                     file.writestr(name, content)
     with pytest.raises(DataError, match="no archive of a run"):
@@ -243,18 +241,18 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
 
 
 @pytest.mark.parametrize("path", sorted(ARCHIVES.glob("*.zip")), ids=lambda path: path.stem)
-def test_what_is_shipped_counts_as_trained_by_the_recipe_of_today(path):
+def test_shipped_archives_have_the_registered_recipes(path):
     from train.recipes.registry import RECIPES
 
     with zipfile.ZipFile(path) as file:
-        held = json.loads(file.read("run.json"))["recipe"]
-        if "plan.json" in file.namelist():  # a pruned network's own recipe is its parent's, but for the spec
-            held = json.loads(file.read("plan.json"))["recipe"]
-    assert json.loads(json.dumps(RECIPES[held["name"]].to_dict())) == held
+        recipe = json.loads(file.read("run.json"))["recipe"]
+        if "plan.json" in file.namelist():  # a pruned network's recipe is its parent's with another spec
+            recipe = json.loads(file.read("plan.json"))["recipe"]
+    assert json.loads(json.dumps(RECIPES[recipe["name"]].to_dict())) == recipe
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_what_is_shipped_was_made_of_the_weights_in_the_archive(task, tmp_path):
+def test_shipped_models_were_made_from_the_weights_in_the_archives(task, tmp_path):
     from train.models.weights_hash import weights_digest
     from train.runs.archive import restore
 

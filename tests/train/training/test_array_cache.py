@@ -1,4 +1,4 @@
-"""Arrays in files: made once, by one process, and gone on with where their making was broken off."""
+"""Arrays in files: computed once, by one process, and resumed after an interruption."""
 
 import multiprocessing
 import resource
@@ -17,78 +17,80 @@ from train.training.array_cache import cached_array  # noqa: E402
 _SHAPE = (5, 3, 4)
 
 
-def piece(number):
-    return np.full(_SHAPE[1:], number, dtype=np.float32)
+def row(index):
+    return np.full(_SHAPE[1:], index, dtype=np.float32)
 
 
-def array(path, make=piece):
-    return cached_array(path, _SHAPE, np.float32, make, "making")
+def array(path, compute=row):
+    return cached_array(path, _SHAPE, np.float32, compute, "computing")
 
 
-def making(path, log, make=piece):
-    """Makes the array and notes in a file which pieces were asked for."""
+def logged_array(path, log, compute=row):
+    """Returns the array, and logs in a file which rows were computed."""
 
-    def noted(number):
+    def logged(index):
         with log.open("a") as text:
-            text.write(f"{number}")
-        return make(number)
+            text.write(f"{index}")
+        return compute(index)
 
-    return array(path, noted)
+    return array(path, logged)
 
 
-def test_made_once_and_read_as_numpy_writes_it(tmp_path):
+def test_the_array_is_computed_once_into_a_file_as_numpy_writes_it(tmp_path):
     path, log = tmp_path / "new" / "a.npy", tmp_path / "log"
     for _ in range(2):
-        found = making(path, log)
+        found = logged_array(path, log)
     assert log.read_text() == "01234"
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, [piece(number) for number in range(5)])
+    np.testing.assert_array_equal(found, [row(index) for index in range(5)])
     assert not found.flags.writeable
     np.save(tmp_path / "b.npy", found)
     assert (tmp_path / "b.npy").read_bytes() == path.read_bytes()
-    assert [each.name for each in path.parent.iterdir()] == ["a.npy"]
+    assert [file.name for file in path.parent.iterdir()] == ["a.npy"]
 
 
 @pytest.mark.parametrize(("broken_at", "again"), [(0, "01234"), (1, "01234"), (2, "1234"), (4, "34")])
-def test_broken_off_it_goes_on_from_the_last_piece_that_is_surely_whole(tmp_path, broken_at, again):
+def test_an_interrupted_computation_is_resumed_from_the_last_row_that_is_surely_whole(
+    tmp_path, broken_at, again
+):
     path, log = tmp_path / "a.npy", tmp_path / "log"
 
-    def make(number):
-        if number == broken_at:
+    def interrupted(index):
+        if index == broken_at:
             raise KeyboardInterrupt
-        return piece(number)
+        return row(index)
 
     with pytest.raises(KeyboardInterrupt):
-        array(path, make)
+        array(path, interrupted)
     assert not path.exists()
     partial = tmp_path / "partial-a.npy"
     content = bytearray(partial.read_bytes())
-    if broken_at:  # as after a power cut: the right length, but nothing in the last piece
-        content[-piece(0).nbytes :] = bytes(piece(0).nbytes)
-    partial.write_bytes(content + b"half a piece"[: 5 * broken_at])
-    found = making(path, log)
+    if broken_at:  # as after a power cut: the last row has the right length, and holds nothing
+        content[-row(0).nbytes :] = bytes(row(0).nbytes)
+    partial.write_bytes(content + b"half of a row"[: 5 * broken_at])
+    found = logged_array(path, log)
     assert log.read_text() == again
-    np.testing.assert_array_equal(found, [piece(number) for number in range(5)])
+    np.testing.assert_array_equal(found, [row(index) for index in range(5)])
     assert not partial.exists()
 
 
 def _slowly(path, log):
-    def make(number):
+    def compute(index):
         time.sleep(0.2)
-        return piece(number)
+        return row(index)
 
-    making(path, log, make)
+    logged_array(path, log, compute)
 
 
-def test_two_processes_make_it_once_and_a_killed_one_is_followed(tmp_path):
+def test_of_two_processes_one_computes_and_a_killed_one_is_continued(tmp_path):
     path, log = tmp_path / "a.npy", tmp_path / "log"
     start = multiprocessing.get_context("spawn").Process
-    pair = [start(target=_slowly, args=(path, log)) for _ in range(2)]
-    for each in pair:
-        each.start()
-    for each in pair:
-        each.join(60)
-    assert [each.exitcode for each in pair] == [0, 0]
+    processes = [start(target=_slowly, args=(path, log)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
     assert log.read_text() == "01234"
 
     path.unlink()
@@ -103,7 +105,7 @@ def test_two_processes_make_it_once_and_a_killed_one_is_followed(tmp_path):
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL
     log.unlink()
-    np.testing.assert_array_equal(making(path, log), [piece(number) for number in range(5)])
+    np.testing.assert_array_equal(logged_array(path, log), [row(index) for index in range(5)])
     assert "0" not in log.read_text()
 
 
@@ -114,13 +116,13 @@ def _without_room(path):
         array(path)
 
 
-def test_where_there_is_no_room_one_line_says_so_and_what_was_made_is_kept(tmp_path):
+def test_a_full_disk_is_an_error_and_the_rows_so_far_are_kept(tmp_path):
     process = multiprocessing.get_context("spawn").Process(target=_without_room, args=(tmp_path / "a.npy",))
     process.start()
     process.join(60)
     assert process.exitcode == 0
     log = tmp_path / "log"
-    making(tmp_path / "a.npy", log)
+    logged_array(tmp_path / "a.npy", log)
     assert log.read_text() == "234"
 
     (tmp_path / "file").touch()
@@ -128,9 +130,9 @@ def test_where_there_is_no_room_one_line_says_so_and_what_was_made_is_kept(tmp_p
         array(tmp_path / "file" / "a.npy")
 
 
-def test_what_making_meets_is_not_taken_for_a_full_disk(tmp_path):
-    def make(_):
+def test_errors_of_the_computation_are_not_taken_for_a_full_disk(tmp_path):
+    def compute(_):
         raise FileNotFoundError("no teacher")
 
     with pytest.raises(FileNotFoundError, match="no teacher"):
-        array(tmp_path / "a.npy", make)
+        array(tmp_path / "a.npy", compute)
