@@ -24,3 +24,10 @@ def test_calibration_is_even_per_label_and_finds_its_pictures_again(toy, tmp_pat
         calibration_set.calibration_rows("emotion", missing, tmp_path)
     with pytest.raises(DataError, match="60 different training images of 'angry', need 61"):
         calibration_set.draw(toy, 61)
+
+
+def test_an_image_under_two_labels_is_drawn_once(toy):
+    # Every image of "disgust" is in the set as "angry", too; of 60 there are 120 rows.
+    ids = tuple(f"{row // 7}-{max(row % 7, 1)}" for row in range(len(toy)))
+    drawn = calibration_set.draw(replace(toy, ids=ids), 30)
+    assert len(drawn) == len(set(drawn)) == 7 * 30

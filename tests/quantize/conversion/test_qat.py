@@ -5,13 +5,25 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from quantize.conversion import fake_quant  # noqa: E402
+from quantize.conversion import fake_quant, qat  # noqa: E402
 from quantize.conversion.converter import prepare, scale_pixels  # noqa: E402
 from quantize.conversion.fake_quant import FakeQuantModel  # noqa: E402
 from quantize.conversion.qat import finetune  # noqa: E402
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.runs.lookup import load_checkpoint  # noqa: E402
+
+
+def spy_on_predict(monkeypatch):
+    """Returns a list to which the images that the network's own scores are computed for are added."""
+    inputs = []
+
+    def spy(model, images):
+        inputs.append(images)
+        return predict(model, images)
+
+    monkeypatch.setattr(qat, "predict", spy)
+    return inputs
 
 
 def test_training_reduces_the_error_of_rounding(run, toy, monkeypatch):
@@ -25,7 +37,11 @@ def test_training_reduces_the_error_of_rounding(run, toy, monkeypatch):
     tuned = finetune(model, images, calibration, TestTimeAugmentation(mirror=True))
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+    inputs = spy_on_predict(monkeypatch)
     again = finetune(model, images, calibration, TestTimeAugmentation(mirror=True))
+    originals = {image.tobytes() for image in images}
+    share_mirrored = np.mean([image.tobytes() not in originals for image in inputs[0][..., 0]])
+    assert 0.4 < share_mirrored < 0.6  # one of the two views is drawn for each image
     for one, other in zip(tuned.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

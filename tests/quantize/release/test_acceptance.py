@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edge.errors import DataError, ModelError
@@ -12,20 +13,24 @@ pytestmark = pytest.mark.train
 
 from edge.inference.interpreter import installed_runtimes  # noqa: E402
 from quantize.cli.main import main  # noqa: E402
+from quantize.conversion.logit_adjustment import add_offsets  # noqa: E402
 from quantize.release import acceptance, publish, quantized_run  # noqa: E402
 
 RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
+from train.runs.lookup import load_checkpoint  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def shipped(toy, run, lists, tmp_path_factory):
-    """A folder with a run whose logits are adjusted, and models/ with what was made of it."""
+    """A folder with a run that predicts one label too often, and models/ with the adjusted int8 file."""
     folder = tmp_path_factory.mktemp("shipped")
     (folder / "toy").mkdir()
     for name in ("best.keras", "final.keras"):
-        shutil.copy(run / name, folder / "toy")
+        model = load_checkpoint(run, name)
+        add_offsets(model, np.array([2, 0, 0, 0, 0, 0, -2], np.float32))
+        model.save(folder / "toy" / name)
     settings = json.loads((run / "run.json").read_text())
-    settings["recipe"]["matching"] = 0.5
+    settings["recipe"]["matching"] = 1.0
     (folder / "toy" / "run.json").write_text(json.dumps(settings))
     (folder / "models").mkdir()
     return folder, publish.publish([folder / "toy"], toy, folder / "models")
@@ -93,6 +98,9 @@ def test_a_file_is_compared_by_values_and_not_by_texts(shipped, toy, tmp_path):
     file = tmp_path / f"{contract.name}.tflite"
     file.write_bytes((folder / "models" / file.name).read_bytes())
     figures = json.loads(list(acceptance.accept(file, folder / "toy", toy))[1])
+    offsets = contract.training["provenance"]["logit_offsets"]
+    assert contract.training["offsets of the logits"] == ", ".join(f"{round(each, 3)}" for each in offsets)
+    assert min(offsets) < -0.1 < 0.1 < max(offsets)
     assert figures["top1_agreement"] == contract.figures["val"]["top1_agreement"]
     assert figures["largest_score_difference"] == contract.figures["val"]["largest_score_difference"]
 
