@@ -44,6 +44,12 @@ def test_seeds_are_joined_as_mean_and_half_range(tmp_path):
     ]
 
 
+def test_of_two_runs_with_the_same_seed_the_last_one_counts(tmp_path):
+    write_run(tmp_path / "a1", seed=1, accuracy=0.5, train=0.7)
+    write_run(tmp_path / "a2", seed=1, accuracy=0.6, train=0.7)
+    assert cells_of(seeds_table(read_runs(tmp_path)), "a")[1:5] == ["1", "9,876", "70.0%", "60.0%"]
+
+
 def test_the_files_hold_every_run_and_nothing_else_is_left(tmp_path):
     write_run(tmp_path / "runs" / "a", "a", train=0.7)
     write_run(tmp_path / "runs" / "b", "b", train=0.9)

@@ -96,11 +96,14 @@ def test_runs_of_an_earlier_table_are_added_unless_they_were_trained_again(tmp_p
     assert with_earlier([], table) == before
     write_run(tmp_path / "new" / "b", "b", accuracy=0.7)
     write_run(tmp_path / "new" / "b-seed2", "b", seed=2, accuracy=0.65)
+    write_run(tmp_path / "new" / "a", "a", accuracy=0.4)
+    change(tmp_path / "new" / "a" / "val.json", split="another val")
     rows = with_earlier(read_runs(tmp_path / "new"), table)
-    assert [(row.recipe, row.seed, row.validation_accuracy) for row in rows] == [
-        ("a", 1, 0.5),
-        ("b", 1, 0.7),
-        ("b", 2, 0.65),
+    assert [(row.split, row.recipe, row.seed, row.validation_accuracy) for row in rows] == [
+        ("FER-2013 val", "a", 1, 0.5),
+        ("FER-2013 val", "b", 1, 0.7),
+        ("FER-2013 val", "b", 2, 0.65),
+        ("another val", "a", 1, 0.4),
     ]
 
 

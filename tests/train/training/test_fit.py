@@ -205,7 +205,14 @@ def test_running_means_are_evaluated_and_kept_and_resumed(interrupted_after, toy
     fit(recipe, toy, tmp_path / "broken")
     for name in ("best.keras", "final.keras"):
         assert_same_weights(tmp_path / "whole", tmp_path / "broken", name)
-    # The kept weights are the running means, and the weights that are trained further are not.
+    # The last epoch is the best one, so that its running means are in both files.
+    accuracies = [float(line.split(",")[5]) for line in log_without_seconds(tmp_path / "whole")[1:]]
+    assert accuracies[-1] > max(accuracies[:-1])
+    for best, final in zip(
+        weights_of(tmp_path / "whole"), weights_of(tmp_path / "whole", "final.keras"), strict=True
+    ):
+        np.testing.assert_array_equal(best, final)
+    # The weights that are trained further are not the means.
     last = build(recipe.spec)
     optimizer = make_optimizer(recipe, 53)
     last.compile(optimizer)
