@@ -19,12 +19,14 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         set_threads(arguments.threads)  # before the command's module imports TensorFlow
-        return int(import_module(f"train.cli.{arguments.module}").run(arguments) or 0)
+        code = int(import_module(f"train.cli.{arguments.module}").run(arguments) or 0)
+        sys.stdout.flush()  # a short output is written only now, and its reader may have left
+        return code
     except EdgeError as error:
         print(f"train: error: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of the output has left: Python's own flush at exit must not fail again.
+        # Python's own flush at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
