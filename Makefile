@@ -40,8 +40,9 @@ quantize: $(DESKTOP)/.done ## prune trained networks and convert them to int8 fi
 	@$(DESKTOP)/bin/python -m quantize run $(TASK) --data '$(DATA)' --runs '$(RUNS)' $(if $(OVERWRITE),--overwrite) $(ARGS)
 
 test: $(DESKTOP)/.done ## run all tests except test-device (EMOTINY_DATA=folder adds tests on real data)
-	@# Each core runs whole files: tests in one file may share what they trained, and many only wait for a broker.
-	@$(DESKTOP)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@# Whole files, since tests in one may share what they trained; two more at a time than there are cores,
+	@# since many tests wait for a broker or for other processes.
+	@$(DESKTOP)/bin/python -m pytest -n $$(($$(nproc) + 2)) --dist loadfile $(ARGS)
 
 test-device: $(DESKTOP)/.done ## as root: run all test-device-... commands below, in real systems that are built once
 	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
