@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from edge.pipeline.scheduler import SchedulerSettings
     from edge.pipeline.smoothing import SmoothingSettings
     from edge.settings.settings import Settings
-    from edge.sources.camera import CaptureSettings
     from edge.sources.factory import open_source
-    from edge.tracking.tracker import TrackingSettings
+    from edge.sources.settings import CaptureSettings
+    from edge.tracking.settings import TrackingSettings
     from edge.types import Box, Detection, Face, Frame, Reading, Report, Scores
 
 __all__ = [
@@ -104,9 +104,9 @@ _MODULES = {
     "edge.pipeline.scheduler": ("SchedulerSettings",),
     "edge.pipeline.smoothing": ("SmoothingSettings",),
     "edge.settings.settings": ("Settings",),
-    "edge.sources.camera": ("CaptureSettings",),
+    "edge.sources.settings": ("CaptureSettings",),
     "edge.sources.factory": ("open_source",),
-    "edge.tracking.tracker": ("TrackingSettings",),
+    "edge.tracking.settings": ("TrackingSettings",),
     "edge.types": ("Box", "Detection", "Face", "Frame", "Reading", "Report", "Scores"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

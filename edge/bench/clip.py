@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from edge.errors import ConfigError
-from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
+from edge.sources.settings import CaptureSettings
 from edge.types import Box, Gray
 
 _MAX_BYTES = 1 << 30  # of frames in memory

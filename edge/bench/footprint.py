@@ -100,8 +100,8 @@ def fresh_run(source: str, frames: int) -> tuple[Footprint, float]:
 
 def read_one_frame(source: str) -> None:
     """Opens a source and reads one frame. A measured process calls this."""
-    from edge.sources.camera import CaptureSettings
     from edge.sources.factory import open_source
+    from edge.sources.settings import CaptureSettings
 
     with open_source(source, CaptureSettings(), fast=True) as camera:
         next(frame for frame in camera if frame is not None)

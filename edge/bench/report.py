@@ -18,7 +18,7 @@ from edge.detection.settings import DetectorSettings
 from edge.diagnostics.machine import service_state
 from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.system.platform import Platform, detect_platform
 from edge.system.stdio import print_message
 from edge.system.thermal import ThermalSensors

@@ -31,7 +31,7 @@ from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.inference.settings import ModelSettings
 from edge.settings.settings import Settings
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.system.stdio import write_text
 from edge.types import Gray
 

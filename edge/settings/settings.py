@@ -17,8 +17,8 @@ from edge.pipeline.governor import GovernorSettings
 from edge.pipeline.scheduler import SchedulerSettings
 from edge.pipeline.smoothing import SmoothingSettings
 from edge.settings.options import groups_of, options_of, sections_of
-from edge.sources.camera import CaptureSettings
-from edge.tracking.tracker import TrackingSettings
+from edge.sources.settings import CaptureSettings
+from edge.tracking.settings import TrackingSettings
 
 
 @dataclass(frozen=True)

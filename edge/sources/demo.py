@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from edge.errors import CameraError
 from edge.labels import EMOTIONS, GENDERS
-from edge.sources.camera import CaptureSettings
 from edge.sources.paced import PacedCamera, TimedFrames
+from edge.sources.settings import CaptureSettings
 from edge.types import Gray
 
 _Floats: TypeAlias = npt.NDArray[np.float32]

@@ -11,12 +11,13 @@ import cv2
 
 from edge.errors import CameraError, ConfigError
 from edge.sources.auto import AutoCamera
-from edge.sources.camera import Camera, CaptureSettings, Opener
+from edge.sources.camera import Camera, Opener
 from edge.sources.demo import open_demo
 from edge.sources.files import open_files
 from edge.sources.gstreamer import csi_opener, gst_opener
 from edge.sources.opencv import stream_opener
 from edge.sources.picamera import open_picamera, picamera_opener
+from edge.sources.settings import CaptureSettings
 from edge.sources.uri import camera_number, redact, v4l2_path
 from edge.sources.v4l2 import open_v4l2
 from edge.sources.v4l2_devices import query_all

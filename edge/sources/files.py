@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from edge.errors import CameraError
-from edge.sources.camera import CaptureSettings
 from edge.sources.opencv import gray_of, silence_opencv_logs
 from edge.sources.paced import PacedCamera, TimedFrames
+from edge.sources.settings import CaptureSettings
 from edge.sources.uri import redact
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import cv2
 
 from edge.errors import ConfigError, MissingDependencyError
-from edge.sources.camera import DEFAULT_WH, CaptureSettings
+from edge.sources.camera import DEFAULT_WH
 from edge.sources.live import LiveCamera
 from edge.sources.opencv import SLOW_FIRST_S, CaptureGrabber, silence_opencv_logs
+from edge.sources.settings import CaptureSettings
 from edge.sources.uri import redact
 from edge.system import remedies
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge.errors import CameraError, EdgeError
-from edge.sources.camera import TICK_S, BaseCamera, CaptureSettings, orient
+from edge.sources.camera import TICK_S, BaseCamera, orient
+from edge.sources.settings import CaptureSettings
 from edge.types import Frame, Gray
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import CameraError, ConfigError, MissingDependencyError
-from edge.sources.camera import CaptureSettings
 from edge.sources.live import LiveCamera
+from edge.sources.settings import CaptureSettings
 from edge.sources.uri import redact
 from edge.types import Gray
 

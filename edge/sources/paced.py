@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator
 import cv2
 import numpy as np
 
-from edge.sources.camera import TICK_S, BaseCamera, CaptureSettings, orient
+from edge.sources.camera import TICK_S, BaseCamera, orient
+from edge.sources.settings import CaptureSettings
 from edge.types import Frame, Gray
 
 # Yields non-decreasing seconds since the first frame, and the frame; None for a frame that was skipped.

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.camera import DEFAULT_WH, CaptureSettings
+from edge.sources.camera import DEFAULT_WH
 from edge.sources.live import LiveCamera
+from edge.sources.settings import CaptureSettings
 from edge.system import permissions, remedies
 from edge.system.platform import detect_platform
 from edge.types import Gray

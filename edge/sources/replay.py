@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from edge.errors import CameraError, EdgeError
-from edge.sources.camera import CaptureSettings
 from edge.sources.paced import PacedCamera, TimedFrames
+from edge.sources.settings import CaptureSettings
 from edge.types import Gray
 
 # A frame, a failed read, the end of the camera, or a function that returns one of the first two.

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from edge.errors import CameraError
-from edge.sources.camera import DEFAULT_WH, CaptureSettings
+from edge.sources.camera import DEFAULT_WH
 from edge.sources.live import LiveCamera
 from edge.sources.opencv import CaptureGrabber, Pixels, gray_of, silence_opencv_logs
+from edge.sources.settings import CaptureSettings
 from edge.sources.v4l2_devices import query
 from edge.types import Gray
 

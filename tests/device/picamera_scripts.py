@@ -39,7 +39,7 @@ import itertools, json, sys
 from pathlib import Path
 import cv2, numpy as np
 from picamera2 import Picamera2
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.sources.factory import open_source
 source, folder, size, times, wanted_format = sys.argv[1:]
 shown = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(Path(folder).iterdir())]

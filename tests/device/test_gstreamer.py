@@ -14,7 +14,7 @@ OPENCV = ("python3-opencv", "opencv-data")
 # Prints shape, type and contrast of a source's first three frames.
 READ_FRAMES = """
 import itertools, json, sys
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.sources.factory import open_source
 size = tuple(map(int, sys.argv[2].split("x"))) if sys.argv[2:] else None
 with open_source(sys.argv[1], CaptureSettings(size), fast=False) as camera:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from edge.errors import EdgeError
-from edge.sources.camera import Camera, CaptureSettings
+from edge.sources.camera import Camera
 from edge.sources.live import LiveCamera
 from edge.sources.replay import ScriptedGrabber, Step
+from edge.sources.settings import CaptureSettings
 from edge.types import Frame, Gray
 
 LIMIT_S = 20

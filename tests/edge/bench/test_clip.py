@@ -6,7 +6,7 @@ import pytest
 
 from edge.bench.clip import Clip, clip_name, compose, crop_faces, read_clip
 from edge.errors import CameraError, ConfigError
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.types import Box, Frame
 
 FACE = np.full((40, 40), 200, np.uint8)

@@ -8,7 +8,7 @@ from edge.bench.clip import Clip, compose, demo_faces, read_clip
 from edge.bench.loops import LOOPS
 from edge.bench.measure import Run, cost_of, measure, play
 from edge.bench.timing import StageTimer
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 
 CLIP = Clip("x", tuple(np.zeros((4, 4), np.uint8) for _ in range(5)), (0.0, 0.1, 0.2, 0.3, 0.5))
 

@@ -7,7 +7,7 @@ from edge.bench.accuracy import Observation
 from edge.bench.clip import Clip, read_clip
 from edge.bench.soak import soak
 from edge.bench.timing import StageTimer
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.types import Box
 
 

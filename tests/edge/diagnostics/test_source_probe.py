@@ -9,8 +9,8 @@ import pytest
 from edge.diagnostics.source_probe import SourceInfo, measure_source, probe_source
 from edge.errors import CameraError
 from edge.settings.settings import Settings
-from edge.sources.camera import CaptureSettings
 from edge.sources.replay import ReplayCamera
+from edge.sources.settings import CaptureSettings
 from edge.system.platform import Platform
 from tests.support.faces import FACES
 

@@ -16,7 +16,8 @@ from edge.settings.settings import Settings
 from edge.sources.camera import TICK_S
 from edge.sources.replay import ReplayCamera
 from edge.system.thermal import ThermalSensors
-from edge.tracking.tracker import FaceTracker, TrackingSettings
+from edge.tracking.settings import TrackingSettings
+from edge.tracking.tracker import FaceTracker
 from edge.types import Frame, Scores
 
 EMPTY = np.full((480, 640), 128, np.uint8)

@@ -8,7 +8,7 @@ from edge.detection.settings import DetectorSettings
 from edge.errors import ConfigError
 from edge.inference.settings import ModelSettings
 from edge.settings.settings import OPTIONS, Settings, build, values_of
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 
 
 def test_every_field_of_the_settings_is_an_option():

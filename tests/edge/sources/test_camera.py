@@ -15,11 +15,12 @@ import pytest
 
 from edge.errors import CameraError
 from edge.sources.auto import AutoCamera
-from edge.sources.camera import Camera, CaptureSettings, orient
+from edge.sources.camera import Camera, orient
 from edge.sources.factory import open_source
 from edge.sources.live import LiveCamera
 from edge.sources.opencv import silence_opencv_logs
 from edge.sources.replay import ReplayCamera, ScriptedGrabber
+from edge.sources.settings import CaptureSettings
 from edge.types import Frame, Gray
 
 PLAIN = CaptureSettings()

@@ -15,8 +15,8 @@ import edge.sources.demo
 from edge.detection.haar import find_cascade
 from edge.errors import CameraError
 from edge.labels import EMOTIONS
-from edge.sources.camera import CaptureSettings
 from edge.sources.demo import FPS, Demo, open_demo
+from edge.sources.settings import CaptureSettings
 
 FACES = Path(edge.sources.demo.__file__).with_name("demo_faces")
 

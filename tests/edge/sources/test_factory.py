@@ -10,8 +10,8 @@ import pytest
 
 import edge.sources.factory
 from edge.errors import CameraError, ConfigError, EdgeError, MissingDependencyError
-from edge.sources.camera import CaptureSettings
 from edge.sources.factory import check_source, open_source
+from edge.sources.settings import CaptureSettings
 from edge.system.platform import Platform
 
 PLAIN = CaptureSettings()

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from edge.errors import CameraError
-from edge.sources.camera import Camera, CaptureSettings
+from edge.sources.camera import Camera
 from edge.sources.factory import open_source
 from edge.sources.opencv import silence_opencv_logs
 from edge.sources.replay import ReplayCamera
+from edge.sources.settings import CaptureSettings
 from edge.types import Frame, Gray
 
 PLAIN = CaptureSettings()
@@ -134,7 +135,7 @@ def test_a_damaged_video_is_told_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     # A process of its own: FFmpeg takes its log level when a process first uses it.
     program = (
-        "import sys\nfrom edge.sources.camera import CaptureSettings\nfrom edge.errors import CameraError\n"
+        "import sys\nfrom edge.sources.settings import CaptureSettings\nfrom edge.errors import CameraError\n"
         "from edge.sources.factory import open_source\n"
         "try:\n    list(open_source(sys.argv[1], CaptureSettings(), fast=True))\n"
         "except CameraError as error:\n    print(error)\n"

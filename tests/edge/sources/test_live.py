@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from edge.errors import CameraError, EdgeError, MissingDependencyError
-from edge.sources.camera import TICK_S, CaptureSettings
+from edge.sources.camera import TICK_S
 from edge.sources.live import LiveCamera
 from edge.sources.replay import ScriptedGrabber, Step
+from edge.sources.settings import CaptureSettings
 from edge.types import Gray
 from tests.support.cameras import LIMIT_S, Stall, camera_of, join_readers, outcome, picture
 
@@ -178,7 +179,7 @@ def test_a_read_that_hangs_does_not_abort_the_process_at_its_exit() -> None:
     # A thread that returns from OpenCV while the interpreter shuts down ends the process with SIGABRT.
     program = (
         "import time, cv2, numpy\n"
-        "from edge.sources.camera import CaptureSettings\n"
+        "from edge.sources.settings import CaptureSettings\n"
         "from edge.sources.live import LiveCamera\n"
         "class Slow:\n"
         "    def grab(self):\n"

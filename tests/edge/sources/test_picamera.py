@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from edge.errors import EdgeError, MissingDependencyError
-from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
+from edge.sources.settings import CaptureSettings
 from edge.types import Gray
 
 PLAIN = CaptureSettings()

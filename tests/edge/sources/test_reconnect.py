@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from edge.errors import CameraError, MissingDependencyError
-from edge.sources.camera import Camera, CaptureSettings
+from edge.sources.camera import Camera
 from edge.sources.live import LiveCamera
 from edge.sources.reconnect import ReconnectingCamera
 from edge.sources.replay import ReplayCamera, ScriptedGrabber, Step
+from edge.sources.settings import CaptureSettings
 from edge.types import Frame, Gray
 from tests.support.cameras import Clock, StoppedClock
 

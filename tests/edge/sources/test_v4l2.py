@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import CameraError
-from edge.sources.camera import CaptureSettings
+from edge.sources.settings import CaptureSettings
 from edge.sources.v4l2 import luma_of, open_v4l2
 from edge.sources.v4l2_devices import V4L2Device
 from edge.types import Gray

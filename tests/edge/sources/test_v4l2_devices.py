@@ -8,9 +8,9 @@ import os
 import pytest
 
 from edge.errors import CameraError
-from edge.sources.camera import CaptureSettings
 from edge.sources.factory import open_source
 from edge.sources.reconnect import ReconnectingCamera
+from edge.sources.settings import CaptureSettings
 from edge.sources.v4l2_devices import V4L2Device, formats, query, query_all
 from edge.system.platform import Platform
 from tests.support.v4l2 import CAPTURE, HAS_DEVICE_CAPS, M2M, META, MULTI_PLANE, OUTPUT, STREAMING, capability

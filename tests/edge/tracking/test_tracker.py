@@ -10,7 +10,8 @@ import pytest
 from edge.detection.haar import HaarDetector
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS
-from edge.tracking.tracker import FaceTracker, TrackingSettings
+from edge.tracking.settings import TrackingSettings
+from edge.tracking.tracker import FaceTracker
 from edge.types import Box, Detection
 from tests.support.faces import FACES
 
