@@ -31,6 +31,7 @@ class Results:
         footprints: {process: footprint}.
         scenes: Composed scenes.
         long: Samples of the soak.
+        truth: {loop: {group of clips: figures}} of clips with truth.
     """
 
     machine: Mapping[str, str]
@@ -38,6 +39,7 @@ class Results:
     footprints: Mapping[str, Footprint] = field(default_factory=dict)
     scenes: Sequence[Scene] = ()
     long: Sequence[Sample] = ()
+    truth: Mapping[str, Any] = field(default_factory=dict)
 
 
 def to_json(results: Results) -> str:

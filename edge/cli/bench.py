@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 
 from edge.bench.accuracy import exhaustive_detections
+from edge.bench.annotated import annotated_to_dict, format_annotated, measure_annotated
 from edge.bench.clip import Clip, clip_name, crop_faces, demo_faces, read_clip
 from edge.bench.footprint import footprints
+from edge.bench.loops import DESCRIPTIONS, LOOPS, Loop
 from edge.bench.measure import measure
 from edge.bench.results import (
     Results,
@@ -26,6 +29,8 @@ from edge.bench.results import (
 )
 from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
+from edge.bench.truth import Truth, read_truth, truth_path
+from edge.bench.yunet import YuNetLoop
 from edge.detection.settings import DetectorSettings
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     import argparse
 
 _Item = TypeVar("_Item")
+_FRAMES = 150  # of a clip, if the command line names no number
 
 
 def run(arguments: argparse.Namespace, _: object) -> int:
@@ -48,13 +54,17 @@ def run(arguments: argparse.Namespace, _: object) -> int:
         EdgeError: An argument is invalid, a clip cannot be read, or the results cannot be written.
     """
     _check(arguments)
-    earlier = read_earlier(arguments.against) if arguments.against else None
     cv2.setNumThreads(arguments.threads)
-    settings = Settings(
-        models=ModelSettings(threads=arguments.threads), detector=DetectorSettings(threads=arguments.threads)
-    )
+    if arguments.truth:
+        _run_annotated(arguments)
+        return 0
+    earlier = read_earlier(arguments.against) if arguments.against else None
+    settings = _settings(arguments.threads)
     sources = arguments.clips or ["demo"]
-    clips = [read_clip(source, CaptureSettings(arguments.size_wh), arguments.frames) for source in sources]
+    clips = [
+        read_clip(source, CaptureSettings(arguments.size_wh), arguments.frames or _FRAMES)
+        for source in sources
+    ]
     outcomes = {clip.name: measure(clip, settings, arguments.runs) for clip in _progress(clips, "clips")}
     results = Results(_machine(arguments.threads), outcomes)
     if arguments.footprint:
@@ -71,11 +81,47 @@ def run(arguments: argparse.Namespace, _: object) -> int:
     return 0
 
 
+def _run_annotated(arguments: argparse.Namespace) -> None:
+    """Measures how well each loop finds the faces of clips with truth."""
+    settings = _settings(arguments.threads)
+    loops: dict[str, Callable[[], Loop]] = {name: partial(LOOPS[name], settings) for name in LOOPS}
+    descriptions = dict(DESCRIPTIONS)
+    if arguments.yunet is not None:
+        loops["d"] = partial(YuNetLoop, settings, arguments.yunet)
+        descriptions["d"] = "YuNet at 320 pixels on every frame, both networks on every face"
+        loops["d"]()  # a wrong file is an error now, not after minutes
+
+    def clips() -> Iterator[tuple[Clip, Truth]]:
+        for source in _progress(arguments.clips, "clips"):
+            clip = read_clip(source, CaptureSettings(), arguments.frames or sys.maxsize)
+            yield clip, read_truth(truth_path(source), clip, is_whole=arguments.frames is None)
+
+    results = measure_annotated(clips(), loops)
+    _print(format_annotated(results, descriptions))
+    if arguments.json:
+        write_json(Results(_machine(arguments.threads), truth=annotated_to_dict(results)), arguments.json)
+
+
+def _settings(threads: int) -> Settings:
+    return Settings(models=ModelSettings(threads=threads), detector=DetectorSettings(threads=threads))
+
+
 def _check(arguments: argparse.Namespace) -> None:
     """Checks what would otherwise fail only after minutes of measuring."""
     for name in ("frames", "runs", "threads"):
-        if getattr(arguments, name) < 1:
-            raise ConfigError(f"--{name} {getattr(arguments, name)}: must be at least 1")
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} {value}: must be at least 1")
+    if arguments.truth and not arguments.clips:
+        raise ConfigError("--truth: no clip; expected videos with a .json of the same name next to each")
+    if arguments.truth and arguments.size_wh:
+        raise ConfigError("--truth: --size would move the faces away from their boxes; leave it out")
+    if arguments.yunet is not None and not arguments.truth:
+        raise ConfigError("--yunet: of use with --truth only")
+    if arguments.truth:
+        for source in arguments.clips:
+            if not truth_path(source).is_file():
+                raise ConfigError(f"truth {truth_path(source)}: no such file; expected next to {source}")
     path = arguments.json
     if path and not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")

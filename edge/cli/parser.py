@@ -114,9 +114,8 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
     add(
         "--frames",
         type=int,
-        default=150,
         metavar="N",
-        help="use at most N frames of each clip (default: %(default)s)",
+        help="use at most N frames of each clip (default: 150; all with --truth)",
     )
     add(
         "--runs",
@@ -137,6 +136,18 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also measure 1 to 16 faces at 320x240 to 1920x1080 on one and two threads; with --json FILE, "
         "`python -m train bench-plot FILE OUT.png` draws them on the desktop",
+    )
+    add(
+        "--truth",
+        action="store_true",
+        help="measure how well each loop finds faces, by the truth in CLIP's .json next to it, instead of "
+        "--runs, --scenes and --footprint",
+    )
+    add(
+        "--yunet",
+        type=Path,
+        metavar="FILE",
+        help="with --truth: measure YuNet, whose .onnx file this is, too",
     )
     add("--footprint", action="store_true", help="also measure memory and start-up of fresh processes")
     add("--long", type=int, default=0, metavar="N", help="also run N frames, and show whether memory grows")
