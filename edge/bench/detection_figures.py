@@ -145,7 +145,7 @@ def _add_person(
         figures.first_px.append(found[0].face.side if found else None)
     hits = [each.hit for each in found if each.hit is not None]
     figures.tracked_s += frame_s * len(hits)
-    figures.switches += _changes([hit.id for hit in hits if hit.id])
+    figures.switches += _changes([hit.id for hit in hits])
     for labels in ([hit.emotion for hit in hits], [hit.gender for hit in hits]):
         figures.labels += len(labels)
         figures.uncertain_labels += labels.count(UNCERTAIN)

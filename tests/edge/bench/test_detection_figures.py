@@ -49,6 +49,11 @@ def test_an_ignored_face_is_neither_missed_nor_wrong():
     assert (got.large_faces, got.wrong, got.people, got.precision) == (0, 0, 0, None)
 
 
+def test_two_boxes_on_a_face_that_need_not_be_found_are_not_wrong():
+    got = figures([[face(0, 20)]] * 2, [[seen(0, 20), seen(2, 20)], []])
+    assert (got.wrong, got.large_faces, got.small_faces) == (0, 0, 0)
+
+
 def test_who_is_never_found_and_when_the_others_are():
     true = [[face(0, 20), face(300, 60, 2)], *[[face(0, 30), face(300, 60, 2)]] * 5]
     got = figures(true, [[], [], [], [], [seen(0, 30)], [seen(0, 30)]])
