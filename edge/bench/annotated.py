@@ -30,20 +30,23 @@ class GroupResult:
         clips: Names of the clips.
         figures: Sums over the clips.
         cpu_ms: Processor milliseconds of all frames.
-        width_px: Width of the widest frames in pixels.
+        reach: (side of the box in pixels, metres) at which each approaching person was first reported; None
+            for never. The metres are those of a lens of `FIELD_OF_VIEW_DEG`.
     """
 
     clips: list[str] = field(default_factory=list)
     figures: DetectionFigures = field(default_factory=DetectionFigures)
     cpu_ms: float = 0.0
-    width_px: int = 0
+    reach: list[tuple[float, float] | None] = field(default_factory=list)
 
     def add(self, clip: Clip, figures: DetectionFigures, cpu_ms: float) -> None:
         """Adds a clip."""
         self.clips.append(clip.name)
         self.figures += figures
         self.cpu_ms += cpu_ms
-        self.width_px = max(self.width_px, clip.size_wh[0])
+        for side in figures.first_px:
+            distance = side and (side, metres(side, clip.size_wh[0], FIELD_OF_VIEW_DEG))
+            self.reach.append(distance or None)
 
 
 # {loop: {group: result}}
@@ -113,7 +116,7 @@ def _cells(result: GroupResult, plain: GroupResult | None) -> tuple[str, ...]:
         f"{figures.never_found} of {figures.people}" if figures.people else "-",
         f"{statistics.mean(figures.covered):.2f}" if figures.covered else "-",
         f"{statistics.median(first_s):.1f}/{_percentile_90(first_s):.1f}" if first_s else "-",
-        _reach(figures.first_px, result.width_px),
+        _shortest_reach(result.reach),
         str(figures.switches) if figures.people else "-",
         f"{figures.label_changes / figures.tracked_s:.2f}" if figures.tracked_s else "-",
         _ratio(figures.uncertain_labels, figures.labels),
@@ -122,14 +125,15 @@ def _cells(result: GroupResult, plain: GroupResult | None) -> tuple[str, ...]:
     )
 
 
-def _reach(first_px: Sequence[float | None], width_px: int) -> str:
-    """Returns the size at which the last of the approaching faces was first reported, and how far that is."""
-    if not first_px:
+def _shortest_reach(reach: Sequence[tuple[float, float] | None]) -> str:
+    """Returns size and distance of the first report of the person who came nearest before it."""
+    if not reach:
         return "-"
-    sides = [each for each in first_px if each is not None]
-    if len(sides) < len(first_px):
+    reported = [each for each in reach if each is not None]
+    if len(reported) < len(reach):
         return "never"
-    return f"{max(sides):.0f} ({metres(max(sides), width_px, FIELD_OF_VIEW_DEG):.1f})"
+    side, distance = min(reported, key=lambda each: each[1])
+    return f"{side:.0f} ({distance:.1f})"
 
 
 def _ratio(part: float, whole: float) -> str:
