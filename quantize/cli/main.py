@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         set_threads(arguments.threads)  # before the command's module imports TensorFlow
         import_module(f"quantize.cli.{arguments.module}").run(arguments)
     except EdgeError as error:
-        print(f"quantize: error: {error}", file=sys.stderr)
+        print(f"quantize: error: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         print(f"quantize: error: {error.filename or 'a file'}: {os_error_reason(error)}", file=sys.stderr)

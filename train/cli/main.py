@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()  # a short output is written only now, and its reader may have left
         return code
     except EdgeError as error:
-        print(f"train: error: {error}", file=sys.stderr)
+        print(f"train: error: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Python's own flush at exit would fail again.

@@ -104,6 +104,10 @@ def _add_datasets(commands: Commands) -> None:
     survey.add_argument("path", type=Path, help="file or folder of the dataset")
     survey.add_argument("--out", type=Path, metavar="FOLDER", help="(default: RUNS/data/NAME)")
 
+    scenes = _add_with_data(commands, "scenes", "survey a set of whole images with a box for every face")
+    scenes.add_argument("path", type=Path, help="scenes.tar, or the folder that holds scenes.csv")
+    scenes.add_argument("--out", type=Path, metavar="FILE", help="(default: RUNS/data/scenes.png)")
+
     expand = _add_with_data(commands, "expand", "write a recipe's augmented training set as image files")
     expand.add_argument("recipe", help="a recipe with views, such as emotion")
     expand.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="must not exist yet")

@@ -37,10 +37,17 @@ def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]
                     contents[name] = stream.read()
     except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
         # KeyError: a link to a file that the archive does not hold.
-        raise DataError(f"{path}: a damaged or truncated archive ({error}); get it again") from error
+        raise DataError(
+            f"{path}: a damaged or truncated archive ({first_line(error)}); get it again"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     yield from sorted(contents.items(), key=lambda item: (item[0].name, item[0]))
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of a message: tarfile adds a line for each compression that it tried."""
+    return str(error).partition("\n")[0].rstrip(":")
 
 
 def find_images(folder: Path, suffix: str) -> list[Path]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
+from train.data.archives import first_line
 from train.data.dataset import BadRow, Dataset, Split, check_bad_rows, decode_gray, image_id
 
 SIDE = 48
@@ -87,7 +88,9 @@ def _open_csv(path: Path) -> Iterator[io.TextIOBase]:
             with io.TextIOWrapper(stream, encoding="ascii", newline="") as text:
                 yield text
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: a damaged or truncated archive ({error}); get it again") from error
+        raise DataError(
+            f"{path}: a damaged or truncated archive ({first_line(error)}); get it again"
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as FER-2013 ({error})") from error
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.types import Gray
+from train.data.archives import first_line
 from train.data.dataset import BadRow, Split, check_bad_rows, decode_gray
 
 Kind = Literal["face", "none"]
@@ -140,7 +141,9 @@ def _read_files(path: Path) -> dict[str, bytes]:
                     if stream is not None:
                         contents[member.name.removeprefix("./")] = stream.read()
     except (tarfile.TarError, EOFError, zlib.error, KeyError) as error:
-        raise DataError(f"{path}: a damaged or truncated archive ({error}); get it again") from error
+        raise DataError(
+            f"{path}: a damaged or truncated archive ({first_line(error)}); get it again"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     tables = [name for name in contents if name.rpartition("/")[2] == _TABLE]

@@ -26,6 +26,7 @@ COMMANDS = {
     "restore": "restore",
     "saliency a": "saliency",
     "data a": "data",
+    "scenes a": "scenes",
     "expand a --out b": "expand",
     "framing": "framing",
     "demo-faces": "demo_faces",
