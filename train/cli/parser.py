@@ -25,9 +25,10 @@ def parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_datasets(commands)
 
-    plot = _add(commands, "bench-plot", "draw the results of `emotiny bench --scenes`")
+    plot = _add(commands, "bench-plot", "draw the results of `emotiny bench`: --scenes, or --truth")
     plot.add_argument("results", type=Path, metavar="RESULTS.json", help="file that `bench --json` wrote")
     plot.add_argument("out", type=Path, metavar="OUT.png", help="file to write")
+    plot.add_argument("--truth", action="store_true", help="draw what was found in clips with truth")
     return top
 
 
