@@ -5,22 +5,20 @@ It is drawn on the desktop, from the file, because matplotlib is no part of what
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import ConfigError
-from edge.files import atomic_write, os_error_reason
+from edge.files import atomic_write
+from train.reports.bench_file import read_bench_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINE_STYLES = {"a": ":", "b": "--", "c": "-"}
 _LEGEND_TITLE = "solid: emotiny, dashed: classic, dotted: plain"
-# The version of the file that this module reads; the bench writes it.
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -46,16 +44,7 @@ def read_scenes(path: Path) -> list[Scene]:
     Raises:
         ConfigError: The file cannot be read, is of another version, or holds no scenes.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content["version"]
-        scenes = [_scene_of(fields) for fields in content["scenes"]] if version == _VERSION else []
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {os_error_reason(error)}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: no results of `bench --json`") from error
-    if version != _VERSION:
-        raise ConfigError(f"{path}: results of version {version}; expected {_VERSION}")
+    scenes = read_bench_file(path, lambda content: [_scene_of(fields) for fields in content["scenes"]])
     if not scenes:
         raise ConfigError(f"{path}: no scenes; expected what `bench --scenes --json` wrote")
     return scenes

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import ConfigError
-from edge.files import atomic_write, os_error_reason
+from edge.files import atomic_write
+from train.reports.bench_file import read_bench_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The version of the file that this module reads; the bench writes it.
-_VERSION = 1
 _NAMES = {"a": "plain", "b": "classic", "c": "emotiny", "d": "YuNet"}
 _COLOURS = {"a": "C7", "b": "C8", "c": "C0", "d": "C1"}
 _GROUPS = ("real", "composed")
@@ -50,23 +48,20 @@ def read_truth_results(path: Path) -> TruthResults:
     Raises:
         ConfigError: The file cannot be read, is of another version, or was written without --truth.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version, truth = content["version"], content.get("truth", {})
-        results: TruthResults = {}
-        for group in _GROUPS if version == _VERSION else ():
-            loops = {name: groups[group] for name, groups in truth.items() if group in groups}
-            if loops:
-                plain_ms = float(loops["a"]["cpu_ms"])
-                results[group] = {name: _figures(fields, plain_ms) for name, fields in loops.items()}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {os_error_reason(error)}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
-        raise ConfigError(f"{path}: no results of `bench --truth --json`") from error
-    if version != _VERSION:
-        raise ConfigError(f"{path}: results of version {version}; expected {_VERSION}")
+    results = read_bench_file(path, _results_of)
     if not results:
         raise ConfigError(f"{path}: no clips with truth; expected what `bench --truth --json` wrote")
+    return results
+
+
+def _results_of(content: Mapping[str, Any]) -> TruthResults:
+    truth = content.get("truth", {})
+    results: TruthResults = {}
+    for group in _GROUPS:
+        loops = {name: groups[group] for name, groups in truth.items() if group in groups}
+        if loops:
+            plain_ms = float(loops["a"]["cpu_ms"])
+            results[group] = {name: _figures(fields, plain_ms) for name, fields in loops.items()}
     return results
 
 
