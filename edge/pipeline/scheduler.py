@@ -30,8 +30,10 @@ class SchedulerSettings:
     reads: int = field(default=2, metadata=option("faces read in one frame at most", "--reads"))
 
     def __post_init__(self) -> None:
-        if not 0 <= self.read_s <= 60 or self.reads < 1:
-            raise ConfigError(f"{self}: read_s must be 0 to 60 seconds, reads at least 1")
+        if not 0 <= self.read_s <= 60:
+            raise ConfigError(f"read_s {self.read_s}: must be 0 to 60 seconds")
+        if self.reads < 1:
+            raise ConfigError(f"reads {self.reads}: must be at least 1")
 
 
 class _FaceState:

@@ -72,5 +72,7 @@ class TrackingSettings:
         ):
             if not 0 <= getattr(self, name) <= 3600:
                 raise ConfigError(f"{name} {getattr(self, name)}: must be 0 to 3600 seconds")
-        if not 0 <= self.min_correlation <= 1 or self.verifications < 1:
-            raise ConfigError(f"{self}: min_correlation must be 0 to 1, verifications at least 1")
+        if not 0 <= self.min_correlation <= 1:
+            raise ConfigError(f"min_correlation {self.min_correlation}: must be 0 to 1")
+        if self.verifications < 1:
+            raise ConfigError(f"verifications {self.verifications}: must be at least 1")

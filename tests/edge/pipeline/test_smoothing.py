@@ -156,5 +156,5 @@ def test_who_may_come_back_is_remembered_for_as_long_as_that(reader, happy):
     ],
 )
 def test_impossible_settings(kind, name, value):
-    with pytest.raises(ConfigError, match=name):
+    with pytest.raises(ConfigError, match=rf"^{name} {value}: must be "):
         kind(**{name: value})
