@@ -16,7 +16,6 @@ import numpy as np
 from edge.diagnostics.source_probe import probe_source
 from edge.errors import EdgeError
 from edge.inference.classifier import Classifier
-from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import chosen_runtime
 from edge.labels import TASKS
 from edge.settings.settings import Settings
@@ -115,7 +114,7 @@ def packages() -> str:
 
 def networks() -> str:
     """Returns the names and the beginnings of the hashes of the installed networks."""
-    contracts = [Classifier(find_model(MODELS_FOLDER, task), task).contract for task in TASKS]
+    contracts = [Classifier(None, task).contract for task in TASKS]
     return ", ".join(f"{contract.name} ({contract.sha256[:12]})" for contract in contracts)
 
 

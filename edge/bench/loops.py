@@ -16,7 +16,6 @@ from edge.bench.accuracy import Observation
 from edge.bench.timing import StageTimer
 from edge.detection.haar import find_cascade
 from edge.inference.classifier import Classifier
-from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.preprocess import crop_face
 from edge.labels import EMOTIONS, GENDERS, TASKS, Task
@@ -145,7 +144,7 @@ DESCRIPTIONS = {
 
 
 def _network(path: Path | None, task: Task, threads: int) -> Classifier:
-    return Classifier(path or find_model(MODELS_FOLDER, task), task, threads)
+    return Classifier(path, task, threads)
 
 
 def _cascade() -> cv2.CascadeClassifier:

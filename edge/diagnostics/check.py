@@ -21,7 +21,6 @@ from edge.errors import (
     OutputError,
 )
 from edge.inference.classifier import Classifier
-from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import chosen_runtime
 from edge.labels import Task
 from edge.output.mqtt.settings import ANSWER_TIMEOUT_S, MqttSettings
@@ -94,7 +93,7 @@ def try_model(path: Path | None, task: Task) -> str:
         MissingDependencyError: no TFLite runtime is installed.
     """
     try:
-        contract = Classifier(path or find_model(MODELS_FOLDER, task), task).contract
+        contract = Classifier(path, task).contract
     except ModelError as error:
         fix = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
         raise ModelError(f"{error}; fix: {fix}") from error

@@ -16,15 +16,16 @@ from typing import Any, Literal, get_args
 from edge.errors import ModelError
 from edge.files import atomic_write
 from edge.inference.preprocess import Framing
-from edge.labels import LABELS, TASKS, Task
+from edge.labels import FACE_TASKS, LABELS, Task
 
 FORMAT = 1
+PROPOSAL_STRIDE = 8  # pixels from one cell of a proposal network's map to the next
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In an installed wheel it lies within the package, in a source tree next to it.
 MODELS_FOLDER = _PACKAGE / "models" if (_PACKAGE / "models").is_dir() else _PACKAGE.parent / "models"
 
 Integer8 = Literal["uint8", "int8"]
-OutputKind = Literal["logits", "scores"]
+OutputKind = Literal["logits", "scores", "detection"]
 
 _NUMBER = (float, int)
 _FORM: Mapping[str, Any] = {
@@ -49,17 +50,21 @@ class Contract:
 
     Attributes:
         name: Name of both files without suffix.
-        task: What the network classifies.
+        task: What the network classifies or finds.
         sha256: Hash of the .tflite file, 64 hexadecimal digits.
         size_bytes: Size of the .tflite file.
-        labels: Labels of the outputs in their order: each label of the task once.
+        labels: Labels of the outputs in their order: each label of the task once. The outputs of a network
+            that finds faces have the order of `edge.labels`.
         framing: How the crop lies around the detector's box.
-        size: Side of the square, one-channel input in pixels.
+        size: Side of the square, one-channel input in pixels. A proposal network, which is convolutional
+            throughout, reads pictures of other sizes, too.
         input_dtype: `uint8` for pixels as they are, `int8` for pixels minus 128.
         input_range: Values that pixel 0 and pixel 255 stand for.
         output_dtype: Type of the outputs before dequantization.
-        output_kind: `logits` if the outputs need a softmax, `scores` if the network ends with one.
-        temperature: Divisor of the logits before the softmax (Guo et al. 2017, arXiv:1706.04599), above 0.
+        output_kind: `logits` if the outputs need a softmax, `scores` if the network ends with one,
+            `detection` for the units of `edge.detection.outputs`.
+        temperature: Divisor of the logits before the softmax or the sigmoid (Guo et al. 2017,
+            arXiv:1706.04599), above 0.
         parameters: Number of weights and biases stored in the file.
         figures: Measured figures with split and sample count, for people and the model card.
         training: How and from what the network was trained; likewise.
@@ -82,8 +87,8 @@ class Contract:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ModelError(f"task {self.task!r}: must be {_either(TASKS)}")
+        if self.task not in LABELS:
+            raise ModelError(f"task {self.task!r}: must be {_either(tuple(LABELS))}")
         wanted = LABELS[self.task]
         for label in self.labels:
             if label not in wanted:
@@ -97,6 +102,11 @@ class Contract:
         ):
             if value not in choices:
                 raise ModelError(f"{key} {value!r}: must be {_either(choices)}")
+        finds_faces = self.task in FACE_TASKS
+        if finds_faces != (self.output_kind == "detection"):
+            raise ModelError(f"output.kind {self.output_kind!r}: not that of a network for {self.task}")
+        if finds_faces and self.labels != wanted:
+            raise ModelError(f"labels {list(self.labels)}: must be {list(wanted)} in this order")
         low, high = self.input_range
         for key, fits, expected in (
             ("sha256", len(self.sha256) == 64, "64 hexadecimal digits"),
@@ -108,6 +118,12 @@ class Contract:
         ):
             if not fits:
                 raise ModelError(f"{key}: expected {expected}")
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the outputs for one picture of the stated size."""
+        side = self.size // PROPOSAL_STRIDE
+        return (side, side, len(self.labels)) if self.task == "proposal" else (len(self.labels),)
 
     def to_json(self) -> str:
         """Returns the content of the contract's file."""

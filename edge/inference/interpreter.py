@@ -36,6 +36,9 @@ class Interpreter(Protocol):
     def allocate_tensors(self) -> None:
         """Allocates memory; must be called once before everything else."""
 
+    def resize_tensor_input(self, input_index: int, tensor_size: list[int]) -> None:
+        """Changes the shape of an input; `allocate_tensors` must follow."""
+
     def get_input_details(self) -> list[dict[str, Any]]:
         """Returns index, shape, dtype and quantization of each input."""
 

@@ -92,7 +92,7 @@ def test_a_missing_key_is_named(folder, key):
         ("crop.margin", "1", "crop.margin is '1': expected float"),
         ("crop.margin", 3, "crop.margin: expected 0.5 to 2"),
         ("crop.shift_y", -1.0, "crop.shift_y: expected -0.5 to 0.5"),
-        ("task", "age", "task 'age': must be emotion or gender"),
+        ("task", "age", "task 'age': must be emotion, gender, proposal or refinement"),
         ("labels", [*LABELS[:6], "contempt"], "unknown emotion label 'contempt': must be angry, disgust,"),
         ("labels", LABELS[:6], "must be each of"),
         ("labels", [*LABELS, "angry"], "must be each of"),
@@ -102,7 +102,7 @@ def test_a_missing_key_is_named(folder, key):
         ("input.dtype", "float32", "input.dtype 'float32': must be uint8 or int8"),
         ("input.range", [0], "expected two numbers"),
         ("input.range", [255, 0], "input.range: expected two finite numbers, rising"),
-        ("output.kind", "softmax", "output.kind 'softmax': must be logits or scores"),
+        ("output.kind", "softmax", "output.kind 'softmax': must be logits, scores or detection"),
         ("output.temperature", 0, "output.temperature: expected a number above 0"),
         ("sha256", "abc", "sha256: expected 64 hexadecimal digits"),
     ],
@@ -204,3 +204,21 @@ def test_several_networks_of_a_task_are_listed(folder):
     shutil.copy(folder / "tiny_emotion.json", folder / "second.json")
     with pytest.raises(ModelError, match=r"\(second, tiny_emotion\): choose with --emotion-model"):
         find_model(folder, "emotion")
+
+
+def test_a_network_that_finds_faces_has_fixed_outputs_in_units_of_its_own():
+    names = ("face", "dx", "dy", "size")
+    contract = Contract(
+        "p", "proposal", "0" * 64, 1, names, 1, Framing(1, 0), size=128, output_kind="detection"
+    )
+    assert Contract.from_json(contract.to_json()) == contract
+    assert contract.output_shape == (16, 16, 4)
+    with pytest.raises(ModelError, match=r"must be .* in this order"):
+        replace(contract, labels=("dx", "face", "dy", "size"))
+    with pytest.raises(ModelError, match=r"output\.kind 'logits': not that of a network for proposal"):
+        replace(contract, output_kind="logits")
+
+
+def test_a_network_that_reads_faces_has_no_detections(folder):
+    edit(folder, "output.kind", "detection")
+    assert "output.kind 'detection': not that of a network for emotion" in refusal(folder)
