@@ -75,12 +75,10 @@ class Detection:
     Attributes:
         box: Clipped to the frame.
         confidence: 0 to 1, or None if the detector computes none.
-        support: Evidence in multiples of what a face needs: from 1 on it is a face, below 1 a hint of one.
     """
 
     box: Box
     confidence: float | None = None
-    support: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,14 +87,18 @@ class TrackedFace:
 
     Attributes:
         id: Identity from 1; the same face keeps it from frame to frame.
-        box: Clipped to the frame.
+        box: Square around the face; may reach beyond the frame.
         seen_s: Time in seconds at which the face was last detected or recognised; earlier than the frame's
             while the face is hidden and its box is only held.
+        confidence: Confidence that it is a face, 0 to 1.
+        roll_deg: Turn of the head in the image plane, clockwise in degrees.
     """
 
     id: int
     box: Box
     seen_s: float
+    confidence: float | None = None
+    roll_deg: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ class EmotinyLoop:
         self._pipeline = pipeline = Pipeline.from_settings(
             settings, sinks=[sink], camera=ReplayCamera([]), clock=lambda: self._now_s
         )
-        timer.instrument(pipeline.tracker.detector, detect="detect", verify="verify")
+        timer.instrument(pipeline.tracker.detector.proposer, propose="propose")
+        timer.instrument(pipeline.tracker.detector.judge, refine="judge")
         timer.instrument(pipeline.tracker, update="tracker")
         for task in TASKS:
             timer.instrument(getattr(pipeline.scheduler.reader, task), classify=task)

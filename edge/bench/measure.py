@@ -61,7 +61,7 @@ class Outcome:
 
 
 # Stages that run within another one: {outer stage: inner stages}.
-_INNER_STAGES = {"tracker": ("detect", "verify"), "scheduler": ("emotion", "gender")}
+_INNER_STAGES = {"tracker": ("propose", "judge"), "scheduler": ("emotion", "gender")}
 
 
 def measure(

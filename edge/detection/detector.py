@@ -1,43 +1,142 @@
-"""The interface of a face detector."""
+"""Finds faces in two steps: a proposer names squares that may hold a face, a network judges each of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
-from edge.types import Box, Detection, Gray
+from edge.detection.candidate import Candidate, distinct
+from edge.detection.haar_proposer import HaarProposer
+from edge.detection.proposal import ProposalNetwork
+from edge.detection.refinement import RefinementNetwork
+from edge.detection.search import SearchPart
+from edge.detection.settings import DetectorSettings
+from edge.types import Gray
+
+# The second look starts where the first one moved the square to; less confidence than this is not worth it.
+_WORTH_A_SECOND_LOOK = 0.2
+_MAX_JUDGED = 16  # candidates of one part of the search, those with the highest confidence
 
 
-class Detector(Protocol):
-    """Interface of a face detector.
+class Proposer(Protocol):
+    """Interface of what names squares that may hold a face, in one part of the frame at a time.
 
     Attributes:
         name: For messages.
-        scale_bands: Number of bands of face sizes, of about equal work each, that `detect` can search one by
-            one.
     """
 
     name: str
-    scale_bands: int
+
+    def plan(self, frame_hw: tuple[int, int]) -> Sequence[SearchPart]:
+        """Returns the parts, of bounded work each, in which a frame of (height, width) is searched."""
+
+    def propose(self, gray: Gray, part: SearchPart) -> list[Candidate]:
+        """Returns the candidates in one part of a frame, (H, W) uint8, most confident first."""
+
+
+class Judge(Protocol):
+    """Interface of what tells whether a square holds a face, such as `RefinementNetwork`."""
+
+    def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
+        """Returns the square moved to the face, with the confidence that a face is there."""
+
+
+class FaceDetector:
+    """Finds faces, one part of the frame at a time.
+
+    Example:
+        >>> from edge.sources.factory import open_source
+        >>> frame = next(iter(open_source("demo")))
+        >>> [face.confidence > 0.5 for face in FaceDetector.shipped().detect_all(frame.gray)]
+        [True]
+
+    Attributes:
+        proposer: Names squares that may hold a face.
+        judge: Tells whether they do.
+    """
+
+    def __init__(self, proposer: Proposer, judge: Judge) -> None:
+        self.proposer = proposer
+        self.judge = judge
+
+    @classmethod
+    def open(
+        cls,
+        settings: DetectorSettings | None = None,
+        proposal: Path | None = None,
+        refinement: Path | None = None,
+        threads: int = 1,
+    ) -> FaceDetector:
+        """Opens what proposes faces, and the network that judges them.
+
+        Args:
+            settings: What proposes faces and how; None for the defaults.
+            proposal: .tflite file or contract of the proposal network; None for the one that comes with the
+                package.
+            refinement: The same of the network that judges.
+            threads: Processor threads of each network.
+
+        Raises:
+            ConfigError: the cascade file is missing or not a cascade.
+            MissingDependencyError: this OpenCV has no cascade classifier, or no TFLite runtime is installed.
+            ModelError: a network is missing, damaged or not what its contract describes.
+        """
+        settings = settings or DetectorSettings()
+        proposer: Proposer
+        if settings.kind == "haar":
+            proposer = HaarProposer(settings.cascade, settings.min_face)
+        else:
+            proposer = ProposalNetwork(proposal, settings.min_face, threads=threads)
+        return cls(proposer, RefinementNetwork(refinement, threads))
+
+    @classmethod
+    def shipped(cls) -> FaceDetector:
+        """Opens the networks that come with the package.
+
+        Raises:
+            ModelError: a file is missing or damaged.
+            MissingDependencyError: no TFLite runtime is installed.
+        """
+        return cls.open()
+
+    def plan(self, frame_hw: tuple[int, int]) -> Sequence[SearchPart]:
+        """Returns the parts, of bounded work each, in which a frame of (height, width) is searched."""
+        return self.proposer.plan(frame_hw)
 
     def detect(
-        self, gray: Gray, exclude: Sequence[Box] = (), scale_band: int | None = None
-    ) -> list[Detection]:
-        """Searches a frame for faces.
+        self, gray: Gray, part: SearchPart, exclude: Sequence[Candidate] = (), least: float = 0.5
+    ) -> list[Candidate]:
+        """Searches one part of a frame.
 
         Args:
             gray: (H, W) uint8.
-            exclude: Boxes of faces that need not be found again.
-            scale_band: 0 to `scale_bands` - 1 to search one band of face sizes; None for all sizes.
+            part: A part of the plan for frames of this size.
+            exclude: Faces that need not be found again.
+            least: Least confidence of a face, 0 to 1.
 
         Returns:
-            Faces and hints of faces from left to right, clipped to the frame.
+            The faces, most confident first.
         """
+        proposed = distinct(self.proposer.propose(gray, part), exclude)
+        judged = [self.refine(gray, each) for each in proposed[:_MAX_JUDGED]]
+        return distinct((each for each in judged if each.confidence >= least), exclude)
 
-    def verify(self, gray: Gray, box: Box) -> Detection | None:
-        """Returns the face at or near a box and of about its size, or None if there is none.
+    def detect_all(self, gray: Gray, least: float = 0.5) -> list[Candidate]:
+        """Searches a whole frame, (H, W) uint8, at once; see `detect`."""
+        height, width = gray.shape
+        parts = self.plan((height, width))
+        return distinct(face for part in parts for face in self.detect(gray, part, (), least))
+
+    def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
+        """Judges a square with two looks, the second where the first one moved it to.
 
         Args:
             gray: (H, W) uint8.
-            box: Where a face is expected.
+            candidate: A square near a face.
+
+        Returns:
+            The moved square with the confidence that a face is there.
         """
+        first = self.judge.refine(gray, candidate)
+        return self.judge.refine(gray, first) if first.confidence >= _WORTH_A_SECOND_LOOK else first

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.detection.haar import HaarDetector
-from edge.detection.settings import DetectorSettings
+from edge.detection.haar_proposer import HaarProposer
 from edge.diagnostics import machine
 from edge.diagnostics.source_probe import probe_source
 from edge.errors import (
@@ -20,8 +19,8 @@ from edge.errors import (
     ModelError,
     OutputError,
 )
-from edge.inference.classifier import Classifier
 from edge.inference.interpreter import chosen_runtime
+from edge.inference.network import Network
 from edge.labels import Task
 from edge.output.mqtt.settings import ANSWER_TIMEOUT_S, MqttSettings
 from edge.output.prometheus.server import check_port
@@ -64,7 +63,8 @@ def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
         ("runtime", chosen_runtime),
         ("emotion model", lambda: try_model(settings.models.emotion, "emotion")),
         ("gender model", lambda: try_model(settings.models.gender, "gender")),
-        ("cascade", lambda: try_cascade(settings.detector)),
+        ("face judge", lambda: try_model(settings.models.refinement, "refinement")),
+        ("face finder", lambda: try_proposer(settings)),
         ("permissions", lambda: machine.permissions(system)),
         ("source", lambda: try_source(settings, stop)),
         ("broker", lambda: try_broker(settings.mqtt)),
@@ -93,28 +93,31 @@ def try_model(path: Path | None, task: Task) -> str:
         MissingDependencyError: no TFLite runtime is installed.
     """
     try:
-        contract = Classifier(path, task).contract
+        contract = Network(path, task).contract
     except ModelError as error:
         fix = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
         raise ModelError(f"{error}; fix: {fix}") from error
     return f"{contract.name}, {contract.parameters} parameters"
 
 
-def try_cascade(settings: DetectorSettings) -> str:
-    """Loads the Haar cascade, and returns the name of its file.
+def try_proposer(settings: Settings) -> str:
+    """Loads what proposes faces, and returns its name.
 
     Raises:
-        ConfigError: the file cannot be read or is not a cascade.
-        MissingDependencyError: this OpenCV has no cascade classifier or no cascade.
+        ConfigError: the cascade's file cannot be read or is not a cascade.
+        ModelError: the network cannot be loaded.
+        MissingDependencyError: this OpenCV has no cascade classifier or no cascade, or there is no runtime.
     """
+    if settings.detector.kind == "network":
+        return try_model(settings.models.proposal, "proposal")
     try:
-        return HaarDetector(settings).name
+        return HaarProposer(settings.detector.cascade).name
     except MissingDependencyError:  # which is a ConfigError as well, and names its fix
         raise
     except ConfigError as error:
         fix = (
             "leave detector.cascade out, for OpenCV's own"
-            if settings.cascade
+            if settings.detector.cascade
             else remedies.reinstall_opencv()
         )
         raise ConfigError(f"{error}; fix: {fix}") from error

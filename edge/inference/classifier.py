@@ -103,20 +103,21 @@ class FaceReader:
         """
         return cls.open()
 
-    def read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
+    def read_face(self, gray: Gray, box: Box, roll_deg: float = 0.0) -> tuple[Scores, Scores]:
         """Classifies one face.
 
         Args:
             gray: (H, W) uint8.
-            box: the face, clipped to the frame.
+            box: square around the face, whose centre lies in the frame.
+            roll_deg: turn of the head, clockwise in degrees.
 
         Returns:
             The scores of its emotion and of its apparent gender.
         """
-        crop = _crop(gray, box, self.emotion.contract)
+        crop = _crop(gray, box, self.emotion.contract, roll_deg)
         emotion = self.emotion.classify(crop)
         if not self._one_crop:
-            crop = _crop(gray, box, self.gender.contract)
+            crop = _crop(gray, box, self.gender.contract, roll_deg)
         return emotion, self.gender.classify(crop)
 
 
@@ -124,5 +125,5 @@ def _crop_parameters(contract: Contract) -> tuple[object, ...]:
     return contract.size, contract.framing
 
 
-def _crop(gray: Gray, box: Box, contract: Contract) -> Gray:
-    return crop_face(gray, box, contract.size, contract.framing)
+def _crop(gray: Gray, box: Box, contract: Contract, roll_deg: float) -> Gray:
+    return crop_face(gray, box, contract.size, contract.framing, roll_deg)

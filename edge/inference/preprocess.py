@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,9 @@ from edge.types import Box, Gray
 _DEVIATION = 54.0
 # A higher gain amplifies more noise than face.
 _MAX_GAIN = 4.0
+# The networks bear a smaller turn, and the roll is known to a few degrees only.
+_LEAST_ROLL_DEG = 15.0
+_DIAGONAL = 2**0.5
 _LEVELS = np.arange(256, dtype=np.uint8)
 
 
@@ -29,9 +33,22 @@ class Framing:
     shift_y: float
 
 
-def crop_face(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
-    """Returns a face as a network reads it: `crop_square`, then `normalize_contrast`."""
-    return normalize_contrast(crop_square(gray, box, size, framing))
+def crop_face(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: float = 0.0) -> Gray:
+    """Returns a face as a network reads it: `crop_square`, turned upright, then `normalize_contrast`.
+
+    Args:
+        gray: (H, W) uint8.
+        box: Square around a face whose centre lies in the frame.
+        size: Side of the result in pixels.
+        framing: How the crop lies around the box.
+        roll_deg: Turn of the head, clockwise in degrees; a small one is left as it is.
+
+    Returns:
+        (size, size) uint8.
+    """
+    if abs(roll_deg) < _LEAST_ROLL_DEG:
+        return normalize_contrast(crop_square(gray, box, size, framing))
+    return normalize_contrast(_crop_upright(gray, box, size, framing, roll_deg))
 
 
 def crop_square(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
@@ -56,19 +73,50 @@ def crop_square(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
     centre_x = box.x + box.width / 2
     centre_y = box.y + box.height / 2 + framing.shift_y * max(box.width, box.height)
     square = Box(round(centre_x - side / 2), round(centre_y - side / 2), side, side)
+    # Area averaging keeps a large face from aliasing, but does not interpolate. The exact interpolation
+    # yields the same pixels on every processor.
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR_EXACT
+    return np.asarray(cv2.resize(_cut(gray, square), (size, size), interpolation=method), dtype=np.uint8)
+
+
+def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: float) -> Gray:
+    """Crops the square around a tilted face so that the face stands upright in it."""
+    side = max(box.width, box.height)
+    roll = math.radians(roll_deg)
+    # "Below" the box's centre means towards the chin.
+    x = box.x + box.width / 2 - math.sin(roll) * framing.shift_y * side
+    y = box.y + box.height / 2 + math.cos(roll) * framing.shift_y * side
+    # A square that holds the crop however it is turned, at the scale of the result.
+    wide = max(1, round(side * framing.margin * _DIAGONAL))
+    wide_size = round(size * _DIAGONAL)
+    square = Box(round(x - wide / 2), round(y - wide / 2), wide, wide)
+    method = cv2.INTER_AREA if wide > wide_size else cv2.INTER_LINEAR_EXACT
+    around = cv2.resize(_cut(gray, square), (wide_size, wide_size), interpolation=method)
+    # Maps pixels of the result to those of `around`: about the centres of both, turned by the roll.
+    sine, cosine = math.sin(roll), math.cos(roll)
+    middle, wide_middle = (size - 1) / 2, (wide_size - 1) / 2
+    to_around = np.array(
+        [
+            [cosine, -sine, wide_middle - middle * (cosine - sine)],
+            [sine, cosine, wide_middle - middle * (sine + cosine)],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(around, to_around, (size, size), flags=flags), np.uint8)
+
+
+def _cut(gray: Gray, square: Box) -> Gray:
+    """Returns the pixels of a square; the frame's edge pixels are repeated beyond it."""
     inside = square.clipped((gray.shape[0], gray.shape[1]))
     if inside is None:
         raise ValueError(f"{square} lies outside a frame of {gray.shape[1]}x{gray.shape[0]}")
     crop = gray[inside.y : inside.y + inside.height, inside.x : inside.x + inside.width]
-    if inside != square:
-        left, top = inside.x - square.x, inside.y - square.y
-        right, bottom = side - left - inside.width, side - top - inside.height
-        bordered = cv2.copyMakeBorder(crop, top, bottom, left, right, cv2.BORDER_REPLICATE)
-        crop = np.asarray(bordered, dtype=np.uint8)
-    # Area averaging keeps a large face from aliasing, but does not interpolate. The exact interpolation
-    # yields the same pixels on every processor.
-    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR_EXACT
-    return np.asarray(cv2.resize(crop, (size, size), interpolation=method), dtype=np.uint8)
+    if inside == square:
+        return crop
+    left, top = inside.x - square.x, inside.y - square.y
+    right, bottom = square.width - left - inside.width, square.height - top - inside.height
+    bordered = cv2.copyMakeBorder(crop, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return np.asarray(bordered, dtype=np.uint8)
 
 
 def normalize_contrast(crop: Gray) -> Gray:

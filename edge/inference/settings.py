@@ -1,4 +1,4 @@
-"""Which networks read a face, and on how many threads."""
+"""Which networks find and read a face, and on how many threads."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ class ModelSettings:
         default=None,
         metadata=option(
             "gender network: its .tflite or .json file", "--gender-model", default="the one installed"
+        ),
+    )
+    proposal: Path | None = field(
+        default=None,
+        metadata=option(
+            "network that proposes faces: its .tflite or .json file",
+            "--proposal-model",
+            default="the one installed",
+        ),
+    )
+    refinement: Path | None = field(
+        default=None,
+        metadata=option(
+            "network that judges faces: its .tflite or .json file",
+            "--refinement-model",
+            default="the one installed",
         ),
     )
     threads: int = field(

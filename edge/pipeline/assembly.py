@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from threading import Event
 from typing import TYPE_CHECKING
 
-from edge.detection.haar import HaarDetector
+from edge.detection.detector import FaceDetector
 from edge.errors import MissingDependencyError
 from edge.inference.classifier import FaceReader
 from edge.output.sink import Sink
@@ -31,14 +31,16 @@ def open_reader(settings: Settings) -> FaceReader:
     return FaceReader.open(settings.models.emotion, settings.models.gender, settings.models.threads)
 
 
-def open_detector(settings: Settings) -> HaarDetector:
-    """Opens the face detector.
+def open_detector(settings: Settings) -> FaceDetector:
+    """Opens what proposes faces, and the network that judges them.
 
     Raises:
         ConfigError: the cascade file is missing or not a cascade.
-        MissingDependencyError: this OpenCV has no cascade classifier.
+        MissingDependencyError: this OpenCV has no cascade classifier, or no TFLite runtime is installed.
+        ModelError: a network is missing, damaged or not what its contract describes.
     """
-    return HaarDetector(settings.detector)
+    models = settings.models
+    return FaceDetector.open(settings.detector, models.proposal, models.refinement, models.threads)
 
 
 def open_camera(settings: Settings) -> Camera:

@@ -16,7 +16,7 @@ from edge.types import Box, Gray, Reading, Scores, TrackedFace
 class Reader(Protocol):
     """Interface of what reads emotion and apparent gender of a face, such as `FaceReader`."""
 
-    def read_face(self, gray: Gray, box: Box) -> tuple[Scores, Scores]:
+    def read_face(self, gray: Gray, box: Box, roll_deg: float) -> tuple[Scores, Scores]:
         """Returns the scores of emotion and apparent gender of one face of a frame, (H, W) uint8."""
 
 
@@ -95,7 +95,7 @@ class ReadingScheduler:
         due.sort(key=lambda face: shown[face.id].read_s)
         for face in due if all_at_once else due[: self._settings.reads]:
             state = shown[face.id]
-            emotion, gender = self.reader.read_face(gray, face.box)
+            emotion, gender = self.reader.read_face(gray, face.box, face.roll_deg)
             state.readings = state.emotion.add(emotion, at_s), state.gender.add(gender, at_s)
             state.read_s = at_s
         return {id_: state.readings for id_, state in shown.items() if state.readings is not None}

@@ -27,15 +27,9 @@ class TrackingSettings:
             "--alert",
         ),
     )
-    verify_s: float = field(
-        default=0.5,
-        metadata=option("seconds between verifications of a followed face by the cascade", "--verify"),
-    )
-    verifications: int = field(
-        default=2,
-        metadata=option(
-            "verifications in one frame at most; the faces that waited longest come first", "--verifications"
-        ),
+    min_confidence: float = field(
+        default=0.7,
+        metadata=option("least confidence of a face in a still picture, 0 to 1", "--min-confidence"),
     )
     min_correlation: float = field(
         default=0.8,
@@ -56,7 +50,8 @@ class TrackingSettings:
     max_unverified_s: float = field(
         default=3.0,
         metadata=option(
-            "seconds for which a face is followed without the cascade finding it", "--max-unverified"
+            "seconds for which a face is followed by its looks alone, while the network sees none there",
+            "--max-unverified",
         ),
     )
 
@@ -65,7 +60,6 @@ class TrackingSettings:
             "search_s",
             "idle_s",
             "alert_s",
-            "verify_s",
             "coast_s",
             "lost_track_s",
             "max_unverified_s",
@@ -74,5 +68,5 @@ class TrackingSettings:
                 raise ConfigError(f"{name} {getattr(self, name)}: must be 0 to 3600 seconds")
         if not 0 <= self.min_correlation <= 1:
             raise ConfigError(f"min_correlation {self.min_correlation}: must be 0 to 1")
-        if self.verifications < 1:
-            raise ConfigError(f"verifications {self.verifications}: must be at least 1")
+        if not 0 <= self.min_confidence <= 1:
+            raise ConfigError(f"min_confidence {self.min_confidence}: must be 0 to 1")

@@ -1,19 +1,26 @@
-"""One track: what the tracker knows about a face, and how far another box is from it."""
+"""One track: what the tracker knows about a face, and how far another square is from it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from edge.detection.candidate import Candidate
 from edge.tracking.template import FaceTemplate
-from edge.types import Box, TrackedFace
+from edge.types import Gray, TrackedFace
 
-# A face that was just matched by its template may only take over a detection that overlaps it this much
-# (IoU).
+# A face that was just seen may only take over a detection that overlaps it this much (IoU).
 _MIN_OVERLAP = 0.1
 # A detection further away than this many face sizes, or this many times larger, is another face.
 _MAX_DISTANCE = 1.5
 _MAX_SIZE_RATIO = 2.0
+# One frame says no more for or against a face than this many nats: neighbouring frames are nearly alike.
+_MAX_STEP = 2.0
+_MAX_EVIDENCE = 8.0
+# Share of a new measurement in the smoothed square; the rest is what was known before.
+_POSITION_GAIN, _SIZE_GAIN, _ROLL_GAIN = 0.7, 0.35, 0.35
+# Frames further apart than this say nothing about the speed of a face.
+_MAX_GAP_S = 0.25
 
 
 @dataclass
@@ -22,48 +29,96 @@ class Track:
 
     Attributes:
         id: identity from 1, never given twice; 0 until the track is confirmed.
-        box: where the face is, inside the frame.
-        template: what the face looked like when the detector last found it.
-        support: sum of the support of all detections.
+        square: where the face is; may reach beyond the frame.
+        template: what the face looked like when the judge last was sure of it.
+        evidence: sum of the log odds of all looks, each limited, that a face is there.
         began_s: time of the first detection in seconds.
-        detected_s: time of the last detection.
-        verified_s: time at which the detector was last asked to verify the track.
-        seen_s: time at which the face was last detected or matched by its template.
-        doubted: whether the last verification did not find the face.
+        judged_s: time at which the judge last saw a face there.
+        seen_s: time at which the face was last seen by the judge or matched by its template.
+        speed: pixels a second to the right and down.
     """
 
     id: int
-    box: Box
+    square: Candidate
     template: FaceTemplate
-    support: float
+    evidence: float
     began_s: float
-    detected_s: float
-    verified_s: float
+    judged_s: float
     seen_s: float
-    doubted: bool = False
+    speed: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def begin(cls, gray: Gray, square: Candidate, at_s: float) -> Track:
+        """Begins a track at a detection."""
+        template = FaceTemplate(gray, square.box())
+        return cls(0, square, template, evidence(square.confidence), at_s, at_s, at_s)
+
+    def predicted(self, at_s: float) -> Candidate:
+        """Returns where the face should be at a time."""
+        gap_s = min(at_s - self.seen_s, _MAX_GAP_S)
+        x, y = self.square.x + self.speed[0] * gap_s, self.square.y + self.speed[1] * gap_s
+        return self.square._replace(x=x, y=y)
+
+    def see(self, gray: Gray, found: Candidate, at_s: float) -> None:
+        """Moves the track to where the judge saw the face."""
+        before, gap_s = self.square, at_s - self.seen_s
+        self._move(found, _POSITION_GAIN, _SIZE_GAIN)
+        if 0 < gap_s <= _MAX_GAP_S:
+            moved = (self.square.x - before.x) / gap_s, (self.square.y - before.y) / gap_s
+            self.speed = (self.speed[0] + moved[0]) / 2, (self.speed[1] + moved[1]) / 2
+        else:
+            self.speed = (0.0, 0.0)
+        self.template = FaceTemplate(gray, self.square.box())
+        self.judged_s = self.seen_s = at_s
+
+    def jump(self, gray: Gray, found: Candidate, at_s: float) -> None:
+        """Moves the track to a detection that need not be near."""
+        self.square, self.speed = found, (0.0, 0.0)
+        self.template = FaceTemplate(gray, found.box())
+        self.judged_s = self.seen_s = at_s
+
+    def weigh(self, confidence: float) -> None:
+        """Adds one look to the evidence."""
+        self.evidence = min(self.evidence + evidence(confidence), _MAX_EVIDENCE)
 
     def snapshot(self) -> TrackedFace:
         """Returns what other stages may know of the track, as it is now."""
-        return TrackedFace(self.id, self.box, self.seen_s)
+        square = self.square
+        return TrackedFace(self.id, square.box(), self.seen_s, square.confidence, square.roll_deg)
 
-    def distance(self, other: Box, at_s: float) -> float:
+    def distance(self, other: Candidate, at_s: float) -> float:
         """Returns how unlikely it is that a detection is this face.
 
         Args:
-            other: box of the detection.
+            other: the detection.
             at_s: time of the frame in seconds.
 
         Returns:
             Distance of the centres in face sizes, plus the ratio of the sizes less 1; infinity where the
             detection cannot be this face.
         """
-        box = self.box
-        if self.seen_s == at_s and box.iou(other) < _MIN_OVERLAP:
-            return math.inf  # the template found the face elsewhere; only the detector missed it
-        size = (box.width + other.width) / 2
-        x = box.x + box.width / 2 - other.x - other.width / 2
-        y = box.y + box.height / 2 - other.y - other.height / 2
-        distance = (x * x + y * y) ** 0.5 / size
-        ratio = max(box.width, other.width) / min(box.width, other.width)
+        square = self.square
+        if self.seen_s == at_s and square.iou(other) < _MIN_OVERLAP:
+            return math.inf  # the face was seen elsewhere in this very frame
+        distance = math.hypot(square.x - other.x, square.y - other.y) / ((square.side + other.side) / 2)
+        ratio = max(square.side, other.side) / min(square.side, other.side)
         near = distance < _MAX_DISTANCE and ratio < _MAX_SIZE_RATIO
         return distance + ratio - 1 if near else math.inf
+
+    def _move(self, found: Candidate, position_gain: float, size_gain: float) -> None:
+        square = self.square
+        turn = (found.roll_deg - square.roll_deg + 180) % 360 - 180
+        self.square = Candidate(
+            square.x + (found.x - square.x) * position_gain,
+            square.y + (found.y - square.y) * position_gain,
+            square.side * (found.side / square.side) ** size_gain,
+            found.confidence,
+            square.roll_deg + turn * _ROLL_GAIN,
+            found.yaw,
+        )
+
+
+def evidence(confidence: float) -> float:
+    """Returns the log odds of a confidence, limited in both directions."""
+    odds = max(confidence, 1e-6) / max(1 - confidence, 1e-6)
+    return max(-_MAX_STEP, min(math.log(odds), _MAX_STEP))

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.detection.haar import HaarDetector
-from edge.detection.settings import DetectorSettings
+from edge.detection.haar import HaarDetector, HaarSettings
 from edge.errors import DataError
 from edge.files import atomic_write
 from edge.types import Gray
@@ -73,7 +72,7 @@ def detect_boxes(images: Gray, *, quiet: bool = False) -> Boxes:
     """
     side = images.shape[1]
     border = round(side * _BORDER)
-    detector = HaarDetector(DetectorSettings(min_face=0.3))
+    detector = HaarDetector(HaarSettings(min_face=0.3))
     boxes = np.zeros((len(images), 4), dtype=np.int32)
     progress = tqdm(images, desc="looking for faces", unit="face", mininterval=2.0, disable=quiet)
     for row, image in enumerate(progress):

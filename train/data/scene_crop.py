@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.detection.haar import HaarDetector
-from edge.detection.settings import DetectorSettings
+from edge.detection.haar import HaarDetector, HaarSettings
 from edge.inference.preprocess import Framing, crop_square
 from edge.types import Box, Gray
 
@@ -14,7 +13,7 @@ SIDE = 96
 # Loose enough for shifts, rotations and any recipe's framing; the box itself is 60 pixels wide.
 FRAMING = Framing(1.6, 0.0)
 # These are studio photographs: what looks like a smaller face is a fold of clothes.
-_SETTINGS = DetectorSettings(min_face=0.2)
+_SETTINGS = HaarSettings(min_face=0.2)
 
 
 @dataclass(frozen=True)

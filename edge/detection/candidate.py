@@ -1,0 +1,76 @@
+"""A square that may hold a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from edge.types import Box
+
+# Squares are of one face if they overlap this much (IoU), or if this share of the smaller lies in the larger.
+_SAME_IOU = 0.3
+_SAME_SHARE = 0.65
+
+
+class Candidate(NamedTuple):
+    """A square of the frame and the confidence that it holds a face. It may reach beyond the frame.
+
+    Attributes:
+        x: Centre of the face in pixels from the frame's left edge.
+        y: Centre of the face in pixels from the frame's upper edge.
+        side: Side of the square in pixels: that of the box that the Haar cascade would draw.
+        confidence: 0 to 1.
+        roll_deg: Turn of the head in the image plane, clockwise in degrees; 0 where it is not known.
+        yaw: Turn of the head to either side, 0 frontal to 1 profile; 0 where it is not known.
+    """
+
+    x: float
+    y: float
+    side: float
+    confidence: float
+    roll_deg: float = 0.0
+    yaw: float = 0.0
+
+    def box(self) -> Box:
+        """Returns the square in whole pixels; it may reach beyond the frame."""
+        side = max(1, round(self.side))
+        return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)
+
+    def iou(self, other: Candidate) -> float:
+        """Returns the intersection over union of both squares, 0 to 1."""
+        overlap = self._intersection(other)
+        return overlap / (self.side**2 + other.side**2 - overlap)
+
+    def is_same_face(self, other: Candidate) -> bool:
+        """Whether both squares can only be of one face: they overlap much, or one lies mostly in the other.
+
+        A mouth or an eye in a large face resembles a small face.
+        """
+        overlap = self._intersection(other)
+        if not overlap:
+            return False
+        smaller, larger = sorted((self.side**2, other.side**2))
+        return overlap >= _SAME_IOU * (smaller + larger - overlap) or overlap >= _SAME_SHARE * smaller
+
+    def _intersection(self, other: Candidate) -> float:
+        reach = (self.side + other.side) / 2
+        width = min(reach - abs(self.x - other.x), self.side, other.side)
+        height = min(reach - abs(self.y - other.y), self.side, other.side)
+        return max(width, 0.0) * max(height, 0.0)
+
+
+def distinct(candidates: Iterable[Candidate], known: Sequence[Candidate] = ()) -> list[Candidate]:
+    """Keeps of candidates that are of one face only the most confident one (non-maximum suppression).
+
+    Args:
+        candidates: In any order.
+        known: Faces of which no candidate is kept.
+
+    Returns:
+        The kept ones, most confident first.
+    """
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda each: -each.confidence):
+        if not any(candidate.is_same_face(other) for other in (*known, *kept)):
+            kept.append(candidate)
+    return kept

@@ -1,0 +1,68 @@
+"""Judges whether a square holds a face, and where exactly it lies.
+
+The network is in the manner of MTCNN's R-Net (Zhang et al. 2016, arXiv:1604.02878).
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from edge.detection.candidate import Candidate
+from edge.detection.outputs import (
+    CROP_MARGIN,
+    REFINEMENT_SHIFT_SCALE,
+    REFINEMENT_SIZE_SCALE,
+    YAW_SCALE,
+)
+from edge.inference.network import Network
+from edge.inference.preprocess import Framing, crop_face
+from edge.types import Gray
+
+_FRAMING = Framing(CROP_MARGIN, 0.0)
+
+
+class RefinementNetwork:
+    """Tells faces from everything else, one square at a time."""
+
+    def __init__(self, path: Path | None = None, threads: int = 1) -> None:
+        """Opens the network.
+
+        Args:
+            path: The .tflite file or its contract; None for the network that comes with the package.
+            threads: Processor threads.
+
+        Raises:
+            ModelError: a file is missing, damaged or not what its contract describes.
+            MissingDependencyError: no TFLite runtime is installed.
+        """
+        self._network = Network(path, "refinement", threads)
+        self.name = self._network.contract.name
+
+    def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
+        """Judges a square and moves it to the face.
+
+        Args:
+            gray: (H, W) uint8.
+            candidate: A square, up to a third of its side away from the face.
+
+        Returns:
+            The moved square with the confidence that a face is there; 0 where the centre lies outside the
+            frame.
+        """
+        height, width = gray.shape
+        if not (0 <= candidate.x < width and 0 <= candidate.y < height) or candidate.side < 1:
+            return Candidate(candidate.x, candidate.y, candidate.side, 0.0)
+        box = candidate.box()
+        network, size = self._network, self._network.contract.size
+        scale, zero_point = network.scale, network.zero_point
+        codes = network.run(crop_face(gray, box, size, _FRAMING)).tolist()
+        logit, dx, dy, growth, sine, cosine, yaw = ((code - zero_point) * scale for code in codes)
+        return Candidate(
+            box.x + box.width * (0.5 + dx / REFINEMENT_SHIFT_SCALE),
+            box.y + box.height * (0.5 + dy / REFINEMENT_SHIFT_SCALE),
+            box.width * math.exp(growth / REFINEMENT_SIZE_SCALE),
+            1 / (1 + math.exp(-logit / network.contract.temperature)),
+            math.degrees(math.atan2(sine, cosine)),
+            max(0.0, yaw / YAW_SCALE),
+        )
