@@ -12,8 +12,6 @@ from edge.tracking.settings import TrackingSettings
 from edge.tracking.track import Track
 from edge.types import Gray, TrackedFace
 
-# A track is confirmed, and reported, from this evidence on, in nats (Wald's sequential test, 1945).
-_CONFIRMED = 6.0
 # An unconfirmed track is dropped below this evidence, or after this many seconds.
 _DROPPED, _MAX_UNCONFIRMED_S = -1.0, 1.0
 # The judge sees the face of a track from this confidence on; a detection begins a track from the second on.
@@ -159,8 +157,8 @@ class FaceTracker:
                 self._tracks.append(track)
 
     def _confirm(self, track: Track) -> None:
-        """Gives a track an identity once its evidence suffices."""
-        if not track.id and track.evidence >= _CONFIRMED:
+        """Gives a track an identity once its evidence suffices: Wald's sequential test (1945)."""
+        if not track.id and track.evidence >= self._settings.min_evidence:
             self._last_id += 1
             track.id = self._last_id
 
