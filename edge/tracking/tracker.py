@@ -120,7 +120,8 @@ class FaceTracker:
     def _search(self, gray: Gray, at_s: float) -> None:
         """Searches the parts of the frame that are due."""
         plan = self.detector.plan(self._shape)
-        for part in self._schedule.due(gray, at_s, plan, self._search_interval_s(gray)):
+        interval_s = self._search_interval_s(gray) * self.detector.proposer.patience
+        for part in self._schedule.due(gray, at_s, plan, interval_s):
             known = [track.square for track in self._tracks if track.seen_s == at_s]
             detections = self.detector.detect(gray, part, known, _DETECTED)
             if detections:
