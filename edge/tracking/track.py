@@ -16,6 +16,8 @@ _MAX_DISTANCE = 1.5
 _MAX_SIZE_RATIO = 2.0
 # One frame says no more for or against a face than this many nats: neighbouring frames are nearly alike.
 _MAX_STEP = 2.0
+# Log odds of what is proposed: most of it is no face.
+_PRIOR = 1.0
 _MAX_EVIDENCE = 8.0
 # Share of a new measurement in the smoothed square; the rest is what was known before.
 _POSITION_GAIN, _SIZE_GAIN, _ROLL_GAIN = 0.7, 0.35, 0.35
@@ -127,4 +129,4 @@ class Track:
 def evidence(confidence: float) -> float:
     """Returns the log odds of a confidence, limited in both directions."""
     odds = max(confidence, 1e-6) / max(1 - confidence, 1e-6)
-    return max(-_MAX_STEP, min(math.log(odds), _MAX_STEP))
+    return max(-_MAX_STEP, min(math.log(odds) - _PRIOR, _MAX_STEP))
