@@ -7,7 +7,7 @@
             for face in report.faces:
                 print(face.id, face.emotion.label, f"{face.emotion.confidence:.0%}")
 
-`open` does what `emotiny run` does. `Pipeline`, `open_source`, `HaarDetector`, `FaceReader` and `draw_faces`
+`open` does what `emotiny run` does. `Pipeline`, `open_source`, `FaceDetector`, `FaceReader` and `draw_faces`
 are its parts, for programs that want to put them together differently. docs/python.md has recipes.
 
 Importing the package is cheap: OpenCV, NumPy and a TFLite runtime are imported when a name that needs them
@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from edge.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from edge.detection.haar import HaarDetector
+    from edge.detection.candidate import Candidate
+    from edge.detection.detector import FaceDetector
     from edge.detection.settings import DetectorSettings
     from edge.errors import (
         CameraError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Box",
     "CameraError",
+    "Candidate",
     "CaptureSettings",
     "ConfigError",
     "DataError",
@@ -59,10 +61,10 @@ __all__ = [
     "DetectorSettings",
     "EdgeError",
     "Face",
+    "FaceDetector",
     "FaceReader",
     "Frame",
     "GovernorSettings",
-    "HaarDetector",
     "MetricsSettings",
     "MissingDependencyError",
     "ModelError",
@@ -83,7 +85,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "edge.detection.haar": ("HaarDetector",),
+    "edge.detection.candidate": ("Candidate",),
+    "edge.detection.detector": ("FaceDetector",),
     "edge.detection.settings": ("DetectorSettings",),
     "edge.errors": (
         "CameraError",
