@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from edge.bench.accuracy import Observation
 from edge.bench.timing import StageTimer
+from edge.detection.detector import FaceDetector
 from edge.detection.haar import find_cascade
 from edge.inference.classifier import Classifier
 from edge.inference.interpreter import open_interpreter
@@ -102,8 +103,13 @@ class ClassicLoop:
 class EmotinyLoop:
     """Works on a frame as `emotiny run` does, including the output of its report."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Opens what `emotiny run` opens, except a camera."""
+    def __init__(self, settings: Settings, detector: FaceDetector | None = None) -> None:
+        """Opens what `emotiny run` opens, except a camera.
+
+        Args:
+            settings: Settings of the run.
+            detector: Used instead of the one that the settings name.
+        """
         self.timer = timer = StageTimer()
         self._now_s = 0.0
         stream = _NullStream()
@@ -111,6 +117,8 @@ class EmotinyLoop:
         self._pipeline = pipeline = Pipeline.from_settings(
             settings, sinks=[sink], camera=ReplayCamera([]), clock=lambda: self._now_s
         )
+        if detector is not None:
+            pipeline.tracker.detector = detector
         timer.instrument(pipeline.tracker.detector.proposer, propose="propose")
         timer.instrument(pipeline.tracker.detector.judge, refine="judge")
         timer.instrument(pipeline.tracker, update="tracker")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 import numpy as np
 
+from edge.bench.ablation import ABLATION, ABLATION_DESCRIPTIONS
 from edge.bench.accuracy import exhaustive_detections
 from edge.bench.annotated import annotated_to_dict, format_annotated, measure_annotated
 from edge.bench.clip import Clip, clip_name, crop_faces, demo_faces, read_clip
@@ -31,11 +32,10 @@ from edge.bench.scenes import measure_scenes
 from edge.bench.soak import soak
 from edge.bench.truth import Truth, read_truth, truth_path
 from edge.bench.yunet import YuNetLoop
-from edge.detection.settings import DetectorSettings
+from edge.cli.parser import BENCH_LEAVES_OUT
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
-from edge.inference.settings import ModelSettings
-from edge.settings.settings import Settings
+from edge.settings.settings import OPTIONS, Settings, build
 from edge.sources.settings import CaptureSettings
 from edge.system.stdio import write_text
 from edge.types import Gray
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, _: object) -> int:
         _run_annotated(arguments)
         return 0
     earlier = read_earlier(arguments.against) if arguments.against else None
-    settings = _settings(arguments.threads)
+    settings = _settings(arguments)
     sources = arguments.clips or ["demo"]
     clips = [
         read_clip(source, CaptureSettings(arguments.size_wh), arguments.frames or _FRAMES)
@@ -83,13 +83,17 @@ def run(arguments: argparse.Namespace, _: object) -> int:
 
 def _run_annotated(arguments: argparse.Namespace) -> None:
     """Measures how well each loop finds the faces of clips with truth."""
-    settings = _settings(arguments.threads)
+    settings = _settings(arguments)
     loops: dict[str, Callable[[], Loop]] = {name: partial(LOOPS[name], settings) for name in LOOPS}
     descriptions = dict(DESCRIPTIONS)
     if arguments.yunet is not None:
         loops["d"] = partial(YuNetLoop, settings, arguments.yunet)
         descriptions["d"] = "YuNet at 320 pixels on every frame, both networks on every face"
         loops["d"]()  # a wrong file is an error now, not after minutes
+
+    if arguments.ablation:
+        loops |= {name: partial(open_loop, settings) for name, open_loop in ABLATION.items()}
+        descriptions |= ABLATION_DESCRIPTIONS
 
     def clips() -> Iterator[tuple[Clip, Truth]]:
         for source in _progress(arguments.clips, "clips"):
@@ -102,8 +106,15 @@ def _run_annotated(arguments: argparse.Namespace) -> None:
         write_json(Results(_machine(arguments.threads), truth=annotated_to_dict(results)), arguments.json)
 
 
-def _settings(threads: int) -> Settings:
-    return Settings(models=ModelSettings(threads=threads), detector=DetectorSettings(threads=threads))
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """Returns the settings of this package's loop that the arguments name."""
+    values = {
+        option.key: getattr(arguments, option.key)
+        for option in OPTIONS
+        if getattr(arguments, option.key, None) is not None
+    }
+    threads = dict.fromkeys(BENCH_LEAVES_OUT, arguments.threads)
+    return build({**values, **threads}, dict.fromkeys(values, "-"))
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -112,16 +123,7 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name} {value}: must be at least 1")
-    if arguments.truth and not arguments.clips:
-        raise ConfigError("--truth: no clip; expected videos with a .json of the same name next to each")
-    if arguments.truth and arguments.size_wh:
-        raise ConfigError("--truth: --size would move the faces away from their boxes; leave it out")
-    if arguments.yunet is not None and not arguments.truth:
-        raise ConfigError("--yunet: of use with --truth only")
-    if arguments.truth:
-        for source in arguments.clips:
-            if not truth_path(source).is_file():
-                raise ConfigError(f"truth {truth_path(source)}: no such file; expected next to {source}")
+    _check_truth(arguments)
     path = arguments.json
     if path and not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
@@ -133,6 +135,20 @@ def _check(arguments: argparse.Namespace) -> None:
             raise ConfigError(
                 f"two clips are called {name}; rename one, so that their results can be told apart"
             )
+
+
+def _check_truth(arguments: argparse.Namespace) -> None:
+    if arguments.truth and not arguments.clips:
+        raise ConfigError("--truth: no clip; expected videos with a .json of the same name next to each")
+    if arguments.truth and arguments.size_wh:
+        raise ConfigError("--truth: --size would move the faces away from their boxes; leave it out")
+    for name in ("yunet", "ablation"):
+        if getattr(arguments, name) and not arguments.truth:
+            raise ConfigError(f"--{name}: of use with --truth only")
+    if arguments.truth:
+        for source in arguments.clips:
+            if not truth_path(source).is_file():
+                raise ConfigError(f"truth {truth_path(source)}: no such file; expected next to {source}")
 
 
 def _scene_faces(clip: Clip) -> tuple[Gray, ...]:

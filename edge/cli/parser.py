@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -21,6 +21,11 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (see --help)")
+
+
+# The settings of this package's loop that `bench` takes; it has threads of its own for all loops.
+BENCH_SECTIONS = ("models", "detector", "follow", "read")
+BENCH_LEAVES_OUT = ("models.threads", "detector.threads")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,9 +77,21 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML file of settings (default: ~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
     )
-    for section, meaning in SECTIONS.items():
-        group = command.add_argument_group(meaning) if section else command
-        for option in (each for each in OPTIONS if each.section == section and each.flag):
+    _add_groups(command, tuple(SECTIONS), defaults)
+
+
+def _add_groups(
+    command: argparse.ArgumentParser,
+    sections: Sequence[str],
+    defaults: Mapping[str, Any],
+    leave_out: Collection[str] = (),
+) -> None:
+    """Adds the flags of some sections, without those of the keys in `leave_out`."""
+    for section in sections:
+        group = command.add_argument_group(SECTIONS[section]) if section else command
+        for option in OPTIONS:
+            if option.section != section or not option.flag or option.key in leave_out:
+                continue
             text = _help(option, defaults[option.key])
             if option.kind == "switch":
                 group.add_argument(
@@ -149,10 +166,17 @@ def _add_bench_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --truth: measure YuNet, whose .onnx file this is, too",
     )
+    add(
+        "--ablation",
+        action="store_true",
+        help="with --truth: also measure this package's loop with either detector, without the network that "
+        "judges, and without following by it",
+    )
     add("--footprint", action="store_true", help="also measure memory and start-up of fresh processes")
     add("--long", type=int, default=0, metavar="N", help="also run N frames, and show whether memory grows")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     add("--against", type=Path, metavar="FILE", help="compare with a FILE of an earlier --json")
+    _add_groups(command, BENCH_SECTIONS, values_of(Settings()), BENCH_LEAVES_OUT)
 
 
 def _argument_type(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:

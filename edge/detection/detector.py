@@ -24,9 +24,11 @@ class Proposer(Protocol):
 
     Attributes:
         name: For messages.
+        patience: Factor of the time from one search to the next; more than 1 where a search costs much.
     """
 
     name: str
+    patience: float
 
     def plan(self, frame_hw: tuple[int, int]) -> Sequence[SearchPart]:
         """Returns the parts, of bounded work each, in which a frame of (height, width) is searched."""

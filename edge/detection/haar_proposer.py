@@ -24,7 +24,10 @@ class HaarProposer:
 
     Attributes:
         name: Path of the cascade file.
+        patience: 3.0; the cascade takes ten times as long as the proposal network.
     """
+
+    patience = 3.0
 
     def __init__(self, cascade: Path | None = None, smallest_px: float = WINDOW_PX) -> None:
         """Loads the cascade.

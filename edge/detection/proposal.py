@@ -38,7 +38,10 @@ class ProposalNetwork:
 
     Attributes:
         name: Path of the network's file.
+        patience: 1.0.
     """
+
+    patience = 1.0
 
     def __init__(
         self, path: Path | None = None, smallest_px: float = 24, threshold: float = 0.3, threads: int = 1

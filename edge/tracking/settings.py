@@ -31,6 +31,14 @@ class TrackingSettings:
         default=0.7,
         metadata=option("least confidence of a face in a still picture, 0 to 1", "--min-confidence"),
     )
+    min_evidence: float = field(
+        default=6.0,
+        metadata=option(
+            "evidence from which a face is reported: sum of the log odds of its looks, at most 2 for each, "
+            "0 to 8",
+            "--min-evidence",
+        ),
+    )
     min_correlation: float = field(
         default=0.8,
         metadata=option(
@@ -66,6 +74,8 @@ class TrackingSettings:
         ):
             if not 0 <= getattr(self, name) <= 3600:
                 raise ConfigError(f"{name} {getattr(self, name)}: must be 0 to 3600 seconds")
+        if not 0 <= self.min_evidence <= 8:
+            raise ConfigError(f"min_evidence {self.min_evidence}: must be 0 to 8")
         if not 0 <= self.min_correlation <= 1:
             raise ConfigError(f"min_correlation {self.min_correlation}: must be 0 to 1")
         if not 0 <= self.min_confidence <= 1:

@@ -19,6 +19,7 @@ _MAX_STEP = 2.0
 _MAX_EVIDENCE = 8.0
 # Share of a new measurement in the smoothed square; the rest is what was known before.
 _POSITION_GAIN, _SIZE_GAIN, _ROLL_GAIN = 0.7, 0.35, 0.35
+_TEMPLATE_S = 0.2  # the look of a face is stored anew after as many seconds
 # Frames further apart than this say nothing about the speed of a face.
 _MAX_GAP_S = 0.25
 
@@ -36,6 +37,7 @@ class Track:
         judged_s: time at which the judge last saw a face there.
         seen_s: time at which the face was last seen by the judge or matched by its template.
         speed: pixels a second to the right and down.
+        template_s: time of the template.
     """
 
     id: int
@@ -46,12 +48,15 @@ class Track:
     judged_s: float
     seen_s: float
     speed: tuple[float, float] = (0.0, 0.0)
+    template_s: float = -math.inf
 
     @classmethod
     def begin(cls, gray: Gray, square: Candidate, at_s: float) -> Track:
         """Begins a track at a detection."""
         template = FaceTemplate(gray, square.box())
-        return cls(0, square, template, evidence(square.confidence), at_s, at_s, at_s)
+        track = cls(0, square, template, evidence(square.confidence), at_s, at_s, at_s)
+        track.template_s = at_s
+        return track
 
     def predicted(self, at_s: float) -> Candidate:
         """Returns where the face should be at a time."""
@@ -68,13 +73,14 @@ class Track:
             self.speed = (self.speed[0] + moved[0]) / 2, (self.speed[1] + moved[1]) / 2
         else:
             self.speed = (0.0, 0.0)
-        self.template = FaceTemplate(gray, self.square.box())
+        if at_s - self.template_s >= _TEMPLATE_S:
+            self.template, self.template_s = FaceTemplate(gray, self.square.box()), at_s
         self.judged_s = self.seen_s = at_s
 
     def jump(self, gray: Gray, found: Candidate, at_s: float) -> None:
         """Moves the track to a detection that need not be near."""
         self.square, self.speed = found, (0.0, 0.0)
-        self.template = FaceTemplate(gray, found.box())
+        self.template, self.template_s = FaceTemplate(gray, found.box()), at_s
         self.judged_s = self.seen_s = at_s
 
     def weigh(self, confidence: float) -> None:

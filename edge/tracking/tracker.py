@@ -12,8 +12,6 @@ from edge.tracking.settings import TrackingSettings
 from edge.tracking.track import Track
 from edge.types import Gray, TrackedFace
 
-# A track is confirmed, and reported, from this evidence on, in nats (Wald's sequential test, 1945).
-_CONFIRMED = 6.0
 # An unconfirmed track is dropped below this evidence, or after this many seconds.
 _DROPPED, _MAX_UNCONFIRMED_S = -1.0, 1.0
 # The judge sees the face of a track from this confidence on; a detection begins a track from the second on.
@@ -122,7 +120,8 @@ class FaceTracker:
     def _search(self, gray: Gray, at_s: float) -> None:
         """Searches the parts of the frame that are due."""
         plan = self.detector.plan(self._shape)
-        for part in self._schedule.due(gray, at_s, plan, self._search_interval_s(gray)):
+        interval_s = self._search_interval_s(gray) * self.detector.proposer.patience
+        for part in self._schedule.due(gray, at_s, plan, interval_s):
             known = [track.square for track in self._tracks if track.seen_s == at_s]
             detections = self.detector.detect(gray, part, known, _DETECTED)
             if detections:
@@ -159,8 +158,8 @@ class FaceTracker:
                 self._tracks.append(track)
 
     def _confirm(self, track: Track) -> None:
-        """Gives a track an identity once its evidence suffices."""
-        if not track.id and track.evidence >= _CONFIRMED:
+        """Gives a track an identity once its evidence suffices: Wald's sequential test (1945)."""
+        if not track.id and track.evidence >= self._settings.min_evidence:
             self._last_id += 1
             track.id = self._last_id
 

@@ -1,0 +1,77 @@
+"""This package's loop with parts of its face detection left out, to show what each part is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+from edge.bench.loops import EmotinyLoop, Loop
+from edge.detection.candidate import Candidate, distinct
+from edge.detection.detector import FaceDetector, Judge, Proposer
+from edge.detection.search import SearchPart
+from edge.pipeline.assembly import open_detector
+from edge.settings.settings import Settings
+from edge.types import Gray
+
+# Without a judge a single detection must do to begin a track.
+_ONE_DETECTION = 1.0
+
+
+class _NoJudge:
+    """Has no opinion: faces are followed by their looks alone."""
+
+    def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
+        return candidate._replace(confidence=0.499)
+
+
+class _Detector(FaceDetector):
+    """Judges what is proposed by one judge, or not at all, and what is followed by another one."""
+
+    def __init__(self, proposer: Proposer, judge_proposed: Judge | None, judge_followed: Judge) -> None:
+        super().__init__(proposer, judge_followed)
+        self._judged = None if judge_proposed is None else FaceDetector(proposer, judge_proposed)
+
+    def detect(
+        self, gray: Gray, part: SearchPart, exclude: Sequence[Candidate] = (), least: float = 0.5
+    ) -> list[Candidate]:
+        if self._judged is not None:
+            return self._judged.detect(gray, part, exclude, least)
+        proposed = distinct(self.proposer.propose(gray, part), exclude)
+        # As sure as a judge would be: the proposer's confidence is of another scale.
+        return [each._replace(confidence=0.95) for each in proposed if each.confidence >= least]
+
+
+_Kind = Literal["network", "haar"]
+
+
+def _open(kind: _Kind, judges_proposed: bool, settings: Settings) -> Loop:
+    settings = replace(
+        settings,
+        detector=replace(settings.detector, kind=kind),
+        follow=replace(settings.follow, min_evidence=_ONE_DETECTION),
+    )
+    whole = open_detector(settings)
+    judge = whole.judge if judges_proposed else None
+    return EmotinyLoop(settings, _Detector(whole.proposer, judge, _NoJudge()))
+
+
+def _open_whole(kind: _Kind, settings: Settings) -> Loop:
+    return EmotinyLoop(replace(settings, detector=replace(settings.detector, kind=kind)))
+
+
+ABLATION: dict[str, Callable[[Settings], Loop]] = {
+    "haar": partial(_open, "haar", False),
+    "haar+judge": partial(_open, "haar", True),
+    "haar+judge+follow": partial(_open_whole, "haar"),
+    "network": partial(_open, "network", False),
+    "network+judge": partial(_open, "network", True),
+}
+ABLATION_DESCRIPTIONS = {
+    "haar": "the cascade in this package's search, faces followed by their looks",
+    "haar+judge": "the same, each detection judged by the refinement network",
+    "haar+judge+follow": "the same, faces followed by the refinement network: --detector haar",
+    "network": "the proposal network in this package's search, faces followed by their looks",
+    "network+judge": "the same, each detection judged; emotiny (c) also follows by the refinement network",
+}
