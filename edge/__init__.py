@@ -7,7 +7,7 @@
             for face in report.faces:
                 print(face.id, face.emotion.label, f"{face.emotion.confidence:.0%}")
 
-`open` does what `emotiny run` does. `Pipeline`, `open_source`, `HaarDetector`, `FaceReader` and `draw_faces`
+`open` does what `emotiny run` does. `Pipeline`, `open_source`, `FaceDetector`, `FaceReader` and `draw_faces`
 are its parts, for programs that want to put them together differently. docs/python.md has recipes.
 
 Importing the package is cheap: OpenCV, NumPy and a TFLite runtime are imported when a name that needs them
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from edge.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from edge.detection.detector import FaceDetector
     from edge.detection.haar import HaarDetector
     from edge.detection.settings import DetectorSettings
     from edge.errors import (
@@ -59,6 +60,7 @@ __all__ = [
     "DetectorSettings",
     "EdgeError",
     "Face",
+    "FaceDetector",
     "FaceReader",
     "Frame",
     "GovernorSettings",
@@ -83,6 +85,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "edge.detection.detector": ("FaceDetector",),
     "edge.detection.haar": ("HaarDetector",),
     "edge.detection.settings": ("DetectorSettings",),
     "edge.errors": (
@@ -140,9 +143,9 @@ def open(
     Example:
         >>> import edge
         >>> with edge.open("demo") as faces:
-        ...     report = next(iter(faces))
-        >>> [face.id for face in report.faces]
-        [1]
+        ...     first = next(report.faces[0].id for report in faces if report.faces)
+        >>> first
+        1
     """
     from dataclasses import replace
 
