@@ -77,7 +77,9 @@ def test_the_most_confident_of_each_face_remains():
 
 def test_what_is_known_is_left_out_however_confident():
     neighbour = FACE._replace(x=160, confidence=0.6)
-    assert distinct([FACE._replace(confidence=1.0), neighbour], [FACE._replace(confidence=0.1)]) == [neighbour]
+    assert distinct([FACE._replace(confidence=1.0), neighbour], [FACE._replace(confidence=0.1)]) == [
+        neighbour
+    ]
 
 
 @given(st.lists(candidates, max_size=12), st.lists(candidates, max_size=3))

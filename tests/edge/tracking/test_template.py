@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 import pytest
-
 from edge.tracking.motion import MotionDetector
+
 from edge.tracking.template import FaceTemplate
 from edge.types import Box
 
