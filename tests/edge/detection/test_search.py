@@ -20,7 +20,8 @@ plans = st.tuples(
 
 def holds(part, scale, x, y, side):
     """Whether a face lies wholly in a window, at a size that it is searched for."""
-    area, low, high = part.area, *scale.sides_px
+    area = part.area
+    low, high = scale.sides_px
     return (
         low * 0.98 <= side / part.reduction <= high * 1.02
         and area.x - 1 <= x - side / 2
