@@ -2,12 +2,15 @@
 
 import math
 import statistics
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+import edge.detection.refinement
 from edge.detection.candidate import Candidate
+from edge.detection.outputs import REFINEMENT_SHIFT_SCALE, REFINEMENT_SIZE_SCALE, YAW_SCALE
 from edge.detection.refinement import RefinementNetwork
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
@@ -21,6 +24,52 @@ RANDOM = np.random.default_rng(0)
 @pytest.fixture(scope="module")
 def judge():
     return RefinementNetwork()
+
+
+@pytest.fixture
+def judge_of(monkeypatch):
+    """Makes a judge whose network says the same of every crop."""
+
+    def make(*outputs, temperature=1.0):
+        class ConstantNetwork:
+            scale, zero_point = 1 / 16, -20
+            contract = SimpleNamespace(name="constant", size=32, temperature=temperature)
+
+            def __init__(self, path, task, threads=1):
+                pass
+
+            def run(self, pixels):
+                assert pixels.shape == (32, 32)
+                codes = [round(value / self.scale) + self.zero_point for value in outputs]
+                return np.clip(codes, -128, 127).astype(np.int8)
+
+        monkeypatch.setattr(edge.detection.refinement, "Network", ConstantNetwork)
+        return RefinementNetwork()
+
+    return make
+
+
+def test_outputs_are_read_in_their_units(judge_of):
+    judge = judge_of(2.0, 1.0, -2.0, 1.5, 2.0, 2.0, 3.0, temperature=2.0)
+    found = judge.refine(scene(), Candidate(300, 220, 80, 0.1, 7.0, 0.1))
+    assert found.x == pytest.approx(300 + 80 / REFINEMENT_SHIFT_SCALE)
+    assert found.y == pytest.approx(220 - 2 * 80 / REFINEMENT_SHIFT_SCALE)
+    assert found.side == pytest.approx(80 * math.exp(1.5 / REFINEMENT_SIZE_SCALE))
+    assert found.confidence == pytest.approx(1 / (1 + math.exp(-1)))
+    assert found.roll_deg == pytest.approx(45)
+    assert found.yaw == pytest.approx(3 / YAW_SCALE)
+
+
+def test_a_yaw_is_not_below_0(judge_of):
+    assert judge_of(2.0, 0, 0, 0, 0, 4.0, -1.0).refine(scene(), Candidate(300, 220, 80, 0.1)).yaw == 0
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(-5, 0), (5, 0), (0, -5), (0, 5)])
+def test_a_face_whose_centre_is_not_in_the_frame_is_none(judge_of, dx, dy):
+    """Nothing can be cut around it."""
+    x, y = 320 + 318 * np.sign(dx), 240 + 238 * np.sign(dy)
+    found = judge_of(4.0, dx, dy, 0, 0, 4.0, 0).refine(scene(), Candidate(x, y, 80, 0.9))
+    assert found.confidence == 0
 
 
 def distance(found):

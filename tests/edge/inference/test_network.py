@@ -132,7 +132,11 @@ def test_a_network_that_its_contract_does_not_describe_is_refused(models, tmp_pa
     ("task", "changes", "message"),
     [
         ("proposal", {"labels": LABELS["proposal"][::-1]}, "in this order"),
-        ("refinement", {"output_kind": "logits"}, r"output.kind 'logits': not that of a network for refinement"),
+        (
+            "refinement",
+            {"output_kind": "logits"},
+            r"output.kind 'logits': not that of a network for refinement",
+        ),
         ("refinement", {"labels": LABELS["proposal"]}, "labels"),
     ],
 )

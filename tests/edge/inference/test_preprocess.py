@@ -106,9 +106,7 @@ def test_a_turned_face_is_cut_as_the_upright_one(roll, side, framing):
 @pytest.mark.parametrize("roll", [-10, 0, 5, 10])
 def test_a_small_turn_is_left_as_it_is(roll):
     box = Box(170, 120, 60, 60)
-    np.testing.assert_array_equal(
-        crop_face(blob(), box, 48, EXACT, roll), crop_face(blob(), box, 48, EXACT)
-    )
+    np.testing.assert_array_equal(crop_face(blob(), box, 48, EXACT, roll), crop_face(blob(), box, 48, EXACT))
 
 
 def test_a_full_turn_is_none():
