@@ -2,6 +2,7 @@
 
 import statistics
 
+import numpy as np
 import pytest
 
 from edge.detection.haar import find_cascade
@@ -47,3 +48,10 @@ def test_faces_below_the_smallest_are_not_proposed():
     found = [each for part in proposer.plan((480, 640)) for each in proposer.propose(gray, part)]
     assert found
     assert all(each.side >= 110 for each in found)
+
+
+def test_a_face_in_the_dark_is_proposed():
+    gray = (scene(("happy", 100, 60, 100), size_wh=(320, 240), noise=0) * 0.1 + 5).astype(np.uint8)
+    proposer = HaarProposer()
+    found = [each for part in proposer.plan((240, 320)) for each in proposer.propose(gray, part)]
+    assert any(abs(each.x - 150) < 15 and abs(each.y - 110) < 15 for each in found)

@@ -96,7 +96,8 @@ def test_a_turned_face_is_cut_as_the_upright_one(roll, side, framing):
     tilted = turned(upright, (199.5, 149.5), roll)
     box = Box(200 - side // 2, 150 - side // 2, side, side)
     cut = crop_face(tilted, box, 48, framing, roll)
-    assert (cut.shape, cut.dtype) == ((48, 48), np.uint8)
+    assert cut.shape == (48, 48)
+    assert cut.dtype == np.uint8
     difference = np.abs(cut.astype(int) - crop_face(upright, box, 48, framing))
     assert difference.mean() < 6  # both squares are rounded to whole pixels
     assert np.percentile(difference, 99) < 24
@@ -121,7 +122,8 @@ def test_a_full_turn_is_none():
 @pytest.mark.parametrize("roll", [-45, 20, 90])
 def test_a_turned_face_at_the_edge(box, roll):
     cut = crop_face(blob(), box, 48, Framing(1.25, -0.1), roll)
-    assert (cut.shape, cut.dtype) == ((48, 48), np.uint8)
+    assert cut.shape == (48, 48)
+    assert cut.dtype == np.uint8
 
 
 def test_a_turned_square_outside_the_picture_is_refused():
