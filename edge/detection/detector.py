@@ -16,6 +16,8 @@ from edge.types import Gray
 
 # The second look starts where the first one moved the square to; less confidence than this is not worth it.
 _WORTH_A_SECOND_LOOK = 0.2
+# A face may seem this much smaller than it is.
+_LEEWAY = 0.85
 _MAX_JUDGED = 16  # candidates of one part of the search, those with the highest confidence
 
 
@@ -58,9 +60,11 @@ class FaceDetector:
         judge: Tells whether they do.
     """
 
-    def __init__(self, proposer: Proposer, judge: Judge) -> None:
+    def __init__(self, proposer: Proposer, judge: Judge, smallest_px: float = 0) -> None:
+        """Takes both parts, and the side of the smallest face in pixels of the frame."""
         self.proposer = proposer
         self.judge = judge
+        self._least_side = _LEEWAY * smallest_px
 
     @classmethod
     def open(
@@ -90,7 +94,7 @@ class FaceDetector:
             proposer = HaarProposer(settings.cascade, settings.min_face)
         else:
             proposer = ProposalNetwork(proposal, settings.min_face, threads=threads)
-        return cls(proposer, RefinementNetwork(refinement, threads))
+        return cls(proposer, RefinementNetwork(refinement, threads), settings.min_face)
 
     @classmethod
     def shipped(cls) -> FaceDetector:
@@ -140,5 +144,10 @@ class FaceDetector:
         Returns:
             The moved square with the confidence that a face is there.
         """
-        first = self.judge.refine(gray, candidate)
-        return self.judge.refine(gray, first) if first.confidence >= _WORTH_A_SECOND_LOOK else first
+        first = self.look(gray, candidate)
+        return self.look(gray, first) if first.confidence >= _WORTH_A_SECOND_LOOK else first
+
+    def look(self, gray: Gray, candidate: Candidate) -> Candidate:
+        """Judges a square once; what is smaller than the smallest face is none."""
+        seen = self.judge.refine(gray, candidate)
+        return seen if seen.side >= self._least_side else seen._replace(confidence=0.0)

@@ -107,12 +107,12 @@ class FaceTracker:
 
     def _look(self, gray: Gray, track: Track, at_s: float) -> tuple[Candidate, float]:
         """Returns where the face of a track is now, and how much it looks like its template, -1 to 1."""
-        looked = self.detector.judge.refine(gray, track.predicted(at_s))
+        looked = self.detector.look(gray, track.predicted(at_s))
         if looked.confidence >= _FOLLOWED:
             return looked, 1.0
         box, correlation = track.template.match(gray, track.square.box())
         matched = track.square._replace(x=box.x + box.width / 2, y=box.y + box.height / 2)
-        again = self.detector.judge.refine(gray, matched)
+        again = self.detector.look(gray, matched)
         if again.confidence >= _FOLLOWED:
             return again, correlation
         return matched._replace(confidence=max(looked.confidence, again.confidence)), correlation
