@@ -120,7 +120,7 @@ class FaceTracker:
     def _search(self, gray: Gray, at_s: float) -> None:
         """Searches the parts of the frame that are due."""
         plan = self.detector.plan(self._shape)
-        interval_s = self._search_interval_s(gray) * self.detector.proposer.patience
+        interval_s = self._search_interval_s(gray, at_s) * self.detector.proposer.patience
         for part in self._schedule.due(gray, at_s, plan, interval_s):
             known = [track.square for track in self._tracks if track.seen_s == at_s]
             detections = self.detector.detect(gray, part, known, _DETECTED)
@@ -128,10 +128,10 @@ class FaceTracker:
                 self._schedule.found(part)
                 self._associate(gray, detections, at_s)
 
-    def _search_interval_s(self, gray: Gray) -> float:
+    def _search_interval_s(self, gray: Gray, at_s: float) -> float:
         """Returns the seconds from the beginning of one search of the frame to the next."""
         settings = self._settings
-        missing = any(track.id and track.seen_s < track.judged_s for track in self._tracks) or self._lost
+        missing = any(track.id and track.seen_s < at_s for track in self._tracks) or self._lost
         if self._tracks and not missing:
             return settings.search_s
         if missing or self._schedule.has_moved(gray):
