@@ -12,8 +12,8 @@ from edge.tracking.settings import TrackingSettings
 from edge.tracking.track import Track
 from edge.types import Gray, TrackedFace
 
-# An unconfirmed track is dropped below this evidence, or after this many seconds.
-_DROPPED, _MAX_UNCONFIRMED_S = -1.0, 1.0
+# An unconfirmed track is dropped below this evidence, or after this many seconds and at least as many looks.
+_DROPPED, _MAX_UNCONFIRMED_S, _LEAST_LOOKS = -1.0, 1.0, 8
 # The judge sees the face of a track from this confidence on; a detection begins a track from the second on.
 _FOLLOWED, _DETECTED = 0.5, 0.5
 _MAX_FOLLOWED = 24  # tracks that are judged in one frame; the others wait for the next
@@ -170,7 +170,8 @@ class FaceTracker:
         alive = []
         for track in self._tracks:
             if not track.id:
-                if at_s - track.began_s <= _MAX_UNCONFIRMED_S and track.evidence > _DROPPED:
+                young = at_s - track.began_s <= _MAX_UNCONFIRMED_S or track.looks < _LEAST_LOOKS
+                if young and track.evidence > _DROPPED:
                     alive.append(track)
             elif at_s - track.seen_s <= settings.coast_s:
                 alive.append(track)
