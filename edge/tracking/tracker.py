@@ -140,6 +140,7 @@ class FaceTracker:
 
     def _associate(self, gray: Gray, detections: Sequence[Candidate], at_s: float) -> None:
         """Gives detections to missing tracks at the least sum of distances; the rest begin new tracks."""
+        detections = [each for each in detections if not self._enlarge(gray, each, at_s)]
         missing = [*(track for track in self._tracks if track.seen_s < at_s), *self._lost]
         pairs = assign([[track.distance(each, at_s) for each in detections] for track in missing])
         for row, column in pairs:
@@ -156,6 +157,24 @@ class FaceTracker:
                 track = Track.begin(gray, each, at_s)
                 self._confirm(track)
                 self._tracks.append(track)
+
+    def _enlarge(self, gray: Gray, detection: Candidate, at_s: float) -> bool:
+        """Moves a track that followed a part of a face, such as an eye, to the face.
+
+        Returns:
+            Whether there was one.
+        """
+        parts = [
+            track for track in self._tracks if track.seen_s == at_s and detection.is_same_face(track.square)
+        ]
+        if not parts:
+            return False
+        oldest = min(parts, key=lambda track: (not track.id, track.id, track.began_s))
+        self._tracks = [track for track in self._tracks if track is oldest or track not in parts]
+        oldest.jump(gray, detection, at_s)
+        oldest.weigh(detection.confidence)
+        self._confirm(oldest)
+        return True
 
     def _confirm(self, track: Track) -> None:
         """Gives a track an identity once its evidence suffices: Wald's sequential test (1945)."""
