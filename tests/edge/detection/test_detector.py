@@ -167,6 +167,21 @@ def test_known_faces_get_no_look():
     assert all(each.x != APART[1].x for each in scripted.asked)
 
 
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        (Candidate(300, 200, 60, 0.7), True),  # an eye in the face
+        (Candidate(300, 200, 60, 0.95), False),  # a face, surer than the one around it
+        (Candidate(310, 210, 190, 0.7), False),  # the face itself
+        (Candidate(320, 220, 400, 0.7), False),  # something around the face
+    ],
+)
+def test_only_a_surer_face_around_a_known_one_is_found_again(known, found):
+    face = Candidate(320, 220, 200, 0.9)
+    detector, _ = detector_of([face], lambda each: face)
+    assert detector.detect(GRAY, PART, exclude=[known]) == [face] * found
+
+
 def test_squares_that_meet_at_one_face_are_one():
     target = Candidate(100, 40, 20, 0.9)
     found, _ = detector_of(APART[:3], lambda each: target)

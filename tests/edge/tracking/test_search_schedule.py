@@ -68,7 +68,8 @@ def test_small_parts_share_a_frame():
 @given(st.lists(st.floats(0.001, 3), min_size=1, max_size=40), st.floats(0, 2))
 @fuzzing(max_examples=60, deadline=None, derandomize=True)
 def test_work_is_bounded_at_any_rate_and_no_part_is_left_out(gaps_s, interval_s):
-    schedule, at_s, queue = SearchSchedule(), 0.0, []
+    schedule, at_s = SearchSchedule(), 0.0
+    queue: list[SearchPart] = []
     for gap_s in gaps_s:
         due = schedule.due(QUIET, at_s, PLAN, interval_s)
         assert len(due) <= 4

@@ -164,4 +164,4 @@ def test_what_is_handed_out_is_a_frozen_copy():
     track.see(GRAY, FACE._replace(x=160), 0.1)
     assert face.box == Box(100, 100, 80, 80)
     with pytest.raises(FrozenInstanceError):
-        face.box = Box(0, 0, 1, 1)  # type: ignore[misc]
+        face.box = Box(0, 0, 1, 1)
