@@ -25,6 +25,7 @@ from edge.version import __version__ as __version__
 if TYPE_CHECKING:
     from edge.detection.candidate import Candidate
     from edge.detection.detector import FaceDetector
+    from edge.detection.haar import HaarDetector
     from edge.detection.settings import DetectorSettings
     from edge.errors import (
         CameraError,
@@ -65,6 +66,7 @@ __all__ = [
     "FaceReader",
     "Frame",
     "GovernorSettings",
+    "HaarDetector",
     "MetricsSettings",
     "MissingDependencyError",
     "ModelError",
@@ -87,6 +89,7 @@ __all__ = [
 _MODULES = {
     "edge.detection.candidate": ("Candidate",),
     "edge.detection.detector": ("FaceDetector",),
+    "edge.detection.haar": ("HaarDetector",),
     "edge.detection.settings": ("DetectorSettings",),
     "edge.errors": (
         "CameraError",
@@ -143,9 +146,9 @@ def open(
     Example:
         >>> import edge
         >>> with edge.open("demo") as faces:
-        ...     report = next(iter(faces))
-        >>> [face.id for face in report.faces]
-        [1]
+        ...     first = next(report.faces[0].id for report in faces if report.faces)
+        >>> first
+        1
     """
     from dataclasses import replace
 

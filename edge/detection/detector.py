@@ -18,6 +18,8 @@ from edge.types import Gray
 _WORTH_A_SECOND_LOOK = 0.2
 # A face may seem this much smaller than it is.
 _LEEWAY = 0.85
+# A candidate this many times larger than a known face may be the face of which the known one is an eye.
+_LARGER = 1.5
 _MAX_JUDGED = 16  # candidates of one part of the search, those with the highest confidence
 
 
@@ -118,15 +120,21 @@ class FaceDetector:
         Args:
             gray: (H, W) uint8.
             part: A part of the plan for frames of this size.
-            exclude: Faces that need not be found again.
+            exclude: Faces that need not be found again. A surer and much larger face around one of them is
+                found nevertheless: an eye may resemble a small face.
             least: Least confidence of a face, 0 to 1.
 
         Returns:
             The faces, most confident first.
         """
-        proposed = distinct(self.proposer.propose(gray, part), exclude)
+        proposed = [
+            each
+            for each in distinct(self.proposer.propose(gray, part))
+            if not any(each.is_same_face(face) and each.side < _LARGER * face.side for face in exclude)
+        ]
         judged = [self.refine(gray, each) for each in proposed[:_MAX_JUDGED]]
-        return distinct((each for each in judged if each.confidence >= least), exclude)
+        faces = distinct(each for each in judged if each.confidence >= least)
+        return [face for face in faces if not any(_is_known(face, other) for other in exclude)]
 
     def detect_all(self, gray: Gray, least: float = 0.5) -> list[Candidate]:
         """Searches a whole frame, (H, W) uint8, at once; see `detect`."""
@@ -151,3 +159,9 @@ class FaceDetector:
         """Judges a square once; what is smaller than the smallest face is none."""
         seen = self.judge.refine(gray, candidate)
         return seen if seen.side >= self._least_side else seen._replace(confidence=0.0)
+
+
+def _is_known(face: Candidate, known: Candidate) -> bool:
+    """Whether a face is a known one, or part of it."""
+    surer_and_larger = face.confidence > known.confidence and face.side >= _LARGER * known.side
+    return face.is_same_face(known) and not surer_and_larger

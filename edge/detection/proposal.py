@@ -92,7 +92,7 @@ class ProposalNetwork:
         maps = self._network((height + bottom, width + right)).run(window)
         faces = np.ascontiguousarray(maps[:, :, 0])
         # A cell counts where none of its eight neighbours is higher: non-maximum suppression of centres.
-        highest = cv2.dilate(faces.view(np.uint8) ^ 0x80, _NEIGHBOURS) ^ 0x80
+        highest = np.asarray(cv2.dilate(faces.view(np.uint8) ^ 0x80, _NEIGHBOURS), np.uint8) ^ 0x80
         rows, columns = np.nonzero((faces == highest.view(np.int8)) & (faces >= self._least_code))
         if not len(rows):
             return []

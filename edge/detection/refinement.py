@@ -48,17 +48,16 @@ class RefinementNetwork:
 
         Returns:
             The moved square with the confidence that a face is there; 0 where the centre lies outside the
-            frame.
+            frame, before or after the move.
         """
-        height, width = gray.shape
-        if not (0 <= candidate.x < width and 0 <= candidate.y < height) or candidate.side < 1:
+        if not _is_inside(candidate, gray) or candidate.side < 1:
             return Candidate(candidate.x, candidate.y, candidate.side, 0.0)
         box = candidate.box()
         network, size = self._network, self._network.contract.size
         scale, zero_point = network.scale, network.zero_point
         codes = network.run(crop_face(gray, box, size, _FRAMING)).tolist()
         logit, dx, dy, growth, sine, cosine, yaw = ((code - zero_point) * scale for code in codes)
-        return Candidate(
+        found = Candidate(
             box.x + box.width * (0.5 + dx / REFINEMENT_SHIFT_SCALE),
             box.y + box.height * (0.5 + dy / REFINEMENT_SHIFT_SCALE),
             box.width * math.exp(growth / REFINEMENT_SIZE_SCALE),
@@ -66,3 +65,11 @@ class RefinementNetwork:
             math.degrees(math.atan2(sine, cosine)),
             max(0.0, yaw / YAW_SCALE),
         )
+        # Nothing can be cut around a face outside the frame.
+        return found if _is_inside(found, gray) else found._replace(confidence=0.0)
+
+
+def _is_inside(square: Candidate, gray: Gray) -> bool:
+    """Whether the centre of a square lies in the frame."""
+    height, width = gray.shape
+    return 0 <= square.x < width and 0 <= square.y < height

@@ -46,9 +46,9 @@ class Pipeline:
     Example:
         >>> from edge.settings.settings import Settings
         >>> with Pipeline.from_settings(Settings(source="demo", fast=True)) as pipeline:
-        ...     summary = pipeline.run(max_frames=5)
-        >>> summary.frames, summary.frames_with_face
-        (5, 5)
+        ...     summary = pipeline.run(max_frames=30)
+        >>> summary.frames, summary.people
+        (30, 1)
 
     Attributes:
         camera: Source of frames.

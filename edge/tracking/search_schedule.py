@@ -35,7 +35,8 @@ class SearchSchedule:
 
     def has_moved(self, gray: Gray) -> bool:
         """Whether the frame, (H, W) uint8, differs from that in which the last search began."""
-        return self._reference is None or bool(self._changes(gray).max() >= _MIN_CHANGE)
+        reference = self._reference
+        return reference is None or bool(_changes(gray, reference).max() >= _MIN_CHANGE)
 
     def due(self, gray: Gray, at_s: float, plan: Sequence[SearchPart], interval_s: float) -> list[SearchPart]:
         """Returns the parts to search in this frame; none where the search rests.
@@ -69,8 +70,8 @@ class SearchSchedule:
 
     def _ordered(self, gray: Gray, plan: Sequence[SearchPart]) -> list[SearchPart]:
         """Returns the parts in which something moved first, then those in which faces were found."""
-        moved = self._changes(gray) >= _MIN_CHANGE if self._reference is not None else None
-        self._reference = _cells(gray)
+        reference, self._reference = self._reference, _cells(gray)
+        moved = _changes(gray, reference) >= _MIN_CHANGE if reference is not None else None
         height, width = gray.shape
 
         def share_moved(part: SearchPart) -> float:
@@ -84,8 +85,9 @@ class SearchSchedule:
 
         return sorted(plan, key=lambda part: -share_moved(part) - self._found.get(part, 0.0))
 
-    def _changes(self, gray: Gray) -> Gray:
-        return np.asarray(cv2.absdiff(_cells(gray), self._reference), np.uint8)
+
+def _changes(gray: Gray, reference: Gray) -> Gray:
+    return np.asarray(cv2.absdiff(_cells(gray), reference), np.uint8)
 
 
 def _cells(gray: Gray) -> Gray:

@@ -40,6 +40,7 @@ class Track:
         seen_s: time at which the face was last seen by the judge or matched by its template.
         speed: pixels a second to the right and down.
         template_s: time of the template.
+        looks: number of looks that were weighed.
     """
 
     id: int
@@ -51,6 +52,7 @@ class Track:
     seen_s: float
     speed: tuple[float, float] = (0.0, 0.0)
     template_s: float = -math.inf
+    looks: int = 1
 
     @classmethod
     def begin(cls, gray: Gray, square: Candidate, at_s: float) -> Track:
@@ -88,6 +90,7 @@ class Track:
     def weigh(self, confidence: float) -> None:
         """Adds one look to the evidence."""
         self.evidence = min(self.evidence + evidence(confidence), _MAX_EVIDENCE)
+        self.looks += 1
 
     def snapshot(self) -> TrackedFace:
         """Returns what other stages may know of the track, as it is now."""

@@ -12,8 +12,8 @@ from edge.tracking.settings import TrackingSettings
 from edge.tracking.track import Track
 from edge.types import Gray, TrackedFace
 
-# An unconfirmed track is dropped below this evidence, or after this many seconds.
-_DROPPED, _MAX_UNCONFIRMED_S = -1.0, 1.0
+# An unconfirmed track is dropped below this evidence, or after this many seconds and at least as many looks.
+_DROPPED, _MAX_UNCONFIRMED_S, _LEAST_LOOKS = -1.0, 1.0, 8
 # The judge sees the face of a track from this confidence on; a detection begins a track from the second on.
 _FOLLOWED, _DETECTED = 0.5, 0.5
 _MAX_FOLLOWED = 24  # tracks that are judged in one frame; the others wait for the next
@@ -120,7 +120,7 @@ class FaceTracker:
     def _search(self, gray: Gray, at_s: float) -> None:
         """Searches the parts of the frame that are due."""
         plan = self.detector.plan(self._shape)
-        interval_s = self._search_interval_s(gray) * self.detector.proposer.patience
+        interval_s = self._search_interval_s(gray, at_s) * self.detector.proposer.patience
         for part in self._schedule.due(gray, at_s, plan, interval_s):
             known = [track.square for track in self._tracks if track.seen_s == at_s]
             detections = self.detector.detect(gray, part, known, _DETECTED)
@@ -128,10 +128,10 @@ class FaceTracker:
                 self._schedule.found(part)
                 self._associate(gray, detections, at_s)
 
-    def _search_interval_s(self, gray: Gray) -> float:
+    def _search_interval_s(self, gray: Gray, at_s: float) -> float:
         """Returns the seconds from the beginning of one search of the frame to the next."""
         settings = self._settings
-        missing = any(track.id and track.seen_s < track.judged_s for track in self._tracks) or self._lost
+        missing = any(track.id and track.seen_s < at_s for track in self._tracks) or self._lost
         if self._tracks and not missing:
             return settings.search_s
         if missing or self._schedule.has_moved(gray):
@@ -140,6 +140,7 @@ class FaceTracker:
 
     def _associate(self, gray: Gray, detections: Sequence[Candidate], at_s: float) -> None:
         """Gives detections to missing tracks at the least sum of distances; the rest begin new tracks."""
+        detections = [each for each in detections if not self._enlarge(gray, each, at_s)]
         missing = [*(track for track in self._tracks if track.seen_s < at_s), *self._lost]
         pairs = assign([[track.distance(each, at_s) for each in detections] for track in missing])
         for row, column in pairs:
@@ -157,6 +158,24 @@ class FaceTracker:
                 self._confirm(track)
                 self._tracks.append(track)
 
+    def _enlarge(self, gray: Gray, detection: Candidate, at_s: float) -> bool:
+        """Moves a track that followed a part of a face, such as an eye, to the face.
+
+        Returns:
+            Whether there was one.
+        """
+        parts = [
+            track for track in self._tracks if track.seen_s == at_s and detection.is_same_face(track.square)
+        ]
+        if not parts:
+            return False
+        oldest = min(parts, key=lambda track: (not track.id, track.id, track.began_s))
+        self._tracks = [track for track in self._tracks if track is oldest or track not in parts]
+        oldest.jump(gray, detection, at_s)
+        oldest.weigh(detection.confidence)
+        self._confirm(oldest)
+        return True
+
     def _confirm(self, track: Track) -> None:
         """Gives a track an identity once its evidence suffices: Wald's sequential test (1945)."""
         if not track.id and track.evidence >= self._settings.min_evidence:
@@ -170,7 +189,8 @@ class FaceTracker:
         alive = []
         for track in self._tracks:
             if not track.id:
-                if at_s - track.began_s <= _MAX_UNCONFIRMED_S and track.evidence > _DROPPED:
+                young = at_s - track.began_s <= _MAX_UNCONFIRMED_S or track.looks < _LEAST_LOOKS
+                if young and track.evidence > _DROPPED:
                     alive.append(track)
             elif at_s - track.seen_s <= settings.coast_s:
                 alive.append(track)

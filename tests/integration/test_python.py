@@ -18,7 +18,16 @@ from tests.support.faces import FACE_BOX, picture_of
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 PUBLIC = [
     *("Box", "CameraError", "CaptureSettings", "ConfigError", "DataError", "Detection", "DetectorSettings"),
-    *("EdgeError", "Face", "FaceReader", "Frame", "GovernorSettings", "HaarDetector", "MetricsSettings"),
+    *(
+        "EdgeError",
+        "Face",
+        "FaceDetector",
+        "FaceReader",
+        "Frame",
+        "GovernorSettings",
+        "HaarDetector",
+        "MetricsSettings",
+    ),
     *("MissingDependencyError", "ModelError", "MqttSettings", "OutputError", "Pipeline", "Reading", "Report"),
     *("SchedulerSettings", "Scores", "Settings", "Sink", "SmoothingSettings", "TrackingSettings"),
     *("draw_faces", "open", "open_source"),
@@ -46,7 +55,15 @@ def test_importing_the_package_imports_neither_opencv_nor_numpy():
 
 
 @pytest.mark.parametrize(
-    "module", ["edge", "edge.pipeline.loop", "edge.types", "edge.detection.haar", "edge.inference.classifier"]
+    "module",
+    [
+        "edge",
+        "edge.pipeline.loop",
+        "edge.types",
+        "edge.detection.detector",
+        "edge.detection.haar",
+        "edge.inference.classifier",
+    ],
 )
 def test_examples_of_docstrings_run(module):
     result = doctest.testmod(import_module(module), optionflags=doctest.ELLIPSIS)
@@ -94,13 +111,13 @@ def play(tmp_path, monkeypatch):
 def test_the_first_example_prints_each_face_of_each_frame(play, capsys):
     play("emotiny from Python")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == SECONDS * FPS
+    assert (SECONDS - 0.5) * FPS <= len(lines) <= SECONDS * FPS  # the first frames make it sure
     assert all(re.fullmatch(r"1 happy \d+%", line) for line in lines)
 
 
 def test_who_smiles_is_printed_once(play, capsys):
     play("Print who smiles")
-    assert capsys.readouterr().out == "0.0 s: face 1 smiles\n"
+    assert re.fullmatch(r"0\.\d s: face 1 smiles\n", capsys.readouterr().out)
 
 
 def test_a_pin_goes_on_after_two_happy_seconds(play):

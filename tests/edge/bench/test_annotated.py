@@ -15,7 +15,8 @@ from edge.settings.settings import Settings
 from edge.types import Frame
 from tests.support.faces import FACE_BOX, picture_of
 
-FRAMES = 15
+FPS, FRAMES = 15, 30
+LATE = 8  # frames until a face that is followed is sure enough to be reported
 YUNET = Path(os.environ.get("EMOTINY_DATA", ""), "peers", "face_detection_yunet.onnx")
 
 
@@ -25,13 +26,13 @@ def clip(tmp_path):
     happy = picture_of("happy")
     for name, picture, faces in (("face", happy, 1), ("nobody", np.full_like(happy, 128), 0)):
         path = str(tmp_path / f"{name}.avi")
-        video = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480), isColor=False)
+        video = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), FPS, (640, 480), isColor=False)
         for _ in range(FRAMES):
             video.write(picture)
         video.release()
         face = {"id": 1, "box": list(FACE_BOX), "face": [], "yaw": 0.0, "roll": 0.0, "ignore": False}
         group = "several" if faces else "none"
-        content = {"fps": 15, "wh": [640, 480], "group": group, "frames": [[face] * faces] * FRAMES}
+        content = {"fps": FPS, "wh": [640, 480], "group": group, "frames": [[face] * faces] * FRAMES}
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     return tmp_path
 
@@ -46,13 +47,15 @@ def test_all_loops_are_measured_by_the_truth(clip, capsys):
     for groups in truth.values():
         assert set(groups) == {"several", "none", "real", "all"}
         several = groups["several"]
-        assert (several["large_faces"], several["large_hits"]) == (FRAMES, FRAMES)
-        assert several["first_s"] == [0.0]
+        assert several["large_faces"] == FRAMES
+        assert several["large_hits"] >= FRAMES - LATE
+        assert several["first_s"][0] <= LATE / FPS
         assert (groups["none"]["wrong"], groups["none"]["alarm_s"]) == (0, 0)
         assert groups["all"]["clips"] == ["face", "nobody"]
     assert truth["c"]["all"]["cpu_ms"] < truth["a"]["all"]["cpu_ms"]
     (row,) = [line for line in out.splitlines() if line.strip().startswith("several")][2:]
-    assert row.split()[1:3] == ["1", "1.000"]
+    assert row.split()[1] == "1"
+    assert 1 - LATE / FRAMES <= float(row.split()[2]) <= 1
 
 
 @pytest.mark.parametrize(

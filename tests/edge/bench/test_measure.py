@@ -50,17 +50,17 @@ def test_cost_is_the_median_over_the_runs_of_their_means():
 
 
 def test_a_stage_does_not_include_the_stages_within_it():
-    stages = {"tracker": 7.0, "detect": 4.0, "verify": 1.0, "scheduler": 2.0, "emotion": 1.5}
+    stages = {"tracker": 7.0, "propose": 4.0, "judge": 1.0, "scheduler": 2.0, "emotion": 1.5}
     cost = cost_of([Run([], [10.0], [10.0], [stages])])
     assert {stage: spread.p50 for stage, spread in cost.stages.items()} == {
         "tracker": pytest.approx(2.0),
-        "detect": pytest.approx(4.0),
-        "verify": pytest.approx(1.0),
+        "propose": pytest.approx(4.0),
+        "judge": pytest.approx(1.0),
         "scheduler": pytest.approx(0.5),
         "emotion": pytest.approx(1.5),
         "rest": pytest.approx(1.0),
     }
-    assert cost.stages["detect"].share == pytest.approx(0.4)
+    assert cost.stages["propose"].share == pytest.approx(0.4)
     assert sum(spread.share for spread in cost.stages.values()) == pytest.approx(1)
 
 
@@ -91,8 +91,9 @@ def test_all_loops_see_the_demo(settings):
     assert list(outcomes) == ["a", "b", "c"]
     for outcome in outcomes.values():
         assert outcome.score.faces >= 25
-        assert outcome.score.recall > 0.95
+        assert outcome.score.recall > 0.8  # the followed face is reported once it is sure
         assert outcome.score.precision > 0.95
-        assert {"detect", "emotion", "gender", "rest"} <= set(outcome.cost.stages)
+        assert {"emotion", "gender", "rest"} <= set(outcome.cost.stages)
     assert outcomes["a"].score.recall == 1
+    assert {"propose", "judge", "tracker"} <= set(outcomes["c"].cost.stages)
     assert outcomes["c"].score.id_switches == 0

@@ -67,7 +67,7 @@ def test_the_help_of_every_command_can_be_shown(help_of):
 
 def test_the_help_names_defaults(help_of):
     text = help_of("run")
-    assert "the reduced picture that is searched, 48 to 4096 (default: 400)" in text
-    assert "--cascade FILE Haar cascade file (default: OpenCV's frontal face)" in text
+    assert "side of the smallest face in pixels, 16 to 1000 (default: 24)" in text
+    assert "--cascade FILE file of the Haar cascade (default: OpenCV's frontal face)" in text
     assert "--max-frames N stop after N processed frames --reconnect" in text  # which has no default
     assert "37 % (1/e)" in text

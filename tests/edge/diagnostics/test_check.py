@@ -117,9 +117,9 @@ DEBIAN = "import cv2; del cv2.data"
 def test_an_opencv_without_a_cascade(check, site, message, fix):
     if site != OPENCV_5 and Path("/usr/share/opencv4/haarcascades").exists():
         pytest.skip("this system has opencv-data")
-    code, lines, _ = check(sitecustomize=site)
+    code, lines, _ = check("--detector", "haar", sitecustomize=site)
     assert code == 2
-    state, text = lines["cascade"]
+    state, text = lines["face finder"]
     assert (state, text.startswith(message), text.endswith(fix)) == ("wrong", True, True), text
     assert lines["source"][0] == "ok"  # the other checks are run nevertheless
 
@@ -129,11 +129,11 @@ def test_a_file_that_is_no_cascade(check, tmp_path, content):
     path = tmp_path / "mine.xml"
     if content is not None:
         path.write_text(content)
-    code, lines, _ = check("--cascade", path)
+    code, lines, _ = check("--detector", "haar", "--cascade", path)
     assert code == 2
-    assert lines["cascade"][0] == "wrong"
-    assert str(path) in lines["cascade"][1]
-    assert lines["cascade"][1].endswith("; fix: leave detector.cascade out, for OpenCV's own")
+    state, text = lines["face finder"]
+    assert (state, str(path) in text) == ("wrong", True), text
+    assert text.endswith("; fix: leave detector.cascade out, for OpenCV's own")
 
 
 def test_no_runtime_at_all(check):
@@ -284,6 +284,6 @@ def test_every_check_is_one_line(check):
     code, lines, _ = check()
     assert code == 0
     assert list(lines) == [
-        *("system", "numpy", "memory", "picamera2", "runtime", "emotion model", "gender model", "cascade"),
-        *("permissions", "source", "broker", "metrics", "service", "board"),
+        *("system", "numpy", "memory", "picamera2", "runtime", "emotion model", "gender model"),
+        *("face judge", "face finder", "permissions", "source", "broker", "metrics", "service", "board"),
     ]

@@ -12,6 +12,7 @@ from edge.inference.interpreter import open_interpreter
 from edge.inference.preprocess import Framing
 from edge.labels import EMOTIONS, GENDERS
 from edge.types import Box
+from tests.support.faces import turned
 
 RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
 
@@ -90,6 +91,22 @@ def test_each_face_of_a_frame_is_read_on_its_own(reader, happy, face_box):
     assert readings == [reader.read_face(happy, box) for box in boxes]
     assert [(emotion.labels, gender.labels) for emotion, gender in readings] == [(EMOTIONS, GENDERS)] * 3
     assert len(set(readings)) == 3
+
+
+def test_a_tilted_face_is_read_as_the_upright_one(reader, happy, face_box):
+    centre_xy = face_box.x + face_box.width / 2 - 0.5, face_box.y + face_box.height / 2 - 0.5
+    tilted = turned(happy, centre_xy, 40)
+    upright = reader.read_face(happy, face_box)
+    set_upright, as_it_is = (reader.read_face(tilted, face_box, roll) for roll in (40, 0))
+
+    def difference(scores):
+        return sum(
+            abs(one - other)
+            for before, after in zip(upright, scores, strict=True)
+            for one, other in zip(before.values, after.values, strict=True)
+        )
+
+    assert difference(set_upright) < difference(as_it_is) / 2
 
 
 @pytest.mark.parametrize(("framing", "crops"), [(Framing(1.02, 0.0), 1), (Framing(1.3, -0.1), 2)])

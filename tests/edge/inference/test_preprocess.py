@@ -1,8 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from edge.inference.preprocess import Framing, crop_face, crop_square, normalize_contrast
 from edge.types import Box
+from tests.support.faces import turned
 
 EXACT = Framing(margin=1.0, shift_y=0.0)
 # Every pixel says where it lies: 10 times its row plus its column.
@@ -77,3 +79,61 @@ def test_what_shows_nothing_is_not_blown_up():
     assert (normalize_contrast(np.full((8, 8), 7, np.uint8)) == 128).all()
     noise = np.random.default_rng(0).integers(100, 103, (48, 48), dtype=np.uint8)
     assert normalize_contrast(noise).std() == pytest.approx(4 * noise.std(), rel=0.01)
+
+
+def blob(seed=0):
+    """A smooth picture of 400x300 that differs everywhere."""
+    noise = np.random.default_rng(seed).normal(0, 1, (300, 400)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 10)
+    return np.asarray(cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX), np.uint8)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("roll", [-180, -90, -45, -20, 16, 30, 60, 135])
+@pytest.mark.parametrize("side", [40, 80, 100])
+@pytest.mark.parametrize("framing", [EXACT, Framing(1.3, -0.1), Framing(1.02, 0.25)])
+def test_a_turned_face_is_cut_as_the_upright_one(roll, side, framing):
+    upright = blob()
+    tilted = turned(upright, (199.5, 149.5), roll)
+    box = Box(200 - side // 2, 150 - side // 2, side, side)
+    cut = crop_face(tilted, box, 48, framing, roll)
+    assert cut.shape == (48, 48)
+    assert cut.dtype == np.uint8
+    difference = np.abs(cut.astype(int) - crop_face(upright, box, 48, framing))
+    assert difference.mean() < 6  # both squares are rounded to whole pixels
+    assert np.percentile(difference, 99) < 24
+    assert np.abs(cut.astype(int) - crop_face(tilted, box, 48, framing)).mean() > 4 * difference.mean()
+
+
+@pytest.mark.parametrize("roll", [-10, 0, 5, 10])
+def test_a_small_turn_is_left_as_it_is(roll):
+    box = Box(170, 120, 60, 60)
+    np.testing.assert_array_equal(crop_face(blob(), box, 48, EXACT, roll), crop_face(blob(), box, 48, EXACT))
+
+
+def test_a_full_turn_is_none():
+    box = Box(170, 120, 60, 60)
+    whole, none = (crop_face(blob(), box, 48, EXACT, roll) for roll in (360, 0))
+    assert np.abs(whole.astype(int) - none).mean() < 6
+
+
+@pytest.mark.parametrize(
+    "box", [Box(-40, -40, 80, 80), Box(360, 260, 80, 80), Box(0, 0, 1, 1), Box(-300, -300, 1000, 1000)]
+)
+@pytest.mark.parametrize("roll", [-45, 20, 90])
+def test_a_turned_face_at_the_edge(box, roll):
+    cut = crop_face(blob(), box, 48, Framing(1.25, -0.1), roll)
+    assert cut.shape == (48, 48)
+    assert cut.dtype == np.uint8
+
+
+def test_a_turned_square_outside_the_picture_is_refused():
+    with pytest.raises(ValueError, match="outside a frame of 400x300"):
+        crop_face(blob(), Box(900, 900, 40, 40), 48, EXACT, 45)
+
+
+def test_a_turned_crop_leaves_the_picture_as_it_is():
+    picture = blob()
+    before = picture.copy()
+    picture.flags.writeable = False
+    crop_face(picture, Box(170, 120, 60, 60), 48, EXACT, 45)
+    np.testing.assert_array_equal(picture, before)

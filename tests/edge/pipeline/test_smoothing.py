@@ -100,9 +100,9 @@ class Counting:
     def __init__(self, reader):
         self._reader, self.asked = reader, []
 
-    def read_face(self, gray, box):
+    def read_face(self, gray, box, roll_deg):
         self.asked.append(box)
-        return self._reader.read_face(gray, box)
+        return self._reader.read_face(gray, box, roll_deg)
 
 
 def track(id_, box, at_s):

@@ -26,16 +26,16 @@ from tests.support.settings import arguments, write
 
 
 def test_a_flag_overrides_a_variable_the_file_and_the_default(tmp_path):
-    path = write(tmp_path, "[follow]\nsearch_s = 1\nidle_s = 2\nverify_s = 3.5\n")
+    path = write(tmp_path, "[follow]\nsearch_s = 1\nidle_s = 2\ncoast_s = 3.5\n")
     environment = {"EMOTINY_FOLLOW_SEARCH_S": "11", "EMOTINY_FOLLOW_IDLE_S": "12"}
     given = arguments("--config", path, "--search", 21)
     follow = settings_of(given, environment).follow
-    assert (follow.search_s, follow.idle_s, follow.verify_s) == (21, 12, 3.5)
-    assert follow.coast_s == Settings().follow.coast_s
+    assert (follow.search_s, follow.idle_s, follow.coast_s) == (21, 12, 3.5)
+    assert follow.lost_track_s == Settings().follow.lost_track_s
     assert collect(given, environment).origins == {
         "follow.search_s": "--search",
         "follow.idle_s": "EMOTINY_FOLLOW_IDLE_S",
-        "follow.verify_s": str(path),
+        "follow.coast_s": str(path),
     }
 
 
@@ -94,7 +94,7 @@ def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
         assert list(raw.origins) == [option.key]
         # Except those for which x, 1 or 0.5 is out of range, or which name a file that must exist.
         if option.key not in {
-            *("budget.hot_c", "detector.side", "detector.scale_factor", "mqtt.password_file", "mqtt.ca"),
+            *("budget.hot_c", "detector.min_face", "mqtt.password_file", "mqtt.ca"),
             *("mqtt.certificate", "mqtt.key", "mqtt.keepalive_s", "mqtt.heartbeat_s", "mqtt.queue"),
             "metrics.address",
         }:
@@ -110,9 +110,9 @@ def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
         ("[folow]\nsearch_s = 1", "no setting 'folow'"),
         ("zzz = 1", "no setting 'zzz'; known are source, output"),
         ("[follow]\nsearch_s = '1'", "follow.search_s = '1': expected a number"),
-        ("[follow]\nverifications = 1.5", "follow.verifications = 1.5: expected a whole number"),
-        ("[follow]\nverifications = true", "follow.verifications = True: expected a whole number"),
-        ("[follow]\nverifications = [1]", "follow.verifications = [1]: expected a whole number"),
+        ("[read]\nreads = 1.5", "read.reads = 1.5: expected a whole number"),
+        ("[read]\nreads = true", "read.reads = True: expected a whole number"),
+        ("[read]\nreads = [1]", "read.reads = [1]: expected a whole number"),
         ("[follow]\nsearch_s = -1", "search_s -1.0: must be 0 to 3600 seconds (settings are from"),
         ("[follow]\nsearch_s = nan", "search_s nan: must be 0 to 3600 seconds"),
         ("fast = 1", "fast = 1: expected true or false"),
@@ -123,7 +123,7 @@ def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
         ("[models]\nemotion = ''", "models.emotion = an empty text: expected a file's name"),
         ('source = "a\\u0000b"', "expected no NUL character"),
         ("source = demo", "no TOML: "),
-        (f"[follow]\nverifications = {'9' * 5000}", "no TOML: "),
+        (f"[read]\nreads = {'9' * 5000}", "no TOML: "),
     ],
 )
 def test_a_file_with_something_else_than_settings_is_refused(tmp_path, text, message):
@@ -139,9 +139,9 @@ def test_a_file_with_something_else_than_settings_is_refused(tmp_path, text, mes
     [
         ("EMOTINY_SEARCH_S", "1", "no setting EMOTINY_SEARCH_S; did you mean 'EMOTINY_FOLLOW_SEARCH_S'?"),
         (
-            "EMOTINY_FOLLOW_VERIFICATIONS",
+            "EMOTINY_READ_READS",
             "many",
-            "EMOTINY_FOLLOW_VERIFICATIONS 'many': expected a whole number",
+            "EMOTINY_READ_READS 'many': expected a whole number",
         ),
         ("EMOTINY_FAST", "maybe", "EMOTINY_FAST 'maybe': expected true or false"),
         ("EMOTINY_THREADS", "0", "no setting EMOTINY_THREADS"),
@@ -217,10 +217,10 @@ def test_a_file_that_this_user_must_not_read(tmp_path):
 
 
 def test_whole_numbers_and_exponents_are_numbers(tmp_path):
-    path = write(tmp_path, "[budget]\nmax_fps = 7\n[detector]\nscale_factor = 1.1e0\n")
+    path = write(tmp_path, "[budget]\nmax_fps = 7\n[follow]\nidle_s = 1.1e0\n")
     settings = settings_of(arguments("--config", path), {})
     assert settings.budget.max_fps == 7
-    assert math.isclose(settings.detector.scale_factor, 1.1)
+    assert math.isclose(settings.follow.idle_s, 1.1)
 
 
 @st.composite

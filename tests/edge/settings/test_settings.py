@@ -29,7 +29,7 @@ def test_values_that_are_built_again_are_the_same_settings():
         fast=True,
         picture=CaptureSettings((64, 48), 90, True),
         models=ModelSettings(threads=3),
-        detector=DetectorSettings(threads=2, side=100),
+        detector=DetectorSettings("haar", min_face=100, threads=2),
     )
     assert build(values_of(settings), {}) == settings
 

@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.tracking.motion import MotionDetector
 from edge.tracking.template import FaceTemplate
 from edge.types import Box
 
@@ -44,20 +43,3 @@ def test_a_box_may_reach_beyond_the_picture(happy, box):
     found, score = FaceTemplate(happy, box).match(happy, box)
     assert -1 <= score <= 1.001
     assert (found.width, found.height) == (box.width, box.height)
-
-
-def test_a_change_is_noticed_and_noise_is_not(happy):
-    motion = MotionDetector()
-    assert motion.has_moved(happy)  # nothing to compare with
-    motion.set_reference(happy)
-    assert not motion.has_moved(happy)
-    assert not motion.has_moved(np.clip(happy + NOISE.normal(0, 10, happy.shape), 0, 255).astype(np.uint8))
-    hand = happy.copy()
-    hand[:60, :60] = 30
-    assert motion.has_moved(hand)
-
-
-def test_pictures_of_another_size_are_compared_as_well(happy):
-    motion = MotionDetector()
-    motion.set_reference(happy)
-    assert not motion.has_moved(cv2.resize(happy, (320, 240), interpolation=cv2.INTER_AREA))

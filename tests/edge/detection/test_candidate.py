@@ -1,0 +1,96 @@
+"""Squares that may hold a face: their overlap, and which of several are of one face."""
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as fuzzing
+from hypothesis import strategies as st
+
+from edge.detection.candidate import Candidate, distinct
+from edge.types import Box
+
+FACE = Candidate(100, 80, 40, 0.9)
+candidates = st.builds(
+    Candidate,
+    x=st.floats(-50, 300),
+    y=st.floats(-50, 300),
+    side=st.floats(1, 200),
+    confidence=st.floats(0, 1),
+)
+
+
+@pytest.mark.parametrize(
+    ("square", "box"),
+    [
+        (FACE, Box(80, 60, 40, 40)),
+        (Candidate(0, 0, 40, 0.9), Box(-20, -20, 40, 40)),  # beyond the frame
+        (Candidate(10.4, 10.6, 20.4, 0.9), Box(0, 1, 20, 20)),
+        (Candidate(10, 10, 0.2, 0.9), Box(10, 10, 1, 1)),
+    ],
+)
+def test_a_box_is_the_square_in_whole_pixels(square, box):
+    assert square.box() == box
+    assert all(type(side) is int for side in square.box())
+
+
+@given(candidates)
+@fuzzing(max_examples=100, deadline=None, derandomize=True)
+def test_a_box_is_within_a_pixel_of_its_square(square):
+    box = square.box()
+    assert box.width == box.height >= 1
+    assert abs(box.x + box.width / 2 - square.x) <= 1
+    assert abs(box.y + box.height / 2 - square.y) <= 1
+    assert abs(box.width - square.side) <= 1
+
+
+@given(candidates, candidates)
+@fuzzing(max_examples=200, deadline=None, derandomize=True)
+def test_the_overlap_is_that_of_the_boxes(one, other):
+    wide = [each._replace(x=100 * each.x, y=100 * each.y, side=100 * each.side) for each in (one, other)]
+    assert one.iou(other) == pytest.approx(other.iou(one), abs=1e-9)
+    assert one.iou(other) == pytest.approx(wide[0].box().iou(wide[1].box()), abs=0.03)
+    assert one.is_same_face(other) == other.is_same_face(one)
+    assert one.is_same_face(one)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (Candidate(104, 84, 44, 0.5), True),  # a little off
+        (Candidate(100, 92, 16, 0.5), True),  # a mouth in the face
+        (Candidate(100, 80, 120, 0.5), True),  # much too large, around the face
+        (Candidate(132, 80, 40, 0.5), False),  # a neighbour, cheek by cheek
+        (Candidate(128, 62, 16, 0.5), False),  # a small face behind the shoulder
+        (Candidate(300, 80, 40, 0.5), False),
+        (Candidate(100, 300, 40, 0.5), False),
+    ],
+)
+def test_which_squares_are_of_one_face(other, same):
+    assert FACE.is_same_face(other) is same
+
+
+def test_the_most_confident_of_each_face_remains():
+    better, worse = FACE._replace(x=104, confidence=0.95), FACE._replace(y=84, confidence=0.5)
+    neighbour = FACE._replace(x=160, confidence=0.6)
+    assert distinct([worse, FACE, neighbour, better]) == [better, neighbour]
+    assert distinct([]) == []
+
+
+def test_what_is_known_is_left_out_however_confident():
+    neighbour = FACE._replace(x=160, confidence=0.6)
+    assert distinct([FACE._replace(confidence=1.0), neighbour], [FACE._replace(confidence=0.1)]) == [
+        neighbour
+    ]
+
+
+@given(st.lists(candidates, max_size=12), st.lists(candidates, max_size=3))
+@fuzzing(max_examples=100, deadline=None, derandomize=True)
+def test_no_two_that_remain_are_of_one_face_and_each_that_went_is_of_one_that_remains(squares, known):
+    kept = distinct(squares, known)
+    assert [each.confidence for each in kept] == sorted((each.confidence for each in kept), reverse=True)
+    for index, each in enumerate(kept):
+        assert not any(each.is_same_face(other) for other in (*known, *kept[:index]))
+    for each in squares:
+        assert each in kept or any(
+            each.is_same_face(other)
+            for other in (*known, *(better for better in kept if better.confidence >= each.confidence))
+        )

@@ -1,0 +1,145 @@
+"""An int8 network: what goes in and comes out, pictures of other sizes, and files that do not fit."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.errors import ModelError
+from edge.inference.contract import read_model
+from edge.inference.interpreter import open_interpreter
+from edge.inference.network import Network
+from edge.labels import FACE_TASKS, LABELS, TASKS
+
+RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
+RANDOM = np.random.default_rng(0)
+
+
+def altered(models, tmp_path, **changes):
+    """The path of a tiny network under a contract of its own."""
+    contract, content = read_model(models / "tiny_emotion.json")
+    contract = replace(contract, sha256=hashlib.sha256(content).hexdigest(), **changes)
+    (tmp_path / "tiny_emotion.tflite").write_bytes(content)
+    return contract.write(tmp_path)
+
+
+@pytest.mark.parametrize("task", [*TASKS, *FACE_TASKS])
+def test_the_networks_that_come_with_the_package(task):
+    network = Network(None, task)
+    contract = network.contract
+    assert (contract.task, contract.labels) == (task, LABELS[task])
+    picture = RANDOM.integers(0, 256, (contract.size, contract.size), dtype=np.uint8)
+    output = network.run(picture)
+    assert output.shape == contract.output_shape
+    assert output.dtype == np.int8
+    assert network.scale > 0
+    np.testing.assert_array_equal(network.run(picture), output)
+
+
+def test_outputs_are_those_of_the_interpreter(models):
+    network = Network(models / "tiny_emotion.json", "emotion")
+    interpreter = open_interpreter((models / "tiny_emotion.tflite").read_bytes())
+    output = interpreter.get_output_details()[0]
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], RAMP[None, :, :, None])
+    interpreter.invoke()
+    np.testing.assert_array_equal(network.run(RAMP), interpreter.get_tensor(output["index"])[0])
+    assert (network.scale, network.zero_point) == output["quantization"]
+
+
+def test_an_output_is_a_copy(models):
+    network = Network(models / "tiny_emotion.json", "emotion")
+    first = network.run(RAMP)
+    before = first.copy()
+    assert not np.array_equal(network.run(~RAMP), before)
+    np.testing.assert_array_equal(first, before)
+
+
+def test_signed_pixels_mean_the_same_as_unsigned_ones(models):
+    unsigned = Network(models / "tiny_gender.json", "gender")
+    signed = Network(models / "int8_pixels" / "tiny_gender.json", "gender")
+    for picture in (RAMP, np.zeros_like(RAMP), np.full_like(RAMP, 255)):
+        np.testing.assert_array_equal(signed.run(picture), unsigned.run(picture))
+
+
+@pytest.mark.parametrize("size_hw", [(8, 8), (16, 24), (96, 64), (240, 320), (8, 640)])
+def test_a_convolutional_network_reads_pictures_of_any_size(size_hw):
+    network = Network(None, "proposal", size_hw=size_hw)
+    maps = network.run(RANDOM.integers(0, 256, size_hw, dtype=np.uint8))
+    assert maps.shape == (size_hw[0] // 8, size_hw[1] // 8, 4)
+    stated = Network(None, "proposal")
+    assert (network.scale, network.zero_point) == (stated.scale, stated.zero_point)
+
+
+def test_a_shifted_picture_has_a_shifted_map():
+    """Far enough from the edges nothing but the shift differs, whatever the size of the picture."""
+    picture = RANDOM.integers(0, 256, (240, 320), dtype=np.uint8)
+    whole = Network(None, "proposal", size_hw=(240, 320)).run(picture)
+    part = Network(None, "proposal", size_hw=(200, 240)).run(np.ascontiguousarray(picture[32:232, 64:304]))
+    np.testing.assert_array_equal(part[8:-8, 8:-8], whole[4 + 8 : 29 - 8, 8 + 8 : 38 - 8])
+
+
+def test_two_sizes_of_one_network_do_not_disturb_each_other():
+    small, large = (Network(None, "proposal", size_hw=hw) for hw in ((64, 64), (128, 96)))
+    picture = RANDOM.integers(0, 256, (64, 64), dtype=np.uint8)
+    before = small.run(picture)
+    large.run(RANDOM.integers(0, 256, (128, 96), dtype=np.uint8))
+    np.testing.assert_array_equal(small.run(picture), before)
+
+
+@pytest.mark.parametrize("size_hw", [(0, 8), (1, 1), (7, 9)])
+def test_a_network_with_a_fixed_size_refuses_others_in_one_line(models, size_hw):
+    with pytest.raises(ModelError) as caught:
+        Network(models / "tiny_emotion.json", "emotion", size_hw=size_hw)
+    message = f"tiny_emotion.tflite: it cannot read pictures of {size_hw[1]}x{size_hw[0]}"
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "task", "message"),
+    [
+        ("tiny_emotion.json", "gender", "it reads emotion, wanted is one that reads gender"),
+        ("tiny_emotion.tflite", "proposal", "it reads emotion, wanted is one that finds proposal"),
+        ("none.tflite", "emotion", r"none\.tflite: No such file"),
+        ("none.json", "refinement", r"none\.json: No such file"),
+    ],
+)
+def test_a_network_for_something_else_is_refused(models, file, task, message):
+    with pytest.raises(ModelError, match=message):
+        Network(models / file, task)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": 64}, r"its input is uint8 \[1, 48, 48, 1\], its contract says uint8 \[1, 64, 64, 1\]"),
+        ({"input_dtype": "int8"}, r"its input is uint8 .*, its contract says int8"),
+        ({"output_dtype": "uint8"}, r"its output is int8 .*, its contract says uint8"),
+        ({"input_range": (-1.0, 1.0)}, r"its input spans .* to .*, its contract says -1 to 1"),
+        ({"input_range": (-60.0, 255.0)}, r"its input spans .* to .*, its contract says -60 to 255"),
+        ({"input_range": (0.0, 300.0)}, r"its input spans .* to .*, its contract says 0 to 300"),
+    ],
+)
+def test_a_network_that_its_contract_does_not_describe_is_refused(models, tmp_path, changes, message):
+    path = altered(models, tmp_path, **changes)
+    with pytest.raises(ModelError, match=message) as caught:
+        Network(path, "emotion")
+    assert str(caught.value).startswith(f"model {path.with_suffix('.tflite')}: ")
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "message"),
+    [
+        ("proposal", {"labels": LABELS["proposal"][::-1]}, "in this order"),
+        (
+            "refinement",
+            {"output_kind": "logits"},
+            r"output.kind 'logits': not that of a network for refinement",
+        ),
+        ("refinement", {"labels": LABELS["proposal"]}, "labels"),
+    ],
+)
+def test_a_contract_of_a_network_that_finds_faces_names_its_outputs_in_order(task, changes, message):
+    with pytest.raises(ModelError, match=message):
+        replace(Network(None, task).contract, **changes)
