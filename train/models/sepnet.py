@@ -15,10 +15,12 @@ import keras
 from keras import layers
 
 from train.models.baselines import build_reference
-from train.models.spec import NetSpec, ReferenceSpec, Spec, TeacherSpec
+from train.models.spec import NetSpec, ProposalSpec, ReferenceSpec, Spec, TeacherSpec
 
 # The networks' bodies take `pixel / 128 - 1`, which int8 represents without rounding.
 SCALE, OFFSET = 1 / 128, -1.0
+# The logit of a face with which training of the proposal network starts.
+_RARE_FACE = -4.0
 
 
 def build(
@@ -33,8 +35,9 @@ def build(
         precision: Keras' dtype policy, "float32" or "mixed_bfloat16".
 
     Returns:
-        A model from (N, size, size, 1), 0 to 255, to (N, classes) float32 logits. Its layer "body" is the
-        network itself, which takes `pixel * scale + offset`, by default -1 to 127/128.
+        A model from (N, size, size, 1), 0 to 255, to (N, classes) float32 logits or, for a `ProposalSpec`, to
+        (N, size / stride, size / stride, channels) float32. Its layer "body" is the network itself, which
+        takes `pixel * scale + offset`, by default -1 to 127/128.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -53,6 +56,8 @@ def _name(spec: Spec) -> str:
 def _body(spec: Spec) -> keras.Model:
     if isinstance(spec, ReferenceSpec):
         return build_reference(spec.architecture, spec.size, spec.classes, spec.pretrained)
+    if isinstance(spec, ProposalSpec):
+        return _proposal(spec)
     return _teacher(spec) if isinstance(spec, TeacherSpec) else _small(spec)
 
 
@@ -70,6 +75,21 @@ def _small(spec: NetSpec) -> keras.Model:
     x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
     logits = layers.Dense(spec.classes, name="logits")(layers.Flatten()(x))
     return keras.Model(inputs, logits, name="body")
+
+
+def _proposal(spec: ProposalSpec) -> keras.Model:
+    inputs = keras.Input((spec.size, spec.size, 1))
+    x = layers.Conv2D(spec.stem, 3, strides=2, padding="same", use_bias=False, name="stem")(inputs)
+    x = layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn")(x))
+    for number, stage in enumerate(spec.stages):
+        for block in range(stage.blocks):
+            stride = stage.stride if block == 0 else 1
+            x = _separable(x, stage.channels, stride, f"stage{number}_block{block}")
+    # Nearly every cell holds no face: started at even odds, their loss would drown that of the others (Lin et
+    # al. 2017, arXiv:1708.02002).
+    rare = keras.initializers.Constant([_RARE_FACE, *[0.0] * (spec.channels - 1)])
+    maps = layers.Conv2D(spec.channels, 1, bias_initializer=rare, name="maps")(x)
+    return keras.Model(inputs, maps, name="body")
 
 
 def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
