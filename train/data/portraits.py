@@ -1,0 +1,61 @@
+"""Images of single faces with the place of the face, which is the same in all images of a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.inference.preprocess import Framing
+from edge.types import Gray
+from train.data.dataset import Dataset, Split
+from train.data.mapped_array import MappedArray
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """Square images, each filled by one upright face.
+
+    Attributes:
+        images: (N, S, S) uint8.
+        centre_xy: centre of the faces in pixels.
+        side: side of the box that the cascade would draw, in pixels.
+        fingerprint: hash of the images.
+    """
+
+    images: MappedArray
+    centre_xy: tuple[float, float]
+    side: float
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.images.array)
+
+    def image(self, index: int) -> Gray:
+        """Returns an image: (S, S) uint8, read-only."""
+        image: Gray = self.images.array[index]
+        return image
+
+
+def portraits_of(data: Dataset, split: Split, framing: Framing, cache: Path) -> Portraits:
+    """Returns the images of a split as portraits.
+
+    Args:
+        data: a dataset of square images.
+        split: the split.
+        framing: how the images lie around the cascade's box, as `python -m train framing` measures it.
+        cache: folder for a file with the images.
+
+    Raises:
+        DataError: the split is empty.
+        OutputError: the file cannot be written.
+    """
+    images = data.part(split).images
+    fingerprint = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()[:16]
+    file = cache / f"portraits-{fingerprint}.npy"
+    mapped = MappedArray(file) if file.exists() else MappedArray.store(file, images)
+    extent = images.shape[1]
+    side, middle = extent / framing.margin, (extent - 1) / 2
+    return Portraits(mapped, (middle, middle - framing.shift_y * side), side, fingerprint)
