@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edge.types import Gray
 
 Floats = npt.NDArray[np.float32]
+FaceTask = Literal["proposal", "refinement"]
 # Targets of an epoch are stored in half precision: they are many, and exact to a hundredth of a pixel.
 Targets = npt.NDArray[np.float16]
 
