@@ -122,7 +122,7 @@ def test_the_first_of_equal_epochs_is_kept_also_after_an_interruption(
     # The log holds 1/3 rounded down.
     always = evaluate("toy val", toy.label_names, np.array([0, 0, 0]), np.array([0, 1, 1]))
     assert float(rounded(always.accuracy)) < always.accuracy
-    monkeypatch.setattr("train.training.fit.evaluate_logits", lambda *_: always)
+    monkeypatch.setattr("train.training.classification.evaluate_logits", lambda *_: always)
     recipe = replace(toy_recipe, epochs=3)
     with interrupted_after("run 2/3"):
         fit(recipe, toy, tmp_path / "run")
