@@ -13,7 +13,7 @@ from quantize.pruning.plots import save_pruning_png
 from quantize.pruning.pruner import prune
 from train.data import Dataset
 from train.recipes.recipe import Recipe
-from train.recipes.registry import find_recipe
+from train.recipes.registry import find_classifier
 from train.reports.evaluate_run import evaluate_run
 from train.reports.saliency_plot import save_labels_png
 from train.runs.inputs import checkpoints_for, trained
@@ -43,12 +43,12 @@ def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    parent = find_recipe(parent_of(task))
+    parent = find_classifier(parent_of(task))
     shipped = _pruned_folder(parent, PLANS[task], runs)
     if _is_finished(runs / parent.name) and not _is_finished(shipped):
         pruned_run(parent, PLANS[task], data, runs)
     pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "plan.json").exists()]
-    finished = [path for path in (*existing_runs(find_recipe(task), runs), *pruned) if _is_finished(path)]
+    finished = [path for path in (*existing_runs(find_classifier(task), runs), *pruned) if _is_finished(path)]
     if not finished:
         raise DataError(
             f"no run of {task} in {runs} is finished; `make train RECIPE={task}` trains or resumes it"

@@ -83,6 +83,27 @@ def _find(dataset: str, folder: str, wanted: str) -> Path:
     )
 
 
+def find_scenes(folder: str) -> Path:
+    """Finds the scenes that train the networks that find faces.
+
+    Args:
+        folder: a folder that holds `scenes.tar` or the folder `scenes`, or either of these itself.
+
+    Raises:
+        DataError: they are not there.
+    """
+    path = Path(folder).expanduser()
+    if path.is_file() or (path / "scenes.csv").exists():
+        return path
+    for form in ("scenes.tar", "scenes.tar.gz", "scenes"):
+        if (path / form).exists():
+            return path / form
+    raise DataError(
+        f"no scenes in {str(path)!r}: expected scenes.tar there, pictures with a box for every face (see "
+        "docs/training.md); name another folder with DATA=FOLDER (make) or --data FOLDER"
+    )
+
+
 def matches_any(folder: Path, patterns: tuple[str, ...]) -> bool:
     """Returns whether a folder contains a match of any of the glob patterns."""
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)

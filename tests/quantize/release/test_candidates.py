@@ -19,7 +19,7 @@ from train.runs.archive import archive, restore  # noqa: E402
 def runs(parent, tmp_path, monkeypatch):
     """A folder with the run of an emotion parent, which is pruned in one step."""
     recipe = replace(parent.recipe, name="emotion-parent")
-    monkeypatch.setattr(candidates, "find_recipe", lambda name: replace(recipe, name=name))
+    monkeypatch.setattr(candidates, "find_classifier", lambda name: replace(recipe, name=name))
     monkeypatch.setitem(candidates.PLANS, "emotion", small_plan(share=0.4))
     folder = tmp_path / "runs"
     shutil.copytree(parent.run, folder / "emotion-parent")
