@@ -26,12 +26,12 @@ from quantize.pruning.importance import (
 from quantize.pruning.plan import PruningPlan
 from quantize.pruning.selection import select_channels
 from quantize.pruning.steps import PruningStep, read_steps, write_steps
-from quantize.pruning.surgery import remove_channels
+from quantize.pruning.surgery import PrunableSpec, remove_channels
 from train.augment import plain_images
 from train.data import Dataset
 from train.evaluation.predictions import evaluate_model
 from train.models.complexity import multiply_accumulates
-from train.models.spec import NetSpec, spec_from_dict
+from train.models.spec import NetSpec, ProposalSpec, spec_from_dict
 from train.recipes.recipe import Recipe
 from train.runs.lookup import load_checkpoint, read_settings
 from train.training.epochs import Checkpoints, EpochData, iter_epochs
@@ -63,8 +63,10 @@ def prune(
         ConfigError: the network has a layer that cannot be pruned, the target is below the smallest network
             of its shape or not below the trained network, or the folder holds a run with another plan.
     """
-    if not isinstance(recipe.spec, NetSpec):
-        raise ConfigError(f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected a NetSpec")
+    if not isinstance(recipe.spec, (NetSpec, ProposalSpec)):
+        raise ConfigError(
+            f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected NetSpec or ProposalSpec"
+        )
     if plan.target >= recipe.spec.stored_parameters():
         raise ConfigError(
             f"a target of {plan.target:,} parameters; {recipe.name} has {recipe.spec.stored_parameters():,}"
@@ -107,7 +109,7 @@ class _Network:
     """The network between two steps."""
 
     model: keras.Model
-    spec: NetSpec
+    spec: PrunableSpec
     checkpoint: Path
 
     @property
@@ -164,7 +166,7 @@ def _step_folder(folder: Path, number: int) -> Path:
 def _reopen(folder: Path) -> _Network:
     """Loads the network of a finished step."""
     spec = spec_from_dict(read_settings(folder)["recipe"]["spec"])
-    return _Network(load_checkpoint(folder), cast("NetSpec", spec), folder / "best.keras")
+    return _Network(load_checkpoint(folder), cast("PrunableSpec", spec), folder / "best.keras")
 
 
 def _step_targets(parameters: int, plan: PruningPlan) -> list[int]:
@@ -216,10 +218,8 @@ def _importance(
 
 def _step(number: int, network: _Network, accuracies: tuple[float, float]) -> PruningStep:
     spec = network.spec
-    widths = ", ".join(
-        [f"stem {spec.stem}"]
-        + [f"stage{index} {stage.channels}" for index, stage in enumerate(spec.stages)]
-        + [f"head {spec.head}"]
-    )
+    widths = [f"stem {spec.stem}"]
+    widths += [f"stage{index} {stage.channels}" for index, stage in enumerate(spec.stages)]
+    widths += [f"head {spec.head}"] if isinstance(spec, NetSpec) else []
     cost = multiply_accumulates(network.body)
-    return PruningStep(number, spec.stored_parameters(), cost, *accuracies, widths)
+    return PruningStep(number, spec.stored_parameters(), cost, *accuracies, ", ".join(widths))
