@@ -33,9 +33,7 @@ def test_channels_whose_inputs_are_zero_are_removed_without_a_change(net, prunab
             scale_inputs(body, group, channel, 0.0)
         kept[group.name] = np.setdiff1d(np.arange(group.width), removed[group.name])
     smaller, spec = remove_channels(net, prunable_spec, kept)
-    assert spec == replace(
-        prunable_spec, stem=4, stages=(Stage(5, 2, 1, repeats=2), Stage(9, 1)), head=4
-    )
+    assert spec == replace(prunable_spec, stem=4, stages=(Stage(5, 2, 1, repeats=2), Stage(9, 1)), head=4)
     before, after = net.predict(PIXELS, verbose=0), smaller.predict(PIXELS, verbose=0)
     assert np.ptp(before, axis=0).min() > 1e-3
     np.testing.assert_allclose(after, before, atol=1e-4)
