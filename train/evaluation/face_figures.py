@@ -15,11 +15,11 @@ from train.crops.validation import (
     refinement_validation,
 )
 from train.evaluation.proposal_figures import Predict, ProposalFigures, proposal_figures
-from train.evaluation.refinement_figures import FALSE_ALARMS, RefinementFigures, refinement_figures
+from train.evaluation.refinement_figures import RefinementFigures, refinement_figures
 
 FaceFigures: TypeAlias = ProposalFigures | RefinementFigures
 
-# The figure by which the best epoch and the best network are chosen.
+# The one of a network's `headlines` by which the best epoch and the best network are chosen.
 HEADLINES: Mapping[FaceTask, str] = {"proposal": "average_precision", "refinement": "log_average_recall"}
 
 
@@ -57,13 +57,3 @@ class FaceEvaluation:
         if isinstance(self.crops, ProposalValidation):
             return proposal_figures(predict, self.crops)
         return refinement_figures(predict, self.crops)
-
-
-def headline_figures(figures: FaceFigures) -> dict[str, float]:
-    """Returns the few figures that a run's log holds, {name: 0 to 1}, that of `HEADLINES` among them."""
-    if isinstance(figures, ProposalFigures):
-        return {
-            "average_precision": figures.curve.average_precision,
-            "recall": figures.curve.at_precision(0.8)[0],
-        }
-    return {"log_average_recall": figures.log_average_recall, "recall": figures.recall(FALSE_ALARMS[0])}

@@ -15,9 +15,9 @@ class PrecisionRecall:
     """Precision and recall at every score that a detection has.
 
     Attributes:
-        scores: (D,) the detections' scores, descending.
-        precision: (D,) share of the detections of that score or a higher one that are faces.
-        recall: (D,) share of the faces that they find.
+        scores: (S,) the detections' scores without repetition, descending.
+        precision: (S,) share of the detections of that score or a higher one that are faces.
+        recall: (S,) share of the faces that they find.
     """
 
     scores: Floats
@@ -52,4 +52,6 @@ def precision_recall(scores: npt.ArrayLike, hits: npt.ArrayLike, faces: int) -> 
     scores, hits = np.asarray(scores, np.float64), np.asarray(hits, np.bool_)
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(hits[order])
-    return PrecisionRecall(scores[order], found / np.arange(1, len(order) + 1), found / max(faces, 1))
+    # A threshold cannot divide equal scores, of which an int8 network has many: they count together.
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))
+    return PrecisionRecall(scores[order][last], found[last] / (last + 1), found[last] / max(faces, 1))

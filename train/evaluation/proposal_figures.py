@@ -49,6 +49,12 @@ class ProposalFigures:
     centre_error: float
     side_error: float
 
+    @property
+    def headlines(self) -> dict[str, float]:
+        """The few figures that a run's log holds, {name: 0 to 1}."""
+        recall, _ = self.curve.at_precision(0.8)
+        return {"average_precision": self.curve.average_precision, "recall": recall}
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures for a JSON file."""
         points = {f"{each:g}": self.curve.at_precision(each) for each in PRECISIONS}

@@ -69,6 +69,11 @@ class RefinementFigures:
         """
         return float(np.mean([self.recall(share) for share in _SHARES]))
 
+    @property
+    def headlines(self) -> dict[str, float]:
+        """The few figures that a run's log holds, {name: 0 to 1}."""
+        return {"log_average_recall": self.log_average_recall, "recall": self.recall(0.01)}
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures for a JSON file."""
         return {

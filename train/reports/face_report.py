@@ -16,7 +16,7 @@ from edge.files import atomic_write
 from edge.types import Gray
 from train.crops.sources import FaceData
 from train.data import Split
-from train.evaluation.face_figures import HEADLINES, FaceEvaluation, FaceFigures, headline_figures
+from train.evaluation.face_figures import HEADLINES, FaceEvaluation, FaceFigures
 from train.evaluation.predictions import predict
 from train.recipes.face_recipe import FaceRecipe
 from train.reports.face_plots import save_face_curves_png, save_precision_recall_png
@@ -67,7 +67,7 @@ def evaluate_face_run(data: FaceData, folder: Path, split: Split = "val") -> Fac
 
     figures = evaluation.figures(run)
     write_face_report(folder, figures, (data.name, split), settings)
-    texts = (f"{name.replace('_', ' ')} {value:.1%}" for name, value in headline_figures(figures).items())
+    texts = (f"{name.replace('_', ' ')} {value:.1%}" for name, value in figures.headlines.items())
     logger.info("%s: %s; %s", folder, ", ".join(texts), folder / "report.html")
     return figures
 

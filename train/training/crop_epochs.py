@@ -57,21 +57,20 @@ def iter_crops(recipe: FaceRecipe, sources: CropSources, first: int) -> Iterator
     Yields:
         An iterator over the remaining epochs.
     """
-    starts = range(0, recipe.crops, _CHUNK)
-    tasks = ((epoch, start) for epoch in range(first, recipe.epochs) for start in starts)
-    draw = partial(_draw, sampler_of(recipe, sources), recipe.seed, recipe.crops)
+    parts = [range(start, min(start + _CHUNK, recipe.crops)) for start in range(0, recipe.crops, _CHUNK)]
+    tasks = ((epoch, part) for epoch in range(first, recipe.epochs) for part in parts)
+    draw = partial(_draw, sampler_of(recipe, sources), recipe.seed)
     # One processor is left to the network itself.
     workers = min(_MAX_WORKERS, max(1, len(os.sched_getaffinity(0)) - 1))
-    with prefetched(draw, tasks, workers, ahead=len(starts)) as chunks:
+    with prefetched(draw, tasks, workers, ahead=len(parts)) as chunks:
         yield (
-            _joined(epoch, islice(chunks, len(starts)), recipe.crops) for epoch in range(first, recipe.epochs)
+            _joined(epoch, islice(chunks, len(parts)), recipe.crops) for epoch in range(first, recipe.epochs)
         )
 
 
-def _draw(sampler: Sampler, seed: int, crops: int, task: tuple[int, int]) -> tuple[Gray, Targets]:
+def _draw(sampler: Sampler, seed: int, task: tuple[int, range]) -> tuple[Gray, Targets]:
     cv2.setNumThreads(1)  # the processes share the processors already
-    epoch, start = task
-    return draw_crops(sampler, seed, epoch, range(start, min(start + _CHUNK, crops)))
+    return draw_crops(sampler, seed, *task)
 
 
 def _joined(epoch: int, chunks: Iterator[tuple[Gray, Targets]], count: int) -> CropEpoch:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge.labels import LABELS
 from edge.types import Gray
 from train.crops.sources import FaceData
-from train.evaluation.face_figures import HEADLINES, FaceEvaluation, headline_figures
+from train.evaluation.face_figures import HEADLINES, FaceEvaluation
 from train.evaluation.predictions import predict
 from train.models.sepnet import build
 from train.recipes.face_recipe import FaceRecipe
@@ -60,7 +60,7 @@ class FaceDetection:
             outputs.append(predict(model, images[..., np.newaxis]))
             return outputs[0]
 
-        figures = headline_figures(self._evaluation.figures(run))
+        figures = self._evaluation.figures(run).headlines
         loss = keras.ops.convert_to_numpy(self._loss(self._evaluation.crops.targets, outputs[0]))
         return {"val_loss": float(loss), **{f"val_{name}": value for name, value in figures.items()}}
 
