@@ -40,12 +40,14 @@ def test_each_change_changes_the_image_alone(image, name):
 
 
 def test_a_dim_picture_is_darker_and_noisier(image):
-    flat = np.full((64, 64), 150, np.uint8)
-    changed = [DIM(flat, random) for random in generators()]
+    halves = np.repeat(np.array([[100], [200]], np.uint8), [32, 32], axis=0).repeat(64, axis=1)
+    changed = [DIM(halves, random) for random in generators()]
     levels = [each.mean() / 150 for each in changed]
     assert 0.09 < min(levels) < 0.2
     assert 0.5 < max(levels) < 0.61
-    assert all(0.4 < each.std() < 5 for each in changed)
+    # Half of the difference between the halves is the deviation that noise is compared with.
+    assert all(each[:32].std() < 0.45 * 50 * level + 0.5 for each, level in zip(changed, levels, strict=True))
+    assert sum(each[:32].std() > 1 for each in changed) > len(changed) / 2
 
 
 def test_blur_lowers_contrast_between_neighbours(image):
