@@ -22,6 +22,12 @@ def drawn_face(image, x, y, side):
     cv2.line(image, (left, mouth), (right, mouth), dark, max(1, round(side * 0.06)))
 
 
+def lean_of(image):
+    """Returns a number that is positive if the bright face's upper end lies right of its lower end."""
+    y, x = np.argwhere(image > 170).T
+    return -np.mean((x - x.mean()) * (y - y.mean()))
+
+
 def toy_scene(number, split, kind="face"):
     """Returns a scene of 160x120; a face of 40 pixels lies in it if its kind is "face"."""
     from train.data.scenes import Scene, SceneFaces

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.detection.outputs import SIDES_PX
+from tests.support.scene_fixtures import lean_of
 from train.crops.photometric import AS_IT_IS, Photometry
 from train.crops.proposal import ProposalSampler
 from train.crops.sampler import draw_crops
@@ -73,12 +74,30 @@ def test_ignored_faces_become_circles(toy_sources):
     all_doubtful = tuple(replace(faces, ignore=np.ones_like(faces.ignore)) for faces in images.faces)
     image = replace(images, faces=all_doubtful)
     matrix = np.array([[0.5, 0, 0], [0, 0.5, 0]])
-    found, ignored = ProposalSampler(replace(sources, images=image), AS_IT_IS, 64)._faces(0, matrix, 0.5, 0)
+    sampler = ProposalSampler(replace(sources, images=image), AS_IT_IS, 128)
+    found, ignored = sampler._faces(0, matrix, 0.5, 0)
     x, y, side, _ = image.faces[0].boxes[0]
     assert len(found) == 0
     np.testing.assert_allclose(
         ignored, [[(x + side / 2 - 0.5) / 2, (y + side / 2 - 0.5) / 2, 0.6 * side / 2 + 6]]
     )
+    # As a clear face, one of 80 pixels would be background.
+    assert len(sampler._faces(0, np.array([[2.0, 0, -100], [0, 2.0, -100]]), 2.0, 0)[1]) == 1
+
+
+def test_roll_is_clockwise_in_the_crop(toy_sources, monkeypatch):
+    monkeypatch.setattr("train.crops.proposal._angle", lambda _: 30.0)
+    rolls, agreeing = set(), []
+    for crop in crops_of(ProposalSampler(toy_sources(), AS_IT_IS, 64), 120):
+        for x, y, side, roll in crop.faces:
+            left, top = round(x - side / 2), round(y - side / 2)
+            patch = crop.image[max(top, 0) : top + round(side), max(left, 0) : left + round(side)]
+            if side > 24 and left >= 0 and top >= 0 and patch.shape == (round(side),) * 2:
+                rolls.add(round(roll))
+                agreeing.append(np.sign(roll) == np.sign(lean_of(patch)))
+    assert rolls == {-30, 30}  # the latter in mirrored crops
+    assert len(agreeing) > 8
+    assert np.mean(agreeing) > 0.8
 
 
 @pytest.mark.parametrize(

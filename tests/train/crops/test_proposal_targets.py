@@ -41,6 +41,10 @@ def test_of_two_faces_each_cell_learns_the_nearer_one():
     _, boxes = decode_maps(target[None, ..., : SIZE + 1])
     np.testing.assert_allclose(boxes[0, 2, 3], (20, 20, 16), rtol=1e-5)  # its centre is at 27.5
     np.testing.assert_allclose(boxes[0, 2, 4], (44, 20, 30), rtol=1e-5)  # at 35.5
+    # Both would reach the cell at 27.5; the order of the faces does not matter.
+    for faces in ([(24, 20, 16), (34, 20, 16)], [(34, 20, 16), (24, 20, 16)]):
+        _, boxes = decode_maps(encode_faces(faces, NONE, 8)[None, ..., : SIZE + 1])
+        np.testing.assert_allclose(boxes[0, 2, 3], (24, 20, 16), rtol=1e-5)
 
 
 def test_ignored_circles_do_not_count_except_in_a_face_s_own_cell():

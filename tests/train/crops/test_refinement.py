@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.support.scene_fixtures import lean_of
 from train.crops.photometric import AS_IT_IS, Photometry
 from train.crops.refinement import (
     DX,
@@ -42,7 +43,7 @@ def test_the_target_is_where_the_face_lies(sampler):
         errors.append(np.abs(bright.mean(axis=0) - (y, x)).max())
         sides.append(np.exp(size))
         areas.append(len(bright))
-    assert np.median(errors) < 2
+    assert np.mean(np.array(errors) < 3) > 0.85  # faces that reach beyond the crop have another centre
     assert np.corrcoef(np.square(sides), areas)[0, 1] > 0.8
     assert 0.7 < min(sides) < 0.85
     assert 1.2 < max(sides) < 1.4
@@ -60,12 +61,6 @@ def test_roll_is_the_angle_between_the_eyes(sampler):
     leaning = [(crop.roll, lean_of(crop.image)) for crop in faces_of(sampler) if abs(crop.roll) > 15]
     agreeing = [np.sign(roll) == np.sign(lean) for roll, lean in leaning]
     assert np.mean(agreeing) > 0.8
-
-
-def lean_of(image):
-    """Returns a number that is positive if the bright shape's upper end lies right of its lower end."""
-    y, x = np.argwhere(image > 170).T
-    return -np.mean((x - x.mean()) * (y - y.mean()))
 
 
 def test_annotated_roll_is_enlarged_and_yaw_has_no_sign(toy_sources):

@@ -99,6 +99,17 @@ def test_a_second_box_on_a_face_is_suppressed():
     assert (figures.curve.scores > 0).sum() == 1
 
 
+def test_of_two_boxes_on_one_face_the_less_sure_one_is_a_false_alarm():
+    crops = validation([(20, 20, 20, 0)])
+    outputs = np.full((1, 8, 8, 4), -8, np.float32)
+    # At 13.5 and 25.5: each overlaps with the face by a half, and with the other by a quarter.
+    outputs[0, 2, 1] = [5, 2 / 8, 0.5 / 8, 2 * np.log(20 / 18)]
+    outputs[0, 2, 3] = [6, -2 / 8, 0.5 / 8, 2 * np.log(20 / 18)]
+    figures = proposal_figures(lambda _: outputs, crops)
+    assert figures.curve.scores[:2].tolist() == [6, 5]
+    assert figures.curve.precision[:2].tolist() == [1, 0.5]
+
+
 def test_figures_by_light_are_those_of_the_light_s_crops(crops):
     outputs = perfect(crops)
     outputs[crops.dim, ..., HEAT] *= -1
