@@ -9,13 +9,22 @@ position shows the same part of an aligned face.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import layers
 
 from train.models.baselines import build_reference
-from train.models.spec import NetSpec, ProposalSpec, ReferenceSpec, Spec, TeacherSpec
+from train.models.spec import (
+    NetSpec,
+    ProposalSpec,
+    ReferenceSpec,
+    RefinementSpec,
+    Spec,
+    Stage,
+    TeacherSpec,
+)
 
 # The networks' bodies take `pixel / 128 - 1`, which int8 represents without rounding.
 SCALE, OFFSET = 1 / 128, -1.0
@@ -61,35 +70,43 @@ def _body(spec: Spec) -> keras.Model:
     return _teacher(spec) if isinstance(spec, TeacherSpec) else _small(spec)
 
 
-def _small(spec: NetSpec) -> keras.Model:
+def _small(spec: NetSpec | RefinementSpec) -> keras.Model:
     inputs = keras.Input((spec.size, spec.size, 1))
-    x = layers.Conv2D(spec.stem, 5, strides=2, padding="same", use_bias=False, name="stem")(inputs)
-    x = layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn")(x))
-    for number, stage in enumerate(spec.stages):
-        for block in range(stage.blocks):
-            stride = stage.stride if block == 0 else 1
-            x = _separable(x, stage.channels, stride, f"stage{number}_block{block}")
-        x = _repeated(x, stage.repeats, f"stage{number}_repeated")
+    if isinstance(spec, NetSpec):
+        x = _stages(_stem(inputs, spec.stem, 5, 2), spec.stages)
+        outputs = spec.classes
+    else:
+        x = _stages(_stem(inputs, spec.stem, 3, spec.stem_stride), spec.stages)
+        outputs = spec.outputs
     x = layers.Conv2D(spec.head, 1, use_bias=False, name="head")(x)
     x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn")(x))
     x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
-    logits = layers.Dense(spec.classes, name="logits")(layers.Flatten()(x))
+    logits = layers.Dense(outputs, name="logits")(layers.Flatten()(x))
     return keras.Model(inputs, logits, name="body")
 
 
 def _proposal(spec: ProposalSpec) -> keras.Model:
     inputs = keras.Input((spec.size, spec.size, 1))
-    x = layers.Conv2D(spec.stem, 3, strides=2, padding="same", use_bias=False, name="stem")(inputs)
-    x = layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn")(x))
-    for number, stage in enumerate(spec.stages):
-        for block in range(stage.blocks):
-            stride = stage.stride if block == 0 else 1
-            x = _separable(x, stage.channels, stride, f"stage{number}_block{block}")
+    x = _stages(_stem(inputs, spec.stem, 3, 2), spec.stages)
     # Nearly every cell holds no face: started at even odds, their loss would drown that of the others (Lin et
     # al. 2017, arXiv:1708.02002).
     rare = keras.initializers.Constant([_RARE_FACE, *[0.0] * (spec.channels - 1)])
     maps = layers.Conv2D(spec.channels, 1, bias_initializer=rare, name="maps")(x)
     return keras.Model(inputs, maps, name="body")
+
+
+def _stem(inputs: Any, channels: int, kernel: int, stride: int) -> Any:
+    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False, name="stem")(inputs)
+    return layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn")(x))
+
+
+def _stages(x: Any, stages: Sequence[Stage]) -> Any:
+    for number, stage in enumerate(stages):
+        for block in range(stage.blocks):
+            stride = stage.stride if block == 0 else 1
+            x = _separable(x, stage.channels, stride, f"stage{number}_block{block}")
+        x = _repeated(x, stage.repeats, f"stage{number}_repeated")
+    return x
 
 
 def _separable(x: Any, channels: int, stride: int, name: str) -> Any:

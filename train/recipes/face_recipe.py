@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from edge.errors import ConfigError, DataError
 from train.crops.photometric import Photometry
 from train.crops.sampler import FaceTask
-from train.models.spec import NetSpec, ProposalSpec, spec_from_dict
+from train.models.spec import ProposalSpec, RefinementSpec, spec_from_dict
 from train.recipes.recipe import SEEDS, Optimizer, Precision, Recipe, Schedule
 
 
@@ -59,7 +59,7 @@ class FaceRecipe:
 
     name: str
     task: FaceTask
-    spec: ProposalSpec | NetSpec
+    spec: ProposalSpec | RefinementSpec
     epochs: int
     crops: int
     validation_crops: int = 1_024
@@ -86,7 +86,7 @@ class FaceRecipe:
             raise ConfigError(f"{self.name}: seed {self.seed}, expected 0 to {SEEDS - 1}")
         if not 0 <= self.averaging <= 1:
             raise ConfigError(f"{self.name}: averaging {self.averaging}, expected 0 to 1")
-        if isinstance(self.spec, ProposalSpec) != (self.task == "proposal"):
+        if not isinstance(self.spec, ProposalSpec if self.task == "proposal" else RefinementSpec):
             raise ConfigError(f"{self.name}: {type(self.spec).__name__} is no network for {self.task}")
 
     @property

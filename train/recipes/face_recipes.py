@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from train.crops.photometric import Photometry
-from train.models.spec import NetSpec, ProposalSpec, Stage
+from train.models.spec import ProposalSpec, RefinementSpec, Stage
 from train.recipes.face_recipe import FaceRecipe, LossWeights
 
 PROPOSAL = FaceRecipe(
@@ -26,7 +26,7 @@ PROPOSAL_PARENT = replace(
 REFINEMENT = FaceRecipe(
     "refinement",
     "refinement",
-    NetSpec(stem=10, stages=(Stage(20, 1, 1), Stage(32, 3), Stage(40, 2)), head=16, classes=7, size=32),
+    RefinementSpec(stem=8, stages=(Stage(18, 2), Stage(32, 3), Stage(40, 2)), head=12),
     epochs=44,
     crops=60_000,
     validation_crops=8_000,
@@ -40,7 +40,7 @@ REFINEMENT = FaceRecipe(
 REFINEMENT_PARENT = replace(
     REFINEMENT,
     name="refinement-parent",
-    spec=NetSpec(stem=20, stages=(Stage(40, 1, 1), Stage(64, 3), Stage(80, 2)), head=32, classes=7, size=32),
+    spec=RefinementSpec(stem=16, stages=(Stage(36, 2), Stage(64, 3), Stage(80, 2)), head=24),
     epochs=30,
 )
 

@@ -11,7 +11,7 @@ from edge.labels import LABELS
 pytestmark = pytest.mark.train
 
 from train.models.sepnet import build  # noqa: E402
-from train.models.spec import BUDGET, NetSpec  # noqa: E402
+from train.models.spec import BUDGET  # noqa: E402
 from train.recipes.face_recipe import FaceRecipe  # noqa: E402
 from train.recipes.face_recipes import FACE_RECIPES, PROPOSAL, REFINEMENT  # noqa: E402
 
@@ -31,7 +31,7 @@ FIELDS = (
         ({"batch_size": -1}, "batch_size -1, expected at least 1"),
         ({"seed": -1}, "seed -1, expected 0 to 4294967295"),
         ({"averaging": 2.0}, r"averaging 2\.0, expected 0 to 1"),
-        ({"spec": REFINEMENT.spec}, "NetSpec is no network for proposal"),
+        ({"spec": REFINEMENT.spec}, "RefinementSpec is no network for proposal"),
         ({"task": "refinement"}, "ProposalSpec is no network for refinement"),
     ],
 )
@@ -67,4 +67,4 @@ def test_parents_have_the_shape_of_what_they_are_pruned_to():
             (stage.blocks, stage.stride) for stage in large.spec.stages
         ]
         assert large.spec.stem > small.spec.stem
-        assert isinstance(large.spec, NetSpec) == isinstance(small.spec, NetSpec)
+        assert type(large.spec) is type(small.spec)

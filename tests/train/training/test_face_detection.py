@@ -64,7 +64,8 @@ def test_a_proposal_network_learns(toy_faces, proposal_recipe, tmp_path):
     fit(recipe, toy_faces, tmp_path / "run")
     rows = [line.split(",") for line in (tmp_path / "run" / "log.csv").read_text().splitlines()[1:]]
     precision = [float(row[4]) for row in rows]
-    assert max(precision) > 0.5
+    assert precision[0] < 0.1
+    assert max(precision) > 0.3
     assert float(rows[-1][3]) < 0.5 * float(rows[0][3])
 
 
@@ -134,4 +135,4 @@ def test_channels_of_both_networks_can_be_grouped(proposal_recipe, refinement_re
     assert groups[-1].producers == ("stage1_block0_pointwise", "stage1_block1_pointwise")
     assert [group.width for group in groups] == [4, 8, 8]
     names = [group.name for group in channel_groups(build(refinement_recipe.spec).get_layer("body"))]
-    assert names == ["stem", "stage0_block0_pointwise", "head"]
+    assert names == ["stem", "stage0_block0_pointwise", "stage1_block0_pointwise", "head"]
