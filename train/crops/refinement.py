@@ -67,7 +67,7 @@ class RefinementSampler:
 
     def __init__(self, sources: CropSources, photometry: Photometry, size: int) -> None:
         """Takes the sources, the changes for training, and the side of the crops in pixels."""
-        self._images, self._hard = sources.images, sources.hard_negatives
+        self._images, self._hard, self._mined = sources.images, sources.hard_negatives, sources.mined
         self._portraits = sources.portraits
         self._photometry, self._size = photometry, size
 
@@ -137,7 +137,9 @@ class RefinementSampler:
         kind = random.random()
         for _ in range(_TRIES):
             if kind < 0.4 and len(self._hard):
-                place = self._false_alarm(random)
+                place = _false_alarm(self._hard, random)
+            elif kind < 0.65 and len(self._mined):
+                place = _false_alarm(self._mined, random)
             elif kind < 0.8:
                 break
             elif kind < 0.9:
@@ -149,12 +151,6 @@ class RefinementSampler:
                 return place
         index = self._images.face_free[random.integers(len(self._images.face_free))]
         return self._anywhere(index, 0.7, random)
-
-    def _false_alarm(self, random: np.random.Generator) -> _Place:
-        index, x, y, width, height = map(int, self._hard[random.integers(len(self._hard))])
-        shift_x, shift_y = random.uniform(-0.15, 0.15, 2) * width
-        side = width * float(np.exp(random.uniform(-0.2, 0.2)))
-        return _Place(index, x + width / 2 - 0.5 + shift_x, y + height / 2 - 0.5 + shift_y, side)
 
     def _anywhere(self, index: int, largest: float, random: np.random.Generator) -> _Place:
         height, width = self._images.image(index).shape
@@ -195,6 +191,14 @@ class RefinementSampler:
         middle = (self._size - 1) / 2
         scale = self._size / CROP_MARGIN / side
         return warp(image, similarity((x, y), (middle, middle), scale, angle), self._size)
+
+
+def _false_alarm(boxes: npt.NDArray[np.int32], random: np.random.Generator) -> _Place:
+    """Returns one of the boxes, a little moved and scaled."""
+    index, x, y, width, height = map(int, boxes[random.integers(len(boxes))])
+    shift_x, shift_y = random.uniform(-0.15, 0.15, 2) * width
+    side = width * float(np.exp(random.uniform(-0.2, 0.2)))
+    return _Place(index, x + width / 2 - 0.5 + shift_x, y + height / 2 - 0.5 + shift_y, side)
 
 
 def _angle(random: np.random.Generator) -> float:

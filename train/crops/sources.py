@@ -23,11 +23,14 @@ class CropSources:
         hard_negatives: (M, 5) int32, index of an image without faces, and x, y, width and height of a box in
             it that was taken for a face.
         portraits: further faces, a set for each dataset.
+        mined: (M, 5) int32, likewise, boxes that a proposal network took for faces; the image may have some
+            elsewhere.
     """
 
     images: SceneImages
     hard_negatives: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 5), np.int32))
     portraits: tuple[Portraits, ...] = ()
+    mined: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 5), np.int32))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def proposal_figures(predict: Predict, crops: ProposalValidation) -> ProposalFig
     """
     logits, boxes = decode_maps(predict(crops.images))
     results = [
-        _match(*_boxes_of(logits[index], boxes[index]), crops.faces[index], crops.ignored[index])
+        _match(*distinct_boxes(logits[index], boxes[index]), crops.faces[index], crops.ignored[index])
         for index in range(len(crops.images))
     ]
     found = np.concatenate([result.detections for result in results])  # (D, 2): score, hit
@@ -125,8 +125,16 @@ class _Matches:
     faces: npt.NDArray[np.float64]
 
 
-def _boxes_of(logits: Floats, boxes: Floats) -> tuple[Floats, Floats]:
-    """Returns scores and boxes of the local maxima, best first, without overlapping ones."""
+def distinct_boxes(logits: Floats, boxes: Floats) -> tuple[Floats, Floats]:
+    """Returns the boxes of a map's local maxima without those that overlap with better ones.
+
+    Args:
+        logits: (rows, columns).
+        boxes: (rows, columns, 3): x and y of the centre, and the side (see `decode_maps`).
+
+    Returns:
+        (D,) logits, descending, and (D, 3) boxes.
+    """
     padded = np.pad(logits, 1, constant_values=-np.inf)
     around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).max(axis=(-2, -1))
     peaks = np.flatnonzero(logits == around)

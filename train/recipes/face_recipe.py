@@ -46,6 +46,8 @@ class FaceRecipe:
         dataset: name of the scenes' dataset.
         portraits: names of further datasets, whose faces the refinement network is trained on, too.
         hard_negatives: whether what the cascade takes for a face is among the counter-examples.
+        miner: name of the recipe of a proposal network; what that takes for a face is among them, too. None
+            for no such network.
         start: as in `Recipe`, and so are all that follow.
         batch_size: number of crops per step.
         optimizer: name of the optimizer.
@@ -68,6 +70,7 @@ class FaceRecipe:
     dataset: str = "scenes"
     portraits: tuple[str, ...] = ()
     hard_negatives: bool = False
+    miner: str | None = None
     start: str | None = None
     batch_size: int = 48
     optimizer: Optimizer = "adamw"
@@ -91,8 +94,8 @@ class FaceRecipe:
 
     @property
     def teachers(self) -> tuple[str, ...]:
-        """Names of the recipes that the network is distilled from: none."""
-        return ()
+        """Names of the recipes whose networks the training asks."""
+        return (self.miner,) if self.miner else ()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FaceRecipe:

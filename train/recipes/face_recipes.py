@@ -34,6 +34,7 @@ REFINEMENT = FaceRecipe(
     losses=LossWeights(face=2.0, box=0.5, roll=0.3, yaw=0.2),
     portraits=("utkface",),
     hard_negatives=True,
+    miner="proposal",
     batch_size=128,
 )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from edge.errors import DataError
 from edge.labels import LABELS
 from edge.types import Gray
 from train.crops.sources import FaceData
@@ -18,7 +20,9 @@ from train.evaluation.predictions import predict
 from train.models.sepnet import build
 from train.recipes.face_recipe import FaceRecipe
 from train.training.crop_epochs import CropEpoch, iter_crops
+from train.training.epochs import Checkpoints
 from train.training.face_losses import loss_of
+from train.training.hard_mining import mined_negatives
 from train.training.optimizers import make_optimizer
 from train.training.trainer import Epoch
 
@@ -26,9 +30,18 @@ from train.training.trainer import Epoch
 class FaceDetection:
     """Trains on random crops; the best epoch has the highest of `HEADLINES` on the validation crops."""
 
-    def __init__(self, recipe: FaceRecipe, data: FaceData) -> None:
-        """Takes the recipe, and what crops are taken from."""
-        self._recipe, self._data = recipe, data
+    def __init__(self, recipe: FaceRecipe, data: FaceData, checkpoints: Checkpoints) -> None:
+        """Takes the recipe, what crops are taken from, and the checkpoints that the run builds on.
+
+        Raises:
+            DataError: the network that proposes counter-examples is not trained.
+        """
+        if recipe.miner and recipe.miner not in checkpoints.teachers:
+            raise DataError(
+                f"{recipe.name} needs counter-examples from {recipe.miner}, which is not trained: "
+                f"train {recipe.miner} first"
+            )
+        self._recipe, self._data, self._checkpoints = recipe, data, checkpoints
         self._loss = loss_of(recipe)
         self.labels = LABELS[recipe.task]
         self.steps = -(-recipe.crops // recipe.batch_size)
@@ -49,7 +62,11 @@ class FaceDetection:
     @contextmanager
     def epochs(self, first: int) -> Iterator[Iterator[Epoch]]:
         """Opens an iterator over the epochs from an index on."""
-        with iter_crops(self._recipe, self._data.train, first) as epochs:
+        sources = self._data.train
+        if self._recipe.miner:
+            miner = self._checkpoints.teachers[self._recipe.miner]
+            sources = replace(sources, mined=mined_negatives(sources.images, miner, self._checkpoints.cache))
+        with iter_crops(self._recipe, sources, first) as epochs:
             yield map(self._epoch, epochs)
 
     def validate(self, model: keras.Model) -> Mapping[str, float]:

@@ -106,7 +106,7 @@ def objective_of(recipe: AnyRecipe, data: Dataset | FaceData, checkpoints: Check
         DataError: a split is missing.
     """
     if isinstance(recipe, FaceRecipe) and isinstance(data, FaceData):
-        return FaceDetection(recipe, data)
+        return FaceDetection(recipe, data, checkpoints)
     if isinstance(recipe, FaceRecipe) or isinstance(data, FaceData):
         raise ConfigError(f"{recipe.name}: {data.name} is no data for {recipe.task}")
     return Classification(recipe, data, checkpoints)

@@ -104,7 +104,7 @@ def test_a_run_starts_from_another_runs_weights(toy_faces, proposal_recipe, face
 
 def test_the_validation_loss_is_that_of_the_validation_crops(toy_faces, proposal_recipe):
     keras.utils.set_random_seed(1)
-    objective = FaceDetection(proposal_recipe, toy_faces)
+    objective = FaceDetection(proposal_recipe, toy_faces, Checkpoints())
     model = objective.compiled_model()
     crops = objective._evaluation.crops
     figures = objective.validate(model)
