@@ -7,8 +7,8 @@ import argparse
 from edge.errors import ConfigError
 from edge.labels import TASKS
 from quantize.release.candidates import candidates
+from quantize.release.float_network import file_name
 from quantize.release.publish import publish, refuse_existing
-from quantize.release.quantized_run import file_name
 from train.recipes.registry import find_recipe
 from train.runs.inputs import DATASETS, load_located
 
