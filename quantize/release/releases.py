@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.errors import ConfigError
 from quantize.release.classifier_release import ClassifierRelease
+from quantize.release.detector_release import DetectorRelease
 from quantize.release.release import Release
 from train.crops.sources import FaceData
 from train.data import Dataset
@@ -12,9 +12,7 @@ from train.data import Dataset
 def release_of(data: Dataset | FaceData) -> Release:
     """Returns how networks are released that were trained on data of this kind.
 
-    Raises:
-        ConfigError: networks that find faces cannot be released yet.
+    Args:
+        data: a task's dataset, boxes located, or what crops for networks that find faces are taken from.
     """
-    if isinstance(data, FaceData):
-        raise ConfigError(f"{data.name}: networks that find faces cannot be released yet")
-    return ClassifierRelease(data)
+    return DetectorRelease(data) if isinstance(data, FaceData) else ClassifierRelease(data)
