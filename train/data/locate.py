@@ -13,6 +13,7 @@ FORMS = {
     "ckplus": ("CK+48.tar.gz", "CK+48", "cohn-kanade-images", "CK+"),
     "rafd": ("RaFD", "rafd"),
     "imdb-wiki": ("imdb_crop", "wiki_crop"),
+    "lfw": ("lfw.tar", "lfw.tar.gz", "lfw"),
 }
 # Patterns of what lies in a folder that is the dataset itself.
 _CONTENTS = {
@@ -21,6 +22,7 @@ _CONTENTS = {
     "ckplus": ("S[0-9]*/[0-9]*", "anger/*.png", "happy/*.png"),
     "rafd": ("Rafd*.jpg",),
     "imdb-wiki": ("imdb.mat", "wiki.mat"),
+    "lfw": ("[01]_*_[0-9][0-9][0-9][0-9].jpg",),
 }
 _HELP = {
     "fer2013": "FER-2013 (fer2013.tar.gz or fer2013.csv of Kaggle's 'Challenges in Representation Learning: "
@@ -31,6 +33,8 @@ _HELP = {
     "rafd": "RaFD (a folder RaFD with its Rafd*.jpg, from rafd.socsci.ru.nl)",
     "imdb-wiki": "IMDB-WIKI, faces only (imdb_crop or wiki_crop, unpacked, with imdb.mat or wiki.mat in it, "
     "from data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki)",
+    "lfw": "LFW's faces as the cascade cuts them (lfw.tar, or its folder, with "
+    "<gender>_<Person_Name>_<number>.jpg in it)",
 }
 _DATASETS = {"emotion": "fer2013", "gender": "utkface"}
 

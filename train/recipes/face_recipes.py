@@ -32,7 +32,7 @@ REFINEMENT = FaceRecipe(
     validation_crops=8_000,
     photometry=Photometry(blur_px=1.0),
     losses=LossWeights(face=2.0, box=0.5, roll=0.3, yaw=0.2),
-    portraits=("utkface",),
+    portraits=("utkface", "lfw"),
     hard_negatives=True,
     miner="proposal",
     batch_size=128,

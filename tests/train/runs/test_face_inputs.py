@@ -72,7 +72,7 @@ def test_what_is_missing_is_named(folder, refinement_recipe, tmp_path):
     with pytest.raises(DataError, match="no utkface data in"):
         load_faces(with_portraits, str(folder), folder / "cache")
     assert not (folder / "cache").exists()
-    with pytest.raises(ConfigError, match="portraits of 'nobody'; expected utkface"):
+    with pytest.raises(ConfigError, match="portraits of 'nobody'; expected utkface, lfw"):
         load_faces(replace(refinement_recipe, portraits=("nobody",)), str(folder), folder / "cache")
 
 
