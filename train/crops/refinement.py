@@ -17,6 +17,7 @@ from edge.detection.outputs import (
 )
 from edge.inference.preprocess import normalize_contrast
 from edge.types import Gray
+from train.crops.false_alarms import FalseAlarms
 from train.crops.photometric import AS_IT_IS, Change, Photometry, lower_resolution, occlude
 from train.crops.proposal import ROLL_FACTOR
 from train.crops.sources import CropSources
@@ -29,6 +30,9 @@ FACE, DX, DY, SIZE, ROLL_SIN, ROLL_COS, YAW, YAW_KNOWN = range(8)
 _FROM_SCENES = 0.75  # share of the faces that are from scenes; the others are portraits
 _LARGEST_ROLL_DEG = 75.0
 _TRIES = 20
+# Crops without a face: up to these shares are what the cascade took for a face, what a proposal network did,
+# anything in images without faces, and something beside a face; the rest is anything in images with faces.
+_OF_CASCADE, _OF_MINED, _OF_ANYTHING, _OF_BESIDE = 0.22, 0.58, 0.72, 0.93
 # A box that overlaps with a face more than this (IoU) is neither a face nor none.
 _LARGEST_OVERLAP = 0.22
 
@@ -67,7 +71,8 @@ class RefinementSampler:
 
     def __init__(self, sources: CropSources, photometry: Photometry, size: int) -> None:
         """Takes the sources, the changes for training, and the side of the crops in pixels."""
-        self._images, self._hard, self._mined = sources.images, sources.hard_negatives, sources.mined
+        self._images = sources.images
+        self._alarms, self._mined = FalseAlarms(sources.hard_negatives), FalseAlarms(sources.mined)
         self._portraits = sources.portraits
         self._photometry, self._size = photometry, size
 
@@ -136,13 +141,13 @@ class RefinementSampler:
     def _no_face(self, random: np.random.Generator) -> _Place:
         kind = random.random()
         for _ in range(_TRIES):
-            if kind < 0.4 and len(self._hard):
-                place = _false_alarm(self._hard, random)
-            elif kind < 0.65 and len(self._mined):
-                place = _false_alarm(self._mined, random)
-            elif kind < 0.8:
+            if kind < _OF_CASCADE and len(self._alarms):
+                place = _near(self._alarms.draw(random), random)
+            elif kind < _OF_MINED and len(self._mined):
+                place = _near(self._mined.draw(random), random)
+            elif kind < _OF_ANYTHING:
                 break
-            elif kind < 0.9:
+            elif kind < _OF_BESIDE:
                 place = self._beside_a_face(random)
             else:
                 index = self._images.with_faces[random.integers(len(self._images.with_faces))]
@@ -162,12 +167,12 @@ class RefinementSampler:
         index, face = self._images.clear_faces[random.integers(len(self._images.clear_faces))]
         x, y, width, height = map(float, self._images.faces[index].boxes[face])
         kind = random.random()
-        if kind < 0.5:
+        if kind < 0.35:
             direction, distance = random.uniform(0, 2 * np.pi), random.uniform(0.75, 1.3)
             dx, dy = distance * np.cos(direction), distance * np.sin(direction)
             factor = float(np.exp(random.uniform(-0.4, 0.4)))
         elif kind < 0.8:
-            factor = random.uniform(0.3, 0.48)
+            factor = random.uniform(0.25, 0.5)
             dx, dy = random.uniform(-0.4, 0.4, 2)
         else:
             factor = random.uniform(2.1, 3.2)
@@ -193,9 +198,9 @@ class RefinementSampler:
         return warp(image, similarity((x, y), (middle, middle), scale, angle), self._size)
 
 
-def _false_alarm(boxes: npt.NDArray[np.int32], random: np.random.Generator) -> _Place:
-    """Returns one of the boxes, a little moved and scaled."""
-    index, x, y, width, height = map(int, boxes[random.integers(len(boxes))])
+def _near(box: tuple[int, ...], random: np.random.Generator) -> _Place:
+    """Returns a place near a box, as another detector might draw it."""
+    index, x, y, width, height = box
     shift_x, shift_y = random.uniform(-0.15, 0.15, 2) * width
     side = width * float(np.exp(random.uniform(-0.2, 0.2)))
     return _Place(index, x + width / 2 - 0.5 + shift_x, y + height / 2 - 0.5 + shift_y, side)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from edge.errors import ConfigError, DataError
 from train.crops.photometric import Photometry
 from train.crops.sampler import FaceTask
-from train.models.spec import ProposalSpec, RefinementSpec, spec_from_dict
+from train.models.spec import NetSpec, ProposalSpec, RefinementSpec, spec_from_dict
 from train.recipes.recipe import SEEDS, Optimizer, Precision, Recipe, Schedule
 
 
@@ -61,7 +61,7 @@ class FaceRecipe:
 
     name: str
     task: FaceTask
-    spec: ProposalSpec | RefinementSpec
+    spec: ProposalSpec | RefinementSpec | NetSpec
     epochs: int
     crops: int
     validation_crops: int = 1_024
@@ -89,7 +89,7 @@ class FaceRecipe:
             raise ConfigError(f"{self.name}: seed {self.seed}, expected 0 to {SEEDS - 1}")
         if not 0 <= self.averaging <= 1:
             raise ConfigError(f"{self.name}: averaging {self.averaging}, expected 0 to 1")
-        if not isinstance(self.spec, ProposalSpec if self.task == "proposal" else RefinementSpec):
+        if isinstance(self.spec, ProposalSpec) != (self.task == "proposal"):
             raise ConfigError(f"{self.name}: {type(self.spec).__name__} is no network for {self.task}")
 
     @property

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from train.crops.photometric import Photometry
-from train.models.spec import ProposalSpec, RefinementSpec, Stage
+from train.models.spec import NetSpec, ProposalSpec, Stage
 from train.recipes.face_recipe import FaceRecipe, LossWeights
 
 PROPOSAL = FaceRecipe(
     "proposal",
     "proposal",
     ProposalSpec(stem=8, stages=(Stage(16, 1), Stage(28, 1, stride=1), Stage(36, 5))),
-    epochs=96,
+    epochs=40,
     crops=12_000,
 )
 
@@ -26,8 +26,11 @@ PROPOSAL_PARENT = replace(
 REFINEMENT = FaceRecipe(
     "refinement",
     "refinement",
-    RefinementSpec(stem=8, stages=(Stage(18, 2), Stage(32, 3), Stage(40, 2)), head=12),
-    epochs=44,
+    # Blocks that are applied several times see more for as many parameters.
+    NetSpec(
+        stem=12, stages=(Stage(32, 1, 1, repeats=2), Stage(48, 1, repeats=5)), head=20, classes=7, size=32
+    ),
+    epochs=16,
     crops=60_000,
     validation_crops=8_000,
     photometry=Photometry(blur_px=1.0),
@@ -41,7 +44,9 @@ REFINEMENT = FaceRecipe(
 REFINEMENT_PARENT = replace(
     REFINEMENT,
     name="refinement-parent",
-    spec=RefinementSpec(stem=16, stages=(Stage(36, 2), Stage(64, 3), Stage(80, 2)), head=24),
+    spec=NetSpec(
+        stem=20, stages=(Stage(56, 1, 1, repeats=2), Stage(88, 1, repeats=5)), head=32, classes=7, size=32
+    ),
     epochs=30,
 )
 

@@ -31,7 +31,7 @@ FIELDS = (
         ({"batch_size": -1}, "batch_size -1, expected at least 1"),
         ({"seed": -1}, "seed -1, expected 0 to 4294967295"),
         ({"averaging": 2.0}, r"averaging 2\.0, expected 0 to 1"),
-        ({"spec": REFINEMENT.spec}, "RefinementSpec is no network for proposal"),
+        ({"spec": REFINEMENT.spec}, "NetSpec is no network for proposal"),
         ({"task": "refinement"}, "ProposalSpec is no network for refinement"),
     ],
 )
