@@ -220,6 +220,6 @@ def _step(number: int, network: _Network, scores: tuple[float, float]) -> Prunin
     spec = network.spec
     widths = [f"stem {spec.stem}"]
     widths += [f"stage{index} {stage.channels}" for index, stage in enumerate(spec.stages)]
-    widths += [f"head {spec.head}"] if not isinstance(spec, ProposalSpec) else []
+    widths += [] if isinstance(spec, ProposalSpec) else [f"head {spec.head}"]
     cost = multiply_accumulates(network.body)
     return PruningStep(number, spec.stored_parameters(), cost, *scores, ", ".join(widths))

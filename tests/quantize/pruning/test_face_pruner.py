@@ -79,6 +79,7 @@ def test_importance_is_measured_by_the_recipes_own_loss_on_as_many_crops_as_need
     start = Checkpoints(tmp_path / "parent" / "best.keras")
     steps = prune(quick, replace(one_step, target=target), toy_faces, tmp_path / "refinement", start)
     assert steps[-1].parameters <= target
+    assert steps[0].widths == "stem 4, stage0 8, stage1 8, head 6"
     (loss, batches), (other_loss, other_batches) = seen[0], seen[-1]
     assert isinstance(loss, ProposalLoss)
     assert isinstance(other_loss, RefinementLoss)

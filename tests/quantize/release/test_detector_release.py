@@ -99,6 +99,7 @@ def test_contract_and_card_say_what_was_measured_and_from_what(published, task):
     )
     assert contract.training["calibration"].startswith("32 random crops of the training split, seed 1")
     assert contract.training["goes on from"] == "random weights"
+    assert contract.training["counter-examples mined by"] == "no network"
     assert (contract.temperature == 1) == (task == "proposal")
     card = (folder / f"{contract.name}.md").read_text()
     for text in (
