@@ -15,7 +15,7 @@ from train.crops import proposal_targets as maps
 from train.crops import refinement as row
 from train.recipes.face_recipe import FaceRecipe
 
-# Faces in a crop of `ProposalSampler`, and the sum of their cells' weights: means over 24,000 crops.
+# Faces in a crop of `ProposalSampler`, and the sum of their cells' weights: about the means over the scenes.
 _FACES, _BOX_CELLS = 1.75, 3.25
 # Shares of the crops of `RefinementSampler` that show a face, and of those with a known yaw.
 _FACE_SHARE, _YAW_SHARE = 0.5, 0.375
