@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ from quantize.verification.face_fidelity import (
     outputs_of,
     takes_for_face,
 )
+from quantize.verification.portrait_groups import portrait_crops, recall_by_group
 from quantize.verification.runtimes import check_other_sizes
 from train.augment import CropSpec
 from train.crops.sampler import FaceTask, draw_crops
 from train.crops.sources import CropSources, FaceData
 from train.data import Split
 from train.evaluation.face_figures import HEADLINES, FaceEvaluation
+from train.evaluation.refinement_figures import FALSE_ALARMS, RefinementFigures
 from train.recipes.face_recipe import FaceRecipe
 from train.reports.face_plots import save_precision_recall_png
 from train.training.crop_epochs import sampler_of
@@ -102,7 +105,8 @@ class DetectorRelease:
         before = network.tta.predict(network.model, evaluation.crops.images)
         after = outputs_of(device, evaluation.crops.images)
         name = f"{self._data.name} {split}"
-        return compare_faces(evaluation, name, before, after, device.contract.temperature)
+        comparison = compare_faces(evaluation, name, before, after, device.contract.temperature)
+        return replace(comparison, groups=self._groups(comparison, device, split))
 
     def plot(self, fidelity: FaceComparison, contract: Contract, split: Split, run: Path) -> None:
         """Plots precision and recall."""
@@ -147,6 +151,17 @@ class DetectorRelease:
     def card(self, contract: Contract) -> str:
         """Returns the card of `face_card`."""
         return face_card(contract)
+
+    def _groups(self, comparison: FaceComparison, network: Network, split: Split) -> dict[str, Any]:
+        """Returns the recall of each group of people at the first of `FALSE_ALARMS`."""
+        figures, groups = comparison.after, dict[str, Any]()
+        if isinstance(figures, RefinementFigures):
+            for portraits in self._data.part(split).portraits:
+                if portraits.groups:
+                    crops = portrait_crops(portraits, network.contract.size)
+                    logits = outputs_of(network, crops)[:, 0]
+                    groups |= recall_by_group(portraits, logits, figures.threshold(FALSE_ALARMS[0]))
+        return groups
 
     def _draw_evaluation(self, task: FaceTask, size: int, split: Split) -> FaceEvaluation:
         return FaceEvaluation.of(task, self._data.part(split), size, CROPS[task])

@@ -43,14 +43,15 @@ _TRUTH = """The pictures are public ones of people, groups, streets and meetings
 streets, animals and things without any face. Their boxes were made by another network (YuNet), have the size
 that the Haar cascade would draw, and share that network's blind spots: it hardly sees tilted heads, so
 pictures were turned for training and for these figures. Half of the crops are as they are, half are made dim
-and noisy. The data has no annotation of age, sex or ethnicity, so errors by such groups are not known."""
+and noisy. The people in these pictures are not annotated, so errors by age, sex or ethnicity are known for
+portraits at most, not for people who are far off, turned or in the dark."""
 _USE = """Meant for finding out whether and where somebody looks at an installation, and for counting faces,
 with the knowledge and consent of those in front of the camera. Not meant for, and unfit for: recognising who
 somebody is; watching people without their knowledge; anything that safety depends on, since a missed face is
 no proof that nobody is there."""
 _LICENCE = """Trained on pictures of research sets (ExpW, the Kaggle mask set, street scenes, BSDS500, samples
 of ImageNet and COCO, 15-scenes, clothing and grocery sets and others; the portraits, where there are any, are
-UTKFace's). Their terms allow research; whoever uses the network for anything else must check them."""
+UTKFace's and LFW's). Their terms allow research: check them before any other use."""
 
 
 def face_card(contract: Contract) -> str:
@@ -76,6 +77,7 @@ def face_card(contract: Contract) -> str:
         _OUTPUTS[contract.task],
         "## Accuracy",
         *_results(contract, validation),
+        *_groups(validation),
         _TRUTH,
         "## Training",
         table({key: str(value) for key, value in contract.training.items() if key != PROVENANCE}),
@@ -119,6 +121,17 @@ def _results(contract: Contract, result: Mapping[str, Any]) -> list[str]:
         wide_table(["faces", "count", *(f"at {float(point):.1%}" for point in points)], bands),
         "Median errors of the faces that are found:",
         table({_ERRORS[name]: f"{value:g}" for name, value in errors.items()}),
+    ]
+
+
+def _groups(result: Mapping[str, Any]) -> list[str]:
+    if "groups" not in result:
+        return []
+    rows = {name: f"{group['recall']:.1%} of {group['count']:,}" for name, group in result["groups"].items()}
+    return [
+        "Upright portraits that are taken for faces, at the first of the thresholds above, by group of "
+        "people (the set's own annotation):",
+        table(rows),
     ]
 
 

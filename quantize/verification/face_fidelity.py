@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,8 @@ class FaceComparison:
             only where there is a face.
         calibration_error: expected calibration error of the int8 file's confidences, 0 to 1; None for the
             proposal network.
+        groups: {group of people: {"count", "recall"}} of the int8 file (see `recall_by_group`); empty where
+            the data has no groups.
     """
 
     task: FaceTask
@@ -55,6 +57,7 @@ class FaceComparison:
     agreement: float
     differences: Mapping[str, float]
     calibration_error: float | None
+    groups: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fault(self) -> str:
@@ -76,7 +79,8 @@ class FaceComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures as the contract holds them."""
-        return {"int8": {"split": self.split, **self.after.to_dict()}, **self._further()}
+        groups = {"groups": dict(self.groups)} if self.groups else {}
+        return {"int8": {"split": self.split, **self.after.to_dict()}, **self._further(), **groups}
 
     def headline(self) -> dict[str, Any]:
         """Returns the figures without those of each band."""

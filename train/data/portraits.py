@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.inference.preprocess import Framing
 from edge.types import Gray
@@ -27,12 +29,14 @@ class Portraits:
         centre_xy: centre of the faces in pixels.
         side: side of the box that the cascade would draw, in pixels.
         fingerprint: hash of the images.
+        groups: {name of a group of people: (N,) bool, who belongs to it}, where the dataset annotates them.
     """
 
     images: MappedArray
     centre_xy: tuple[float, float]
     side: float
     fingerprint: str
+    groups: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images.array)

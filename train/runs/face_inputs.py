@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import ConfigError
@@ -14,6 +15,7 @@ from train.data.locate import find_scenes
 from train.data.portraits import FRAMINGS, portraits_of
 from train.data.scene_images import decode_scenes
 from train.data.scenes import SceneSet, load_scenes
+from train.evaluation.groups import group_masks
 from train.recipes.face_recipe import FaceRecipe
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,13 @@ def _sources(
     scenes: SceneSet, split: Split, portraits: dict[str, Dataset], recipe: FaceRecipe, cache: Path
 ) -> CropSources:
     images = decode_scenes(scenes.part(split), cache)
-    faces = tuple(portraits_of(data, split, FRAMINGS[name], cache) for name, data in portraits.items())
+    faces = tuple(
+        replace(
+            portraits_of(data, split, FRAMINGS[name], cache),
+            groups={f"{data.name} {group}": rows for group, rows in group_masks(data.part(split)).items()},
+        )
+        for name, data in portraits.items()
+    )
     if not recipe.hard_negatives:
         return CropSources(images, portraits=faces)
     return CropSources(images, find_hard_negatives(images, cache), faces)

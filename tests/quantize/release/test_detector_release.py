@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from edge.inference.network import Network  # noqa: E402
 from quantize.cli.main import main  # noqa: E402
 from quantize.conversion import calibration_set  # noqa: E402
 from quantize.release import detector_release, publish  # noqa: E402
+from train.data.mapped_array import MappedArray  # noqa: E402
+from train.data.portraits import Portraits  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
 from train.reports.evaluate_any import evaluate_any  # noqa: E402
@@ -142,6 +145,17 @@ def test_the_command_verifies_a_published_file(published, runs, toy_faces, monke
     assert any("4 thread(s): same decision" in line for line in lines)
     assert sum(" dB " in line for line in lines) > 5
     assert "mini_xception in int8" in lines[-1]
+
+
+def test_the_refinement_network_is_measured_by_group_of_people(published, runs, toy_faces, tmp_path):
+    images = MappedArray.store(tmp_path / "portraits.npy", toy_faces.val.images.image(0)[None, :96, :96])
+    portraits = Portraits(images, (47.5, 47.5), 40.0, "p", {"toy young": np.ones(1, np.bool_)})
+    data = replace(toy_faces, val=replace(toy_faces.val, portraits=(portraits,)))
+    (models := tmp_path / "models").mkdir()
+    contract = publish.publish([runs / "refinement"], data, models)
+    assert contract.figures["val"]["groups"]["toy young"]["count"] == 1
+    assert "| toy young | " in (models / f"{contract.name}.md").read_text()
+    assert "groups" not in published[1]["refinement"].figures["val"]
 
 
 def test_the_better_of_two_runs_is_shipped(published, runs, toy_faces, tmp_path):

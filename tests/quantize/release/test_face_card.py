@@ -98,3 +98,10 @@ def test_the_worst_group_is_named(contract):
     bands["roll 25-40"]["recall"] = dict.fromkeys(bands["roll 25-40"]["recall"])  # no such face
     figures = {"val": contract.figures["val"] | {"int8": int8 | {"bands": bands}}}
     assert "Worst group: dim with noise, 12.3% found" in face_card(replace(contract, figures=figures))
+
+
+def test_groups_of_people_are_listed_where_the_data_has_them(contract):
+    assert "by group of people" not in face_card(contract)
+    groups = {"UTKFace age 60+": {"count": 1255, "recall": 0.912}}
+    figures = {"val": contract.figures["val"] | {"groups": groups}}
+    assert "| UTKFace age 60+ | 91.2% of 1,255 |" in face_card(replace(contract, figures=figures))
