@@ -7,6 +7,7 @@ import pytest
 pytest_plugins = (
     "tests.support.cameras",
     "tests.support.edge_fixtures",
+    "tests.support.scene_fixtures",
     "tests.support.train_fixtures",
     "tests.support.v4l2",
 )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from edge.labels import TASKS
+from edge.labels import LABELS
 from train.tensorflow_env import THREADS_HELP
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_release(commands: Commands) -> None:
     run = _add(commands, "run", "convert the best trained runs to int8 files with contracts and model cards")
-    run.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(TASKS)} (default: all)")
+    run.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(LABELS)} (default: all)")
     _add_data(run)
     _add_runs(run)
     run.add_argument(

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from quantize.pruning.plan import PruningPlan
 from quantize.release.candidates import PLANS, parent_of
-from train.recipes.recipe import Recipe
+from train.recipes.face_recipe import AnyRecipe
 
 
-def plan_from(arguments: argparse.Namespace, recipe: Recipe) -> PruningPlan:
+def plan_from(arguments: argparse.Namespace, recipe: AnyRecipe) -> PruningPlan:
     """Returns the plan of the arguments.
 
     Whatever was not given is as in the plan of the shipped network, if the recipe is that of its parent, or

@@ -6,13 +6,14 @@ import argparse
 
 from edge.inference.contract import read_model
 from quantize.release.acceptance import accept
-from train.runs.inputs import DATASETS, load_located
+from train.runs.inputs import load_for_run
+from train.runs.lookup import read_settings
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints each result as soon as it is known."""
     contract, _ = read_model(arguments.file)
-    data = load_located(DATASETS[contract.task], arguments.data, arguments.runs / "cache")
     parent = arguments.parent or arguments.runs / contract.training.get("run", contract.task)
+    data = load_for_run(read_settings(parent), arguments.data, arguments.runs / "cache")
     for line in accept(arguments.file, parent, data, arguments.layers):
         print(line)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -21,19 +22,24 @@ EPOCHS = 2
 _RATE = 3e-5
 _BATCH = 128
 _SEED = 0
+# From (N, ...) targets and outputs to an (N,) tensor, by operations of Keras; 0 where they are equal.
+Divergence: TypeAlias = Callable[[Any, Any], Any]
 
 
-def finetune(model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeAugmentation) -> keras.Model:
-    """Trains a network a little further with int8 rounding, towards its own scores without rounding.
+def finetune(
+    model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeAugmentation, divergence: Divergence
+) -> keras.Model:
+    """Trains a network a little further with int8 rounding, towards its own outputs without rounding.
 
     Quantization-aware fine-tuning (Krishnamoorthi 2018, arXiv:1806.08342, section 4). The targets are the
-    network's own scores and not the labels, so that it does not become another network.
+    network's own outputs and not the labels, so that it does not become another network.
 
     Args:
         model: network of `train.models.sepnet.build`; it is not changed.
         images: (N, size, size) uint8 crops of the training split.
         calibration: (N, size, size) uint8 crops, to measure ranges on.
         tta: views of a crop that the file evaluates; one is drawn at random for every image.
+        divergence: how far outputs are from the network's own.
 
     Returns:
         A new network like those of `quantize.conversion.converter.prepare`.
@@ -48,7 +54,7 @@ def finetune(model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeA
     rounded = FakeQuantModel(tuned.get_layer("body"), range_pixels(model, calibration, tta))
     steps = EPOCHS * -(-len(inputs) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
-    rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=_divergence)
+    rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=divergence)
     rounded.fit(
         **keras_inputs(_BATCH, scale_pixels(model, inputs), targets),
         epochs=EPOCHS,
@@ -58,7 +64,25 @@ def finetune(model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeA
     return tuned
 
 
-def _divergence(targets: Any, outputs: Any) -> Any:
+def score_divergence(targets: Any, outputs: Any) -> Any:
     """Returns the (N,) Kullback-Leibler divergences between the scores of (N, classes) logits."""
     scores = ops.softmax(targets)
     return ops.sum(scores * (ops.log_softmax(targets) - ops.log_softmax(outputs)), axis=-1)
+
+
+def detection_divergence(targets: Any, outputs: Any) -> Any:
+    """Returns (N,) divergences between outputs that find faces (see `edge.detection.outputs`).
+
+    It is the Kullback-Leibler divergence between the probabilities of a face, and the mean squared difference
+    of all other outputs, which mean something only where there is a face: weighted by that probability.
+
+    Args:
+        targets: (N, ..., C), the first channel a logit.
+        outputs: of the same shape.
+    """
+    wanted, logit = targets[..., 0], outputs[..., 0]
+    face = ops.sigmoid(wanted)
+    binary = face * (ops.log_sigmoid(wanted) - ops.log_sigmoid(logit))
+    binary += (1 - face) * (ops.log_sigmoid(-wanted) - ops.log_sigmoid(-logit))
+    others = ops.mean(ops.square(targets[..., 1:] - outputs[..., 1:]), axis=-1)
+    return ops.mean(ops.reshape(binary + face * others, (ops.shape(targets)[0], -1)), axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -17,11 +17,13 @@ from train.models.gradients import gradients_of
 Criterion = Literal["taylor", "magnitude", "random"]
 CRITERIA: tuple[Criterion, ...] = ("taylor", "magnitude", "random")
 Importance = Mapping[str, npt.NDArray[np.float64]]
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.floating[Any]]]
+# From targets and outputs to a tensor of one number, by operations of Keras.
+Loss = Callable[[Any, Any], Any]
 
 
 def taylor_importance(
-    body: keras.Model, groups: Sequence[ChannelGroup], batches: Iterable[Batch]
+    body: keras.Model, groups: Sequence[ChannelGroup], batches: Iterable[Batch], loss: Loss
 ) -> Importance:
     """First-order Taylor importance (Molchanov et al. 2017, arXiv:1611.06440, and 2019, arXiv:1906.10771).
 
@@ -33,7 +35,8 @@ def taylor_importance(
     Args:
         body: the network without its input scaling.
         groups: its channel groups.
-        batches: pairs of (N, size, size, 1) scaled pixels and (N, C) targets, each row summing to 1.
+        batches: pairs of (N, size, size, 1) scaled pixels and (N, ...) targets.
+        loss: mean loss of a batch, that of the training.
 
     Returns:
         {name of the group: (width,) float64, mean squared change of the loss when the channel is removed}.
@@ -46,7 +49,7 @@ def taylor_importance(
     totals = {group.name: np.zeros(group.width) for group in groups}
     count = 0
     for pixels, targets in batches:
-        gradients, _ = gradients_of(partial(_loss, body, targets), pixels, kernels)
+        gradients, _ = gradients_of(partial(_loss, loss, body, targets), pixels, kernels)
         products = {
             name: keras.ops.convert_to_numpy(kernel).astype(np.float64) * gradient
             for name, kernel, gradient in zip(readers, kernels, gradients, strict=True)
@@ -98,9 +101,8 @@ def random_importance(groups: Sequence[ChannelGroup], seed: int) -> Importance:
     return {group.name: random.random(group.width) for group in groups}
 
 
-def _loss(body: keras.Model, targets: npt.NDArray[np.float32], pixels: Any) -> Any:
-    losses = keras.losses.categorical_crossentropy(targets, body(pixels, training=False), from_logits=True)
-    return keras.ops.mean(losses)
+def _loss(loss: Loss, body: keras.Model, targets: npt.NDArray[Any], pixels: Any) -> Any:
+    return loss(targets, body(pixels, training=False))
 
 
 def _sum_by_channel(values: npt.NDArray[np.float64], axis: WeightAxis) -> npt.NDArray[np.float64]:

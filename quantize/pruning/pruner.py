@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -14,11 +13,11 @@ from tqdm import tqdm
 
 from edge.errors import ConfigError, DataError
 from edge.files import atomic_write
-from edge.types import Gray
 from quantize.pruning.channel_groups import ChannelGroup, channel_groups
 from quantize.pruning.importance import (
     Batch,
     Importance,
+    Loss,
     magnitude_importance,
     random_importance,
     taylor_importance,
@@ -26,21 +25,22 @@ from quantize.pruning.importance import (
 from quantize.pruning.plan import PruningPlan
 from quantize.pruning.selection import select_channels
 from quantize.pruning.steps import PruningStep, read_steps, write_steps
-from quantize.pruning.surgery import remove_channels
-from train.augment import plain_images
+from quantize.pruning.surgery import PrunableSpec, remove_channels
+from train.crops.sources import FaceData
 from train.data import Dataset
-from train.evaluation.predictions import evaluate_model
 from train.models.complexity import multiply_accumulates
-from train.models.spec import NetSpec, spec_from_dict
-from train.recipes.recipe import Recipe
+from train.models.spec import NetSpec, ProposalSpec, RefinementSpec, spec_from_dict
+from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.runs.lookup import load_checkpoint, read_settings
-from train.training.epochs import Checkpoints, EpochData, iter_epochs
-from train.training.fit import fit
+from train.training.epochs import Checkpoints
+from train.training.fit import fit, objective_of
+from train.training.objective import Objective
 from train.training.run_folder import check_same, claim, is_restored
+from train.training.trainer import Epoch
 
 
 def prune(
-    recipe: Recipe, plan: PruningPlan, data: Dataset, folder: Path, sources: Checkpoints
+    recipe: AnyRecipe, plan: PruningPlan, data: Dataset | FaceData, folder: Path, sources: Checkpoints
 ) -> tuple[PruningStep, ...]:
     """Prunes a trained network and trains what remains.
 
@@ -49,9 +49,10 @@ def prune(
     everything that decides the result, `steps.csv` the steps.
 
     Args:
-        recipe: recipe of the trained network; its targets and images are used in all training here.
+        recipe: recipe of the trained network; its targets and images are used in all training here, and
+            its loss to measure importance.
         plan: settings of the pruning.
-        data: dataset with "train" and "val" splits, boxes located.
+        data: what the recipe is trained on, see `train.training.fit.fit`.
         folder: folder of the pruned network's run; created if it does not exist.
         sources: checkpoint of the trained network as `start`; teachers and cache as the recipe needs them.
 
@@ -63,15 +64,17 @@ def prune(
         ConfigError: the network has a layer that cannot be pruned, the target is below the smallest network
             of its shape or not below the trained network, or the folder holds a run with another plan.
     """
-    if not isinstance(recipe.spec, NetSpec):
-        raise ConfigError(f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected a NetSpec")
+    if not isinstance(recipe.spec, (NetSpec, ProposalSpec, RefinementSpec)):
+        raise ConfigError(
+            f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected one of stages"
+        )
     if plan.target >= recipe.spec.stored_parameters():
         raise ConfigError(
             f"a target of {plan.target:,} parameters; {recipe.name} has {recipe.spec.stored_parameters():,}"
         )
     if sources.start is None or not sources.start.exists():
         raise DataError(f"{recipe.name}: no trained network to prune; train it first")
-    pruning = _Pruning(recipe, plan, data, sources)
+    pruning = _Pruning(recipe, plan, data, sources, objective_of(recipe, data, sources))
     network = _Network(keras.models.load_model(sources.start, compile=False), recipe.spec, sources.start)
     groups = channel_groups(network.body)
     # Raises at once if the target is too low.
@@ -83,8 +86,8 @@ def prune(
         return read_steps(table)
     claim(folder, decisive, {}, "plan.json")
     if not table.exists():
-        accuracy = pruning.accuracy(network.model)
-        write_steps([_step(0, network, (accuracy, accuracy))], table)
+        score = pruning.score(network.model)
+        write_steps([_step(0, network, (score, score))], table)
     steps = {step.number: step for step in read_steps(table)}
     if last := max(steps):
         network = _reopen(_step_folder(folder, last))
@@ -94,10 +97,10 @@ def prune(
             if network.spec.stored_parameters() <= target:
                 continue  # the step is done, or one before it removed more than it had to
             network, before = pruning.run_step(network, number, target, _step_folder(folder, number))
-            steps[number] = _step(number, network, (before, pruning.accuracy(network.model)))
+            steps[number] = _step(number, network, (before, pruning.score(network.model)))
             write_steps(list(steps.values()), table)
             bar.set_postfix_str(f"{steps[number].parameters:,} parameters, {steps[number].after:.1%}")
-    final = replace(recipe, name=folder.name, spec=network.spec, epochs=plan.epochs, seed=plan.seed)
+    final = _changed(recipe, name=folder.name, spec=network.spec, epochs=plan.epochs, seed=plan.seed)
     fit(final, data, folder, replace(sources, start=network.checkpoint))
     return tuple(steps.values())
 
@@ -107,7 +110,7 @@ class _Network:
     """The network between two steps."""
 
     model: keras.Model
-    spec: NetSpec
+    spec: PrunableSpec
     checkpoint: Path
 
     @property
@@ -120,40 +123,49 @@ class _Network:
 class _Pruning:
     """What all steps have in common."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     plan: PruningPlan
-    data: Dataset
+    data: Dataset | FaceData
     sources: Checkpoints
+    objective: Objective
 
-    @cached_property
-    def _crops(self) -> Gray:
-        """(N, size, size, 1) crops of the validation split."""
-        return np.asarray(plain_images(self.data.part("val"), self.recipe.crop)[..., np.newaxis])
-
-    def accuracy(self, model: keras.Model) -> float:
-        """Returns the accuracy on the validation split, 0 to 1."""
-        return evaluate_model(model, self._crops, self.data.part("val"), "val").accuracy
+    def score(self, model: keras.Model) -> float:
+        """Returns the score on the validation split by which the recipe's best epoch is chosen, 0 to 1."""
+        return self.objective.validate(model)[self.objective.score]
 
     def run_step(self, network: _Network, number: int, target: int, folder: Path) -> tuple[_Network, float]:
         """Removes channels and trains on.
 
         Returns:
-            The smaller network after training, and its accuracy before.
+            The smaller network after training, and its score before.
         """
-        tuning = _tuning_recipe(replace(self.recipe, spec=network.spec), self.plan, number)
+        tuning = _tuning_recipe(_changed(self.recipe, spec=network.spec), self.plan, number)
         groups = channel_groups(network.body)
-        with iter_epochs(tuning, self.data.part("train"), self.sources, 0) as epochs:
-            batches = _batches(next(epochs), network.model, self.plan, tuning)
-        importance = _importance(network.body, groups, self.plan, batches, number)
+        importance = self._importance(network, groups, tuning, number)
         kept, _ = select_channels(network.spec, groups, importance, target)
         smaller, spec = remove_channels(network.model, network.spec, kept)
-        before = self.accuracy(smaller)
+        before = self.score(smaller)
         start = folder.with_name(f"{folder.name}-cut.keras")
         if not start.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(start, smaller.save)
-        model = fit(replace(tuning, spec=spec), self.data, folder, replace(self.sources, start=start))
+        model = fit(_changed(tuning, spec=spec), self.data, folder, replace(self.sources, start=start))
         return _Network(model, spec, folder / "best.keras"), before
+
+    def _importance(
+        self, network: _Network, groups: Sequence[ChannelGroup], tuning: AnyRecipe, number: int
+    ) -> Importance:
+        if self.plan.criterion == "magnitude":
+            return magnitude_importance(network.body, groups)
+        if self.plan.criterion == "random":
+            return random_importance(groups, self.plan.seed * 1000 + number)
+        if isinstance(tuning, FaceRecipe):  # its crops are drawn anew for this: no more than are used
+            tuning = replace(tuning, crops=min(tuning.crops, self.plan.batches * tuning.batch_size))
+        objective = objective_of(tuning, self.data, self.sources)
+        loss: Loss = objective.compiled_model().loss
+        with objective.epochs(0) as epochs:
+            batches = _batches(next(epochs), network.model, self.plan.batches)
+        return taylor_importance(network.body, groups, batches, loss)
 
 
 def _step_folder(folder: Path, number: int) -> Path:
@@ -164,7 +176,7 @@ def _step_folder(folder: Path, number: int) -> Path:
 def _reopen(folder: Path) -> _Network:
     """Loads the network of a finished step."""
     spec = spec_from_dict(read_settings(folder)["recipe"]["spec"])
-    return _Network(load_checkpoint(folder), cast("NetSpec", spec), folder / "best.keras")
+    return _Network(load_checkpoint(folder), cast("PrunableSpec", spec), folder / "best.keras")
 
 
 def _step_targets(parameters: int, plan: PruningPlan) -> list[int]:
@@ -176,7 +188,12 @@ def _step_targets(parameters: int, plan: PruningPlan) -> list[int]:
     return targets
 
 
-def _tuning_recipe(recipe: Recipe, plan: PruningPlan, number: int) -> Recipe:
+def _changed(recipe: AnyRecipe, **changes: Any) -> AnyRecipe:
+    """Returns a recipe with other values, among them a spec of the same kind."""
+    return replace(recipe, **changes)
+
+
+def _tuning_recipe(recipe: AnyRecipe, plan: PruningPlan, number: int) -> AnyRecipe:
     """Returns the recipe of a step's training. Its seed decides with which view of the images it begins."""
     return replace(
         recipe,
@@ -188,38 +205,21 @@ def _tuning_recipe(recipe: Recipe, plan: PruningPlan, number: int) -> Recipe:
     )
 
 
-def _batches(epoch: EpochData, model: keras.Model, plan: PruningPlan, recipe: Recipe) -> list[Batch]:
-    """Draws batches of training images, scaled as the network's body takes them, and their targets."""
-    order = np.random.default_rng(recipe.seed).permutation(len(epoch.images))
+def _batches(epoch: Epoch, model: keras.Model, count: int) -> list[Batch]:
+    """Returns an epoch's first batches, scaled as the network's body takes them, and their targets."""
     scale = model.get_layer("scale")
     batches = []
-    for start in range(0, min(len(order), plan.batches * recipe.batch_size), recipe.batch_size):
-        rows = order[start : start + recipe.batch_size]
-        pixels = epoch.images[rows][..., np.newaxis].astype(np.float32)
+    for start in range(0, min(len(epoch.images), count * epoch.batch_size), epoch.batch_size):
+        rows = slice(start, start + epoch.batch_size)
+        pixels = epoch.images[rows].astype(np.float32)
         batches.append((pixels * np.float32(scale.scale) + np.float32(scale.offset), epoch.targets[rows]))
     return batches
 
 
-def _importance(
-    body: keras.Model,
-    groups: Sequence[ChannelGroup],
-    plan: PruningPlan,
-    batches: Sequence[Batch],
-    number: int,
-) -> Importance:
-    if plan.criterion == "taylor":
-        return taylor_importance(body, groups, batches)
-    if plan.criterion == "magnitude":
-        return magnitude_importance(body, groups)
-    return random_importance(groups, plan.seed * 1000 + number)
-
-
-def _step(number: int, network: _Network, accuracies: tuple[float, float]) -> PruningStep:
+def _step(number: int, network: _Network, scores: tuple[float, float]) -> PruningStep:
     spec = network.spec
-    widths = ", ".join(
-        [f"stem {spec.stem}"]
-        + [f"stage{index} {stage.channels}" for index, stage in enumerate(spec.stages)]
-        + [f"head {spec.head}"]
-    )
+    widths = [f"stem {spec.stem}"]
+    widths += [f"stage{index} {stage.channels}" for index, stage in enumerate(spec.stages)]
+    widths += [] if isinstance(spec, ProposalSpec) else [f"head {spec.head}"]
     cost = multiply_accumulates(network.body)
-    return PruningStep(number, spec.stored_parameters(), cost, *accuracies, widths)
+    return PruningStep(number, spec.stored_parameters(), cost, *scores, ", ".join(widths))

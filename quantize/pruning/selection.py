@@ -9,20 +9,21 @@ import numpy as np
 from edge.errors import ConfigError
 from quantize.pruning.channel_groups import ChannelGroup
 from quantize.pruning.importance import Importance
-from quantize.pruning.surgery import KeptChannels, with_widths
-from train.models.spec import NetSpec
+from quantize.pruning.surgery import KeptChannels, PrunableSpec, residual_blocks, with_widths
 
 # Of each group: residual additions and depthwise kernels need something left to work on.
 LEAST_CHANNELS = 2
 
 
 def select_channels(
-    spec: NetSpec, groups: Sequence[ChannelGroup], importance: Importance, target: int
-) -> tuple[KeptChannels, NetSpec]:
+    spec: PrunableSpec, groups: Sequence[ChannelGroup], importance: Importance, target: int
+) -> tuple[KeptChannels, PrunableSpec]:
     """Selects the channels to keep so that at most a target number of parameters remains.
 
     Channels are removed one by one, each time the one with the least importance per parameter that its
-    removal frees at the widths reached by then. The widths of the result follow from the importance alone.
+    removal frees at the widths reached by then. The widths of the result follow from the importance alone,
+    but for removals after which a block would get a residual addition that it was trained without: these are
+    left out.
 
     Args:
         spec: spec of the network.
@@ -51,9 +52,16 @@ def select_channels(
             if width <= LEAST_CHANNELS:
                 continue
             without = with_widths(spec, groups, {**widths, name: width - 1})
+            if residual_blocks(without) != residual_blocks(spec):
+                continue
             # Where two widths part, one more bias of zeros is stored: such a removal may free nothing.
             freed = max(1, current.stored_parameters() - without.stored_parameters())
             costs[name] = importance[name][remaining[name][0]] / freed
+        if not costs:
+            raise ConfigError(
+                f"a target of {target:,} parameters; this shape cannot be narrowed below "
+                f"{current.stored_parameters():,} without another residual addition"
+            )
         cheapest = min(costs, key=lambda name: costs[name])
         remaining[cheapest].pop(0)
         widths[cheapest] -= 1

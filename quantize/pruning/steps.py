@@ -18,8 +18,9 @@ class PruningStep:
     Attributes:
         number: number of the step; 0 is the unpruned network.
         parameters: number of parameters as stored.
-        multiply_accumulates: multiply-accumulates for one face.
-        before: accuracy on the validation split right after the removal of channels, 0 to 1.
+        multiply_accumulates: multiply-accumulates for one image of the size that it is trained on.
+        before: score on the validation split right after the removal of channels, 0 to 1: accuracy, or that
+            by which the recipe's best epoch is chosen.
         after: the same after the step's epochs of training.
         widths: number of channels of every group, "stem 12, stage0 32, ...".
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -13,12 +14,16 @@ import numpy.typing as npt
 from edge.errors import ConfigError
 from quantize.pruning.channel_groups import ChannelGroup, channel_groups
 from train.models.sepnet import build
-from train.models.spec import NetSpec
+from train.models.spec import NetSpec, ProposalSpec, RefinementSpec
 
 KeptChannels = Mapping[str, npt.NDArray[np.int64]]
+# The specs of networks whose widths can be changed one by one.
+PrunableSpec: TypeAlias = NetSpec | ProposalSpec | RefinementSpec
 
 
-def remove_channels(model: keras.Model, spec: NetSpec, kept: KeptChannels) -> tuple[keras.Model, NetSpec]:
+def remove_channels(
+    model: keras.Model, spec: PrunableSpec, kept: KeptChannels
+) -> tuple[keras.Model, PrunableSpec]:
     """Returns the network without the channels that are not kept.
 
     Args:
@@ -31,12 +36,16 @@ def remove_channels(model: keras.Model, spec: NetSpec, kept: KeptChannels) -> tu
         its outputs are those of the old one.
 
     Raises:
-        ConfigError: a group does not exist, would be left without channels, or has no channel of an index.
+        ConfigError: a group does not exist, would be left without channels, or has no channel of an index;
+            or a block without a residual addition would get one, since it would have as many inputs as
+            outputs.
     """
     body = model.get_layer("body")
     groups = channel_groups(body)
     _check(groups, kept)
     narrow = with_widths(spec, groups, {name: len(channels) for name, channels in kept.items()})
+    if residual_blocks(narrow) != residual_blocks(spec):
+        raise ConfigError(f"{narrow}: a block would get a residual addition that it was trained without")
     scale = model.get_layer("scale")
     smaller = build(narrow, scale.scale, scale.offset)
     weights = {
@@ -53,7 +62,9 @@ def remove_channels(model: keras.Model, spec: NetSpec, kept: KeptChannels) -> tu
     return smaller, narrow
 
 
-def with_widths(spec: NetSpec, groups: Sequence[ChannelGroup], widths: Mapping[str, int]) -> NetSpec:
+def with_widths(
+    spec: PrunableSpec, groups: Sequence[ChannelGroup], widths: Mapping[str, int]
+) -> PrunableSpec:
     """Returns the spec with other widths.
 
     Args:
@@ -62,7 +73,7 @@ def with_widths(spec: NetSpec, groups: Sequence[ChannelGroup], widths: Mapping[s
         widths: {name of the group: new number of channels}; other groups keep theirs.
     """
     stages = list(spec.stages)
-    changed = {"stem": spec.stem, "head": spec.head}
+    changed: dict[str, Any] = {}
     for group in groups:
         for producer in group.producers:
             width = widths.get(group.name, group.width)
@@ -70,8 +81,22 @@ def with_widths(spec: NetSpec, groups: Sequence[ChannelGroup], widths: Mapping[s
             if stage:
                 stages[int(stage[1])] = replace(stages[int(stage[1])], channels=width)
             else:
-                changed[producer] = width
+                changed[producer] = width  # "stem" or "head", as the spec's field is called
     return replace(spec, stages=tuple(stages), **changed)
+
+
+def residual_blocks(spec: PrunableSpec) -> tuple[tuple[int, int], ...]:
+    """Returns (stage, block) of the blocks that `train.models.sepnet.build` gives a residual addition.
+
+    These have a stride of 1 and as many inputs as outputs. Repeated blocks always have it, and are left out.
+    """
+    found, width = [], spec.stem
+    for number, stage in enumerate(spec.stages):
+        for block in range(stage.blocks):
+            if width == stage.channels and (stage.stride == 1 or block):
+                found.append((number, block))
+            width = stage.channels
+    return tuple(found)
 
 
 def _check(groups: Sequence[ChannelGroup], kept: KeptChannels) -> None:

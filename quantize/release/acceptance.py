@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from edge.errors import ModelError
-from edge.inference.classifier import Classifier
 from edge.inference.contract import Contract, read_model
-from quantize.conversion.calibration_set import calibration_rows
 from quantize.conversion.converter import to_float, to_int8
 from quantize.conversion.logit_adjustment import add_offsets
+from quantize.release.float_network import FloatNetwork
 from quantize.release.provenance import read_provenance
+from quantize.release.releases import release_of
 from quantize.tflite.inspect import read_contents
-from quantize.verification.fidelity import check_faithful, check_file, compare_with_float, scores_of
+from quantize.verification.fidelity import check_faithful, check_file
 from quantize.verification.runtimes import compare_runtimes, latency_ratios, runtimes_table
 from quantize.verification.sqnr import noise_table, tensor_sqnr
-from train.augment import CropSpec, plain_images
+from train.augment import CropSpec
+from train.crops.sources import FaceData
 from train.data import Dataset
 from train.models.sepnet import build
 from train.models.spec import ReferenceSpec
-from train.runs.lookup import load_checkpoint
+from train.runs.lookup import load_checkpoint, read_settings
 
 LARGEST_FILE = 32 * 1024  # bytes
-_RUNTIME_CROPS = 500
+# Crops that every runtime is run on, and pixels in all of them: one of them takes a second for 300,000.
+_RUNTIME_CROPS, _RUNTIME_PIXELS = 500, 1_200_000
 _LAYER_CROPS = 100
 _BASELINE = "mini_xception"  # its latency in int8 is measured for comparison
 
 
-def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Iterator[str]:
+def accept(file: Path, parent: Path, data: Dataset | FaceData, layers: bool = False) -> Iterator[str]:
     """Verifies a file and its contract, and yields a line as soon as each part is known.
 
     Args:
         file: the .tflite file or its contract.
         parent: folder of the run that the file was made from.
-        data: the task's dataset, boxes located.
+        data: the task's dataset, boxes located, or what its crops are taken from.
         layers: whether to compare every tensor with the same tensor in float as well.
 
     Yields:
@@ -62,21 +65,20 @@ def accept(file: Path, parent: Path, data: Dataset, layers: bool = False) -> Ite
     model = load_checkpoint(parent, provenance.checkpoint)
     if provenance.logit_offsets:
         add_offsets(model, np.array(provenance.logit_offsets, dtype=np.float32))
-    rows, crop = data.part("val"), CropSpec(contract.size, contract.framing)
-    crops = plain_images(rows, crop)
-    logits = provenance.tta.predict(model, crops)
-    comparison = compare_with_float(
-        rows, "val", logits / contract.temperature, scores_of(Classifier(file, contract.task), crops)
-    )
+    release, crop = release_of(data), CropSpec(contract.size, contract.framing)
+    network = FloatNetwork(parent / provenance.checkpoint, read_settings(parent), model, crop, provenance.tta)
+    comparison = release.compare(network, file.with_suffix(".tflite"), "val")
     check_faithful(comparison, contract.name)
-    yield f"  {json.dumps(comparison.to_dict() | {'int8': round(comparison.after.accuracy, 4)})}"
-    yield runtimes_table(compare_runtimes(content, crops[:_RUNTIME_CROPS]))
+    yield f"  {json.dumps(comparison.headline())}"
+    yield from release.further_checks(contract, content)
+    crops = release.images(network, "val")
+    some = crops[: min(_RUNTIME_CROPS, _RUNTIME_PIXELS // crop.size**2)]
+    yield runtimes_table(compare_runtimes(content, some, partial(release.decide, contract, content)))
     if layers:
         if provenance.fine_tuned:
             unrounded = to_float(load_checkpoint(parent, provenance.fine_tuned), provenance.tta)
         else:
-            calibration = plain_images(calibration_rows(contract.task, data), crop)
-            unrounded = to_float(model, provenance.tta, calibration)
+            unrounded = to_float(model, provenance.tta, release.calibration(network))
         yield noise_table(tensor_sqnr(content, unrounded, crops[:_LAYER_CROPS]))
     yield _latency(contract, content, to_float(model, provenance.tta))
 

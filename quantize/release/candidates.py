@@ -11,10 +11,12 @@ from edge.labels import Task
 from quantize.pruning.plan import PruningPlan
 from quantize.pruning.plots import save_pruning_png
 from quantize.pruning.pruner import prune
-from train.data import Dataset
+from train.crops.sources import FaceData
+from train.data import Dataset, Split
+from train.recipes.face_recipe import AnyRecipe
 from train.recipes.recipe import Recipe
 from train.recipes.registry import find_recipe
-from train.reports.evaluate_run import evaluate_run
+from train.reports.evaluate_any import evaluate_any
 from train.reports.saliency_plot import save_labels_png
 from train.runs.inputs import checkpoints_for, trained
 from train.runs.lookup import existing_runs, load_checkpoint
@@ -25,15 +27,18 @@ logger = logging.getLogger(__name__)
 PLANS: dict[Task, PruningPlan] = {
     "emotion": PruningPlan(target=9_950, epochs=144),
     "gender": PruningPlan(target=6_300, epochs=48),
+    "proposal": PruningPlan(target=9_950, epochs=72),
+    "refinement": PruningPlan(target=9_950, epochs=30),
 }
+_SPLITS: tuple[Split, ...] = ("val", "train")
 
 
-def candidates(task: Task, data: Dataset, runs: Path) -> list[Path]:
+def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
     """Returns the runs of which the best is shipped. If the task's parent is trained, it is pruned first.
 
     Args:
-        task: "emotion" or "gender".
-        data: the task's dataset, boxes located.
+        task: the task.
+        data: the task's dataset, boxes located, or what its crops are taken from.
         runs: folder of all runs.
 
     Returns:
@@ -62,14 +67,19 @@ def parent_of(task: Task) -> str:
 
 
 def pruned_run(
-    recipe: Recipe, plan: PruningPlan, data: Dataset, runs: Path, folder: Path | None = None
+    recipe: AnyRecipe,
+    plan: PruningPlan,
+    data: Dataset | FaceData,
+    runs: Path,
+    folder: Path | None = None,
 ) -> Path:
     """Prunes a recipe's trained network, or resumes that, and writes the report of the pruned network.
 
     Args:
         recipe: recipe of the parent.
         plan: settings of the pruning.
-        data: the recipe's dataset, with the annotators' votes if the recipe uses them.
+        data: the recipe's dataset, with the annotators' votes if the recipe uses them, or what its crops are
+            taken from.
         runs: folder of all runs.
         folder: folder of the pruned network's run; None for `<recipe>-<criterion>-<seed>` in `runs`.
 
@@ -88,14 +98,15 @@ def pruned_run(
         return folder
     logger.info("%s: %d parameters left of %d", folder, steps[-1].parameters, steps[0].parameters)
     save_pruning_png(steps, folder / "pruning.png", f"{recipe.name}, {plan.criterion}")
-    networks = {recipe.name: load_checkpoint(parent.parent), folder.name: load_checkpoint(folder)}
-    save_labels_png(networks, data.part("val"), recipe.crop, folder / "saliency.png")
-    for split in ("val", "train"):
-        evaluate_run(data, folder, split)
+    if isinstance(data, Dataset) and isinstance(recipe, Recipe):
+        networks = {recipe.name: load_checkpoint(parent.parent), folder.name: load_checkpoint(folder)}
+        save_labels_png(networks, data.part("val"), recipe.crop, folder / "saliency.png")
+    for split in _SPLITS:
+        evaluate_any(data, folder, split)
     return folder
 
 
-def _pruned_folder(recipe: Recipe, plan: PruningPlan, runs: Path) -> Path:
+def _pruned_folder(recipe: AnyRecipe, plan: PruningPlan, runs: Path) -> Path:
     return runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
 
 

@@ -1,4 +1,4 @@
-"""Writes the model card of a network (Mitchell et al. 2019, arXiv:1810.03993) from its contract."""
+"""Writes the model card of a network that reads a face (Mitchell et al. 2019, arXiv:1810.03993)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.inference.contract import Contract
+from quantize.release.markdown import table
 from quantize.release.provenance import PROVENANCE
 
 _MEANING = {
@@ -28,7 +29,7 @@ def model_card(contract: Contract) -> str:
     parts = [
         f"# {contract.name}",
         f"Reads {_what(contract)} from a {contract.size}x{contract.size} gray picture of a face.",
-        _table(
+        table(
             {
                 "labels": ", ".join(contract.labels),
                 "input": f"(1, {contract.size}, {contract.size}, 1) {contract.input_dtype}, plain pixels",
@@ -46,7 +47,7 @@ def model_card(contract: Contract) -> str:
         "## Accuracy",
         *(_results(split, result) for split, result in figures.items() if split in ("val", "test")),
         "## Training",
-        _table({key: str(value) for key, value in training.items() if key != PROVENANCE}),
+        table({key: str(value) for key, value in training.items() if key != PROVENANCE}),
         "## Use",
         _USE,
         "## Known failures",
@@ -59,10 +60,6 @@ def _what(contract: Contract) -> str:
     return "one of seven emotions" if contract.task == "emotion" else "apparent gender"
 
 
-def _table(rows: Mapping[str, str]) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())])
-
-
 def _results(split: str, result: Mapping[str, Any]) -> str:
     int8 = result["int8"]
     use = "checkpoints were chosen on it" if split == "val" else "used for neither training nor selection"
@@ -70,11 +67,11 @@ def _results(split: str, result: Mapping[str, Any]) -> str:
         f"On {int8['split']} ({int8['count']:,} pictures; {use}): accuracy **{int8['accuracy']:.1%}**, "
         f"macro-F1 {int8['macro_f1']:.3f}, in int8 through the device's own code; "
         f"{result['float_accuracy']:.1%} in float, same top label for {result['top1_agreement']:.1%}.\n\n"
-        + _table({f"recall of {name}": f"{value:.1%}" for name, value in int8["recall"].items()})
+        + table({f"recall of {name}": f"{value:.1%}" for name, value in int8["recall"].items()})
     )
     groups = result.get("groups", {})
     if groups:
-        text += "\n\nBy group (the set's own annotation):\n\n" + _table(
+        text += "\n\nBy group (the set's own annotation):\n\n" + table(
             {name: f"{group['accuracy']:.1%} of {group['count']}" for name, group in groups.items()}
         )
     return text

@@ -12,11 +12,13 @@ from pathlib import Path
 from edge.errors import ConfigError, ModelError, OutputError
 from edge.files import os_error_reason
 from edge.inference.contract import Contract
-from quantize.release.model_card import model_card
-from quantize.release.quantized_run import QuantizedRun, convert, name_of, with_qat
-from quantize.verification.fidelity import Comparison, check_faithful, is_faithful
+from quantize.release.float_network import name_of
+from quantize.release.quantized_run import QuantizedRun, convert, with_qat
+from quantize.release.release import Release
+from quantize.release.releases import release_of
+from quantize.verification.fidelity import Fidelity, check_faithful, is_faithful
+from train.crops.sources import FaceData
 from train.data import Dataset, Split
-from train.reports.confusion import save_confusion_png
 from train.runs.lookup import read_settings
 
 logger = logging.getLogger(__name__)
@@ -25,17 +27,19 @@ logger = logging.getLogger(__name__)
 _CHECKPOINTS = ("best.keras", "final.keras")
 
 
-def publish(runs: Sequence[Path], data: Dataset, models: Path, overwrite: bool = False) -> Contract:
+def publish(
+    runs: Sequence[Path], data: Dataset | FaceData, models: Path, overwrite: bool = False
+) -> Contract:
     """Converts the checkpoints of a task's runs, compares them with their parents, and writes the best one.
 
     Of each run, the best checkpoint and the final one, if it exists, are tried. The int8 file with the
-    highest accuracy on the validation split is shipped, after fine-tuning if it is not faithful to its
-    parent. A network that models/ may not hold, such as one of too many parameters, is left out with a line
-    in the log.
+    highest score on the validation split (accuracy, or that by which the run's best epoch was chosen) is
+    shipped, after fine-tuning if it is not faithful to its parent. A network that models/ may not hold, such
+    as one of too many parameters, is left out with a line in the log.
 
     Args:
         runs: folders of finished runs, trained at the shipped size or pruned to it.
-        data: the task's dataset, boxes located.
+        data: the task's dataset, boxes located, or what its crops are taken from.
         models: where .tflite file, contract and model card are written.
         overwrite: whether to replace files of the same name.
 
@@ -51,26 +55,27 @@ def publish(runs: Sequence[Path], data: Dataset, models: Path, overwrite: bool =
     name = name_of(read_settings(runs[0]))
     if not overwrite:
         refuse_existing(name, models)
+    release = release_of(data)
     checkpoints = [path for run in runs for path in _checkpoints(run)]
     with tempfile.TemporaryDirectory(prefix="emotiny-") as staging:
         folder = Path(staging)
-        converted = _convert_all(checkpoints, data, folder)
-        chosen = max(converted, key=lambda run: run.accuracy)
-        comparison = _compare(chosen, data, "val", folder)
+        converted = _convert_all(checkpoints, release, folder)
+        chosen = max(converted, key=lambda run: run.score)
+        comparison = _compare(chosen, release, "val", folder)
         if not is_faithful(comparison):
             logger.info("%s: fine-tuning, so that int8 predicts what float does", name)
-            chosen = with_qat(chosen, data, folder)
-            comparison = _compare(chosen, data, "val", folder)
+            chosen = with_qat(chosen, release, folder)
+            comparison = _compare(chosen, release, "val", folder)
         check_faithful(comparison, name)
         figures = {"val": comparison.to_dict()}
-        if "test" in data.splits:
-            figures["test"] = _compare(chosen, data, "test", folder).to_dict()
+        for split in release.splits[1:]:
+            figures[split] = _compare(chosen, release, split, folder).to_dict()
         if len(runs) > 1:
-            figures["runs"] = _accuracy_of_runs(converted)
+            figures["runs"] = _score_of_runs(converted)
         contract = replace(chosen.contract, figures=figures)
         contract.write(folder)
         (folder / f"{name}.tflite").write_bytes(chosen.content)
-        (folder / f"{name}.md").write_text(model_card(contract), encoding="utf-8")
+        (folder / f"{name}.md").write_text(release.card(contract), encoding="utf-8")
         _install([folder / f"{name}{suffix}" for suffix in (".md", ".json", ".tflite")], models)
     logger.info("%s: %d parameters, %d bytes, in %s", name, contract.parameters, contract.size_bytes, models)
     return contract
@@ -88,7 +93,7 @@ def refuse_existing(name: str, models: Path) -> None:
         )
 
 
-def _convert_all(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> list[QuantizedRun]:
+def _convert_all(checkpoints: Sequence[Path], release: Release, folder: Path) -> list[QuantizedRun]:
     """Converts checkpoints and leaves out what models/ may not hold.
 
     Raises:
@@ -97,7 +102,7 @@ def _convert_all(checkpoints: Sequence[Path], data: Dataset, folder: Path) -> li
     converted = []
     for path in checkpoints:
         try:
-            converted.append(convert(path, data, folder))
+            converted.append(convert(path, release, folder))
         except ModelError as error:
             if path == checkpoints[-1] and not converted:
                 raise
@@ -126,32 +131,22 @@ def _install(files: Sequence[Path], models: Path) -> None:
             copy.unlink(missing_ok=True)
 
 
-def _accuracy_of_runs(converted: Sequence[QuantizedRun]) -> dict[str, float]:
-    """Returns {run: int8 accuracy of its better checkpoint on the validation split}, before fine-tuning."""
-    accuracies: dict[str, float] = {}
+def _score_of_runs(converted: Sequence[QuantizedRun]) -> dict[str, float]:
+    """Returns {run: int8 score of its better checkpoint on the validation split}, before fine-tuning."""
+    scores: dict[str, float] = {}
     for run in converted:
         name = run.parent.path.parent.name
-        accuracies[name] = max(accuracies.get(name, 0.0), round(run.accuracy, 4))
-    return accuracies
+        scores[name] = max(scores.get(name, 0.0), round(run.score, 4))
+    return scores
 
 
 def _checkpoints(run: Path) -> list[Path]:
     return [run / name for name in _CHECKPOINTS if (run / name).exists()] or [run / _CHECKPOINTS[0]]
 
 
-def _compare(quantized: QuantizedRun, data: Dataset, split: Split, folder: Path) -> Comparison:
-    """Compares an int8 file with its parent on a split, and plots its confusion matrix into the run."""
-    comparison, contract = quantized.compare_with_float(data, split, folder), quantized.contract
-    title = f"{contract.name}, {contract.parameters:,} parameters"
-    run = quantized.parent.path.parent
-    save_confusion_png(comparison.after, run / f"{split}-int8-confusion.png", title)
-    logger.info(
-        "%s: int8 %.2f %%, float %.2f %%, macro-F1 %.3f, same top label %.2f %%, largest difference %.3f",
-        split,
-        100 * comparison.after.accuracy,
-        100 * comparison.before.accuracy,
-        comparison.after.macro_f1,
-        100 * comparison.agreement,
-        comparison.largest_difference,
-    )
+def _compare(quantized: QuantizedRun, release: Release, split: Split, folder: Path) -> Fidelity:
+    """Compares an int8 file with its parent on a split, and plots the result into the run."""
+    comparison = quantized.compare_with_float(release, split, folder)
+    release.plot(comparison, quantized.contract, split, quantized.parent.path.parent)
+    logger.info("%s: %s", split, comparison.summary())
     return comparison

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,27 @@ from train.models.spec import BUDGET
 # An int8 network that loses more accuracy, or agrees on fewer top labels, counts as another network.
 LARGEST_LOSS = 0.003
 LEAST_AGREEMENT = 0.97
+
+
+class Fidelity(Protocol):
+    """How well an int8 file does what its parent does, for networks of any kind."""
+
+    @property
+    def fault(self) -> str:
+        """Why the file is not faithful to its parent; empty if it is."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the figures as the contract holds them."""
+        ...
+
+    def headline(self) -> dict[str, Any]:
+        """Returns the figures that fit into a line."""
+        ...
+
+    def summary(self) -> str:
+        """Returns the figures that matter most, in words."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,20 @@ class Comparison:
     calibration_error: float
     groups: dict[str, Any]
 
+    @property
+    def fault(self) -> str:
+        """Why the file is not faithful to its parent; empty if it is."""
+        before, after = self.before.accuracy, self.after.accuracy
+        lost = round((before - after) * self.after.count)
+        if lost > max(1, LARGEST_LOSS * self.after.count):
+            return f"int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
+        if self.agreement < LEAST_AGREEMENT:
+            return (
+                f"int8 and float give {self.agreement:.2%} of the faces the same label; expected at least "
+                f"{LEAST_AGREEMENT:.0%}"
+            )
+        return ""
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures as the contract holds them."""
         return {
@@ -55,6 +90,18 @@ class Comparison:
             "calibration_error": round(self.calibration_error, 4),
             **({"groups": self.groups} if self.groups else {}),
         }
+
+    def headline(self) -> dict[str, Any]:
+        """Returns the figures without those of each label."""
+        return self.to_dict() | {"int8": round(self.after.accuracy, 4)}
+
+    def summary(self) -> str:
+        """Returns accuracies, macro-F1 and agreement, in words."""
+        return (
+            f"int8 {self.after.accuracy:.2%}, float {self.before.accuracy:.2%}, "
+            f"macro-F1 {self.after.macro_f1:.3f}, same top label {self.agreement:.2%}, "
+            f"largest difference {self.largest_difference:.3f}"
+        )
 
 
 def scores_of(classifier: Classifier, crops: Gray) -> npt.NDArray[np.float64]:
@@ -102,12 +149,12 @@ def check_file(contents: FileContents, contract: Contract) -> None:
         raise ModelError(f"{contract.name}: {contents.parameters} parameters, must be fewer than {BUDGET}")
 
 
-def is_faithful(comparison: Comparison) -> bool:
-    """Whether an int8 file does what its parent does, within `LARGEST_LOSS` and `LEAST_AGREEMENT`."""
-    return not _unfaithful(comparison)
+def is_faithful(comparison: Fidelity) -> bool:
+    """Whether an int8 file does what its parent does."""
+    return not comparison.fault
 
 
-def check_faithful(comparison: Comparison, name: str) -> None:
+def check_faithful(comparison: Fidelity, name: str) -> None:
     """Refuses an int8 file that does not do what its parent does.
 
     Args:
@@ -115,22 +162,8 @@ def check_faithful(comparison: Comparison, name: str) -> None:
         name: name of the network.
 
     Raises:
-        ModelError: accuracy fell by more than `LARGEST_LOSS` and more than one image, or the share of equal
-            top labels is below `LEAST_AGREEMENT`.
+        ModelError: the file is not faithful. Of a network that reads a face, accuracy may fall by
+            `LARGEST_LOSS` or one image, and the share of equal top labels must be `LEAST_AGREEMENT`.
     """
-    if fault := _unfaithful(comparison):
-        raise ModelError(f"{name}: {fault}")
-
-
-def _unfaithful(comparison: Comparison) -> str:
-    """Returns why a file is not faithful, or an empty text."""
-    before, after = comparison.before.accuracy, comparison.after.accuracy
-    lost = round((before - after) * comparison.after.count)
-    if lost > max(1, LARGEST_LOSS * comparison.after.count):
-        return f"int8 reads {after:.2%} right, float {before:.2%}; more than {LARGEST_LOSS:.1%} lost"
-    if comparison.agreement < LEAST_AGREEMENT:
-        return (
-            f"int8 and float give {comparison.agreement:.2%} of the faces the same label; expected at least "
-            f"{LEAST_AGREEMENT:.0%}"
-        )
-    return ""
+    if comparison.fault:
+        raise ModelError(f"{name}: {comparison.fault}")

@@ -29,6 +29,14 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
         (train_main, ["fit", "mini-xception", "--data", "{}"], 3, "no fer2013 data in '{}': get FER-2013"),
         (train_main, ["fit", "gender-small", "--data", "{}"], 3, "no utkface data in '{}': get UTKFace"),
         (train_main, ["fit", "vgg16-ckplus", "--data", "{}"], 3, "no ckplus data in '{}': get CK+"),
+        (train_main, ["fit", "proposal", "--data", "{}"], 3, "no scenes in '{}': expected scenes.tar there"),
+        (
+            train_main,
+            ["expand", "proposal", "--out", "{}/new"],
+            2,
+            "'proposal' finds faces; expected the rec",
+        ),
+        (quantize_main, ["prune", "proposal-parent", "--data", "{}"], 2, "'proposal-parent' finds faces; ex"),
         (train_main, ["fit", "tang", "--strategy", "all"], 2, "strategy 'all', expected one of auto, none"),
         (train_main, ["workers", "2", "table"], 2, "workers run `fit`, not 'table'"),
         (train_main, ["expand", "tang", "--out", "{}/new"], 2, "tang has no views"),
@@ -111,6 +119,7 @@ def test_evaluate_without_a_run(tmp_path, capsys):
             [
                 *("emotion-teacher", "emotion-seed2", "emotion-parent-seed2"),
                 *("gender-teacher", "gender-seed2", "gender-parent-seed2"),
+                *("proposal", "proposal-parent-seed2", "refinement-seed2", "refinement-parent-seed2"),
             ],
         ),
     ],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from edge.errors import ConfigError
-from train.reports.evaluate_run import evaluate_run
-from train.runs.inputs import load_located
-from train.runs.lookup import read_settings, runs_to_show
+from train.reports.evaluate_any import evaluate_any
+from train.runs.inputs import load_for_run, load_located
+from train.runs.lookup import crop_spec_of, read_settings, runs_to_show
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -16,6 +16,10 @@ def run(arguments: argparse.Namespace) -> None:
         raise ConfigError("expected either RUN or --out FOLDER")
     folders = [arguments.out] if arguments.out else runs_to_show(arguments.name, arguments.runs)
     for folder in folders:
-        dataset = arguments.dataset or read_settings(folder)["recipe"]["dataset"]
-        data = load_located(dataset, arguments.data, arguments.runs / "cache")
-        evaluate_run(data, folder, arguments.split)
+        settings, cache = read_settings(folder), arguments.runs / "cache"
+        if arguments.dataset is None:
+            data = load_for_run(settings, arguments.data, cache)
+        else:
+            crop_spec_of(settings)  # refuses a network that finds faces
+            data = load_located(arguments.dataset, arguments.data, cache)
+        evaluate_any(data, folder, arguments.split)

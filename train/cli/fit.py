@@ -8,9 +8,10 @@ from dataclasses import replace
 from edge.errors import ConfigError
 from train.distributed.strategy import Cluster, distributed
 from train.models.spec import ReferenceSpec
+from train.recipes.face_recipe import AnyRecipe
 from train.recipes.recipe import Recipe
 from train.recipes.registry import find_recipes
-from train.reports.evaluate_run import evaluate_run
+from train.reports.evaluate_any import evaluate_any
 from train.runs.inputs import check_prerequisites, checkpoints_for, load_for, prerequisites
 from train.runs.lookup import folder_of
 from train.training.fit import fit
@@ -35,13 +36,13 @@ def run(arguments: argparse.Namespace) -> None:
             _train(recipe, arguments, cluster)
 
 
-def _train(recipe: Recipe, arguments: argparse.Namespace, cluster: Cluster) -> None:
-    if arguments.random_init and isinstance(recipe.spec, ReferenceSpec):
+def _train(recipe: AnyRecipe, arguments: argparse.Namespace, cluster: Cluster) -> None:
+    if arguments.random_init and isinstance(recipe, Recipe) and isinstance(recipe.spec, ReferenceSpec):
         recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
     folder = arguments.out or folder_of(recipe, arguments.runs)
     checkpoints = checkpoints_for(recipe, arguments.runs)
     data = load_for(recipe, arguments.data, arguments.runs / "cache")
     fit(recipe, data, folder, checkpoints, cluster)
     if cluster.is_chief:
-        evaluate_run(data, folder, "val")
-        evaluate_run(data, folder, "train")
+        evaluate_any(data, folder, "val")
+        evaluate_any(data, folder, "train")

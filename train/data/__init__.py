@@ -8,6 +8,7 @@ from train.data.dataset import BadRow, Boxes, Dataset, Split
 from train.data.fer2013 import load_fer2013
 from train.data.formats import identify, locate_dataset
 from train.data.imdb_wiki import load_imdb_wiki
+from train.data.lfw import load_lfw
 from train.data.locate import find_data, find_named
 from train.data.rafd import load_rafd
 from train.data.utkface import load_utkface
@@ -24,6 +25,7 @@ __all__ = [
     "load_ckplus",
     "load_fer2013",
     "load_imdb_wiki",
+    "load_lfw",
     "load_named",
     "load_path",
     "load_rafd",
@@ -36,6 +38,7 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "ckplus": load_ckplus,
     "rafd": load_rafd,
     "imdb-wiki": load_imdb_wiki,
+    "lfw": load_lfw,
 }
 
 
@@ -60,7 +63,7 @@ def load_named(dataset: str, folder: str) -> Dataset:
     """Loads a dataset by its name.
 
     Args:
-        dataset: "fer2013", "utkface", "ckplus", "rafd" or "imdb-wiki".
+        dataset: "fer2013", "utkface", "ckplus", "rafd", "imdb-wiki" or "lfw".
         folder: the folder that holds the datasets, or the dataset itself.
 
     Returns:

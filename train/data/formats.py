@@ -24,13 +24,15 @@ _MARKERS: dict[str, tuple[str, ...]] = {
     "rafd": ("Rafd[0-9]*_*_*_*_*_*.jpg",),
     "imdb-wiki": ("imdb.mat", "wiki.mat"),
     "utkface": ("[0-9]*_[01]_[0-4]_[0-9]*.jpg",),
+    "lfw": ("[01]_[A-Z]*_[0-9][0-9][0-9][0-9].jpg",),
 }
 # The same for the members of an archive; FER-2013's archive contains a CSV file.
 _MEMBERS = _MARKERS | {"fer2013": ("fer2013.csv",)}
 _EXPECTED = (
     "fer2013 (fer2013.csv, fer2013.tar.gz, or folders train/<emotion>), ckplus (cohn-kanade-images next to "
     "Emotion, or CK+48 as a folder or .tar.gz), rafd (a folder of Rafd*.jpg), imdb-wiki (a folder with "
-    "imdb.mat or wiki.mat) or utkface (a folder, .tar or .tar.gz of <age>_<gender>_<ethnicity>_<date>.jpg)"
+    "imdb.mat or wiki.mat), utkface (a folder, .tar or .tar.gz of <age>_<gender>_<ethnicity>_<date>.jpg) or "
+    "lfw (the same of <gender>_<Person_Name>_<number>.jpg)"
 )
 _ARCHIVES = (".tar", ".gz", ".tgz")
 
@@ -42,7 +44,7 @@ def identify(path: Path) -> str:
         path: a dataset in any supported form, or a folder that contains one such dataset.
 
     Returns:
-        "fer2013", "ckplus", "rafd", "imdb-wiki" or "utkface".
+        "fer2013", "ckplus", "rafd", "imdb-wiki", "utkface" or "lfw".
 
     Raises:
         DataError: the path does not exist, or holds no known dataset or several; the message lists the

@@ -13,6 +13,7 @@ FORMS = {
     "ckplus": ("CK+48.tar.gz", "CK+48", "cohn-kanade-images", "CK+"),
     "rafd": ("RaFD", "rafd"),
     "imdb-wiki": ("imdb_crop", "wiki_crop"),
+    "lfw": ("lfw.tar", "lfw.tar.gz", "lfw"),
 }
 # Patterns of what lies in a folder that is the dataset itself.
 _CONTENTS = {
@@ -21,6 +22,7 @@ _CONTENTS = {
     "ckplus": ("S[0-9]*/[0-9]*", "anger/*.png", "happy/*.png"),
     "rafd": ("Rafd*.jpg",),
     "imdb-wiki": ("imdb.mat", "wiki.mat"),
+    "lfw": ("[01]_*_[0-9][0-9][0-9][0-9].jpg",),
 }
 _HELP = {
     "fer2013": "FER-2013 (fer2013.tar.gz or fer2013.csv of Kaggle's 'Challenges in Representation Learning: "
@@ -31,6 +33,8 @@ _HELP = {
     "rafd": "RaFD (a folder RaFD with its Rafd*.jpg, from rafd.socsci.ru.nl)",
     "imdb-wiki": "IMDB-WIKI, faces only (imdb_crop or wiki_crop, unpacked, with imdb.mat or wiki.mat in it, "
     "from data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki)",
+    "lfw": "LFW's faces as the cascade cuts them (lfw.tar, or its folder, with "
+    "<gender>_<Person_Name>_<number>.jpg in it)",
 }
 _DATASETS = {"emotion": "fer2013", "gender": "utkface"}
 
@@ -80,6 +84,27 @@ def _find(dataset: str, folder: str, wanted: str) -> Path:
     raise DataError(
         f"no {wanted} data in {str(path)!r}: get {_HELP[dataset]}, put it into that folder, "
         f"or name another with DATA=FOLDER (make) or --data FOLDER"
+    )
+
+
+def find_scenes(folder: str) -> Path:
+    """Finds the scenes that train the networks that find faces.
+
+    Args:
+        folder: a folder that holds `scenes.tar` or the folder `scenes`, or either of these itself.
+
+    Raises:
+        DataError: they are not there.
+    """
+    path = Path(folder).expanduser()
+    if path.is_file() or (path / "scenes.csv").exists():
+        return path
+    for form in ("scenes.tar", "scenes.tar.gz", "scenes"):
+        if (path / form).exists():
+            return path / form
+    raise DataError(
+        f"no scenes in {str(path)!r}: expected scenes.tar there, pictures with a box for every face (see "
+        "docs/training.md); name another folder with DATA=FOLDER (make) or --data FOLDER"
     )
 
 

@@ -25,6 +25,11 @@ def evaluate_groups(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any
     Returns:
         {group: {"count": ..., "accuracy": ...}}; empty for a dataset without ages and ethnicities.
     """
+    return by_group(group_masks(rows), hits)
+
+
+def group_masks(rows: Dataset) -> dict[str, npt.NDArray[np.bool_]]:
+    """Returns {group: which of the N rows belong to it}, (N,) bool each, as in `evaluate_groups`."""
     groups = {}
     if "age" in rows.attributes:
         band = _age_band(rows)
@@ -36,7 +41,7 @@ def evaluate_groups(rows: Dataset, hits: npt.NDArray[np.bool_]) -> dict[str, Any
     if groups:
         for label, name in enumerate(rows.label_names):
             groups[f"annotated {name}"] = rows.labels == label
-    return by_group(groups, hits)
+    return groups
 
 
 def balanced_weights(rows: Dataset, power: float) -> npt.NDArray[np.float32]:

@@ -9,16 +9,29 @@ position shows the same part of an aligned face.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import layers
 
 from train.models.baselines import build_reference
-from train.models.spec import NetSpec, ReferenceSpec, Spec, TeacherSpec
+from train.models.spec import (
+    NetSpec,
+    ProposalSpec,
+    ReferenceSpec,
+    RefinementSpec,
+    Spec,
+    Stage,
+    TeacherSpec,
+)
 
 # The networks' bodies take `pixel / 128 - 1`, which int8 represents without rounding.
 SCALE, OFFSET = 1 / 128, -1.0
+# Share of the running mean that a batch of BatchNorm keeps: Keras' own, and one that follows changes faster.
+_MOMENTUM, _FACE_MOMENTUM = 0.99, 0.97
+# The logit of a face with which training of the proposal network starts.
+_RARE_FACE = -4.0
 
 
 def build(
@@ -33,8 +46,9 @@ def build(
         precision: Keras' dtype policy, "float32" or "mixed_bfloat16".
 
     Returns:
-        A model from (N, size, size, 1), 0 to 255, to (N, classes) float32 logits. Its layer "body" is the
-        network itself, which takes `pixel * scale + offset`, by default -1 to 127/128.
+        A model from (N, size, size, 1), 0 to 255, to (N, classes) float32 logits or, for a `ProposalSpec`, to
+        (N, size / stride, size / stride, channels) float32. Its layer "body" is the network itself, which
+        takes `pixel * scale + offset`, by default -1 to 127/128.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -53,26 +67,50 @@ def _name(spec: Spec) -> str:
 def _body(spec: Spec) -> keras.Model:
     if isinstance(spec, ReferenceSpec):
         return build_reference(spec.architecture, spec.size, spec.classes, spec.pretrained)
+    if isinstance(spec, ProposalSpec):
+        return _proposal(spec)
     return _teacher(spec) if isinstance(spec, TeacherSpec) else _small(spec)
 
 
-def _small(spec: NetSpec) -> keras.Model:
+def _small(spec: NetSpec | RefinementSpec) -> keras.Model:
     inputs = keras.Input((spec.size, spec.size, 1))
-    x = layers.Conv2D(spec.stem, 5, strides=2, padding="same", use_bias=False, name="stem")(inputs)
-    x = layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn")(x))
-    for number, stage in enumerate(spec.stages):
-        for block in range(stage.blocks):
-            stride = stage.stride if block == 0 else 1
-            x = _separable(x, stage.channels, stride, f"stage{number}_block{block}")
-        x = _repeated(x, stage.repeats, f"stage{number}_repeated")
+    if isinstance(spec, NetSpec):
+        kernel, stride, momentum, outputs = 5, 2, _MOMENTUM, spec.classes
+    else:
+        kernel, stride, momentum, outputs = 3, spec.stem_stride, _FACE_MOMENTUM, spec.outputs
+    x = _stages(_stem(inputs, spec.stem, kernel, stride, momentum), spec.stages, momentum)
     x = layers.Conv2D(spec.head, 1, use_bias=False, name="head")(x)
-    x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn")(x))
+    x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn", momentum=momentum)(x))
     x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
-    logits = layers.Dense(spec.classes, name="logits")(layers.Flatten()(x))
+    logits = layers.Dense(outputs, name="logits")(layers.Flatten()(x))
     return keras.Model(inputs, logits, name="body")
 
 
-def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
+def _proposal(spec: ProposalSpec) -> keras.Model:
+    inputs = keras.Input((spec.size, spec.size, 1))
+    x = _stages(_stem(inputs, spec.stem, 3, 2, _FACE_MOMENTUM), spec.stages, _FACE_MOMENTUM)
+    # Nearly every cell holds no face: started at even odds, their loss would drown that of the others (Lin et
+    # al. 2017, arXiv:1708.02002).
+    rare = keras.initializers.Constant([_RARE_FACE, *[0.0] * (spec.channels - 1)])
+    maps = layers.Conv2D(spec.channels, 1, bias_initializer=rare, name="maps")(x)
+    return keras.Model(inputs, maps, name="body")
+
+
+def _stem(inputs: Any, channels: int, kernel: int, stride: int, momentum: float) -> Any:
+    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False, name="stem")(inputs)
+    return layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn", momentum=momentum)(x))
+
+
+def _stages(x: Any, stages: Sequence[Stage], momentum: float) -> Any:
+    for number, stage in enumerate(stages):
+        for block in range(stage.blocks):
+            stride = stage.stride if block == 0 else 1
+            x = _separable(x, stage.channels, stride, f"stage{number}_block{block}", momentum)
+        x = _repeated(x, stage.repeats, f"stage{number}_repeated")
+    return x
+
+
+def _separable(x: Any, channels: int, stride: int, name: str, momentum: float) -> Any:
     """Applies depthwise 3x3 and pointwise convolutions, BatchNorm, and a residual where the shape allows.
 
     A second BatchNorm, between the convolutions, cost a third more training time and brought no accuracy.
@@ -80,7 +118,7 @@ def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
     shortcut = x if stride == 1 and x.shape[-1] == channels else None
     x = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
     x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_pointwise")(x)
-    x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(name=f"{name}_bn", momentum=momentum)(x)
     if shortcut is not None:
         x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -93,6 +94,106 @@ class NetSpec:
 
 
 @dataclass(frozen=True)
+class ProposalSpec:
+    """The spec of a fully convolutional network that finds faces in images of any size.
+
+    It has the shape of MTCNN's first network (Zhang et al. 2016, arXiv:1604.02878): its output is a map with
+    four channels for each cell of `stride` pixels (see `edge.detection.outputs`).
+
+    Attributes:
+        stem: channels of the first convolution, which is 3x3 with stride 2.
+        stages: the separable blocks; a repeated block is not supported.
+        size: side of the square input in training, in pixels; a multiple of the network's stride.
+        channels: channels of the map.
+    """
+
+    stem: int
+    stages: tuple[Stage, ...]
+    size: int = 128
+    channels: int = 4
+
+    def __post_init__(self) -> None:
+        widths = (self.stem, self.channels, *(stage.channels for stage in self.stages))
+        if min(widths) < 1 or any(stage.blocks < 1 or stage.repeats for stage in self.stages):
+            raise ConfigError(
+                f"{self}: every width and block count must be at least 1, and no block repeated"
+            )
+        if self.size < 1 or self.size % self.stride:
+            raise ConfigError(f"{self}: size must be a multiple of the stride, {self.stride}")
+
+    @property
+    def stride(self) -> int:
+        """Side of a cell of the map in pixels."""
+        return 2 * math.prod(stage.stride for stage in self.stages)
+
+    def stored_parameters(self) -> int:
+        """Returns the number of weights and biases that a .tflite file of the network stores.
+
+        As in `NetSpec.stored_parameters`, BatchNorm is folded, and zero biases of one length are stored once.
+        """
+        total, width, unbiased = _stem_and_stages(self.stem, self.stages)
+        return total + (width + 1) * self.channels + sum(unbiased)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the spec for a JSON file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RefinementSpec:
+    """The spec of a network that judges a small crop, after MTCNN's second one (arXiv:1604.02878).
+
+    It differs from `NetSpec` in its first convolution: in a crop of 32 pixels, a stride of 2 loses too much.
+
+    Attributes:
+        stem: channels of the first convolution, which is 3x3.
+        stages: the separable blocks; a repeated block is not supported.
+        head: channels of the last feature map, which has one weight per position and channel.
+        outputs: number of outputs.
+        size: side of the square input in pixels.
+        stem_stride: stride of the first convolution, 1 or 2.
+    """
+
+    stem: int
+    stages: tuple[Stage, ...]
+    head: int
+    outputs: int = 7
+    size: int = 32
+    stem_stride: int = 1
+
+    def __post_init__(self) -> None:
+        widths = (self.stem, self.head, self.outputs, *(stage.channels for stage in self.stages))
+        if min(widths) < 1 or any(stage.blocks < 1 or stage.repeats for stage in self.stages):
+            raise ConfigError(
+                f"{self}: every width and block count must be at least 1, and no block repeated"
+            )
+        if self.stem_stride not in (1, 2):
+            raise ConfigError(f"{self}: stem_stride must be 1 or 2")
+
+    @property
+    def final_size(self) -> int:
+        """Side of the last feature map in pixels."""
+        side = -(-self.size // self.stem_stride)
+        for stage in self.stages:
+            side = -(-side // stage.stride)
+        return side
+
+    def stored_parameters(self) -> int:
+        """Returns the number of weights and biases that a .tflite file of the network stores.
+
+        As in `NetSpec.stored_parameters`, BatchNorm is folded, and zero biases of one length are stored once.
+        """
+        total, width, unbiased = _stem_and_stages(self.stem, self.stages)
+        total += (width + 1) * self.head + self.final_size**2 * self.head
+        unbiased.add(self.head)  # the bias of layer "places" becomes part of the logits'
+        return total + (self.head + 1) * self.outputs + sum(unbiased)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the spec for a JSON file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class TeacherSpec:
     """The spec of a residual network (He et al. 2015, arXiv:1512.03385) that smaller ones are distilled from.
 
@@ -133,16 +234,35 @@ class ReferenceSpec:
     pretrained: bool = False
 
 
-Spec = NetSpec | TeacherSpec | ReferenceSpec
+ClassifierSpec = NetSpec | TeacherSpec | ReferenceSpec
+Spec = ClassifierSpec | ProposalSpec | RefinementSpec
 
 
 def spec_from_dict(values: dict[str, Any]) -> Spec:
     """Returns the spec that a run's `run.json` stores as `values`."""
     if "stages" in values:
-        return NetSpec(**{**values, "stages": tuple(Stage(**stage) for stage in values["stages"])})
+        of_stages: type[NetSpec | ProposalSpec | RefinementSpec] = ProposalSpec
+        if "head" in values:
+            of_stages = RefinementSpec if "outputs" in values else NetSpec
+        return of_stages(**{**values, "stages": tuple(Stage(**stage) for stage in values["stages"])})
     kinds = {frozenset(each.name for each in fields(kind)): kind for kind in (TeacherSpec, ReferenceSpec)}
     kind = kinds[frozenset(values)]
     arguments: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
     return kind(**arguments)
+
+
+def _stem_and_stages(stem: int, stages: tuple[Stage, ...]) -> tuple[int, int, set[int]]:
+    """Counts what a 3x3 stem and separable blocks store.
+
+    Returns:
+        The number without biases of zeros, the last width, and the lengths of the biases of zeros.
+    """
+    total, width, unbiased = 10 * stem, stem, set[int]()
+    for stage in stages:
+        for _ in range(stage.blocks):
+            total += 9 * width + (width + 1) * stage.channels
+            unbiased.add(width)
+            width = stage.channels
+    return total, width, unbiased

@@ -9,7 +9,7 @@ from edge.errors import ConfigError
 from edge.inference.preprocess import Framing
 from edge.labels import Task
 from train.augment import Augmentation, CropSpec
-from train.models.spec import Spec
+from train.models.spec import ClassifierSpec
 
 Optimizer = Literal["adamw", "adam", "momentum", "muon"]
 Schedule = Literal["cosine", "constant", "plateau"]
@@ -71,7 +71,7 @@ class Recipe:
 
     name: str
     task: Task
-    spec: Spec
+    spec: ClassifierSpec
     framing: Framing
     epochs: int
     dataset: str = "fer2013"

@@ -7,14 +7,17 @@ from dataclasses import replace
 from edge.errors import ConfigError
 from edge.inference.preprocess import Framing
 from train.augment import Augmentation
+from train.data.portraits import FRAMINGS
 from train.models.spec import NetSpec, ReferenceSpec, Stage, TeacherSpec
+from train.recipes.face_recipe import AnyRecipe
+from train.recipes.face_recipes import FACE_RECIPES
 from train.recipes.recipe import Recipe
 
 # Medians measured by `python -m train framing`: an image of FER-2013 has 1.02 times the side of the cascade's
 # box and its centre; one of UTKFace has 0.97 times the side, and a centre that lies 0.09 sides lower. CK+ at
 # 48x48 is framed about as FER-2013.
 _FER = Framing(1.02, 0.0)
-_UTK = Framing(0.97, 0.09)
+_UTK = FRAMINGS["utkface"]
 
 _EMOTION = NetSpec(stem=12, stages=(Stage(32, 1, 1, repeats=2), Stage(44, 1, repeats=5)), head=15, classes=7)
 _GENDER = NetSpec(stem=12, stages=(Stage(24, 1, 1, repeats=1), Stage(34, 1, repeats=4)), head=10, classes=2)
@@ -188,9 +191,13 @@ _ABLATION = {
 }
 
 # The shipped networks and what they come from: `make quantize` prunes a trained parent and takes the best.
-_SHIPPED = (_TEACHER, _SHIPPED_EMOTION, _EMOTION_PARENT, _GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT)
+_SHIPPED: tuple[AnyRecipe, ...] = (
+    *(_TEACHER, _SHIPPED_EMOTION, _EMOTION_PARENT),
+    *(_GENDER_TEACHER, _SHIPPED_GENDER, _GENDER_PARENT),
+    *FACE_RECIPES,
+)
 SHIPPED = tuple(recipe.name for recipe in _SHIPPED)
-RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, AnyRecipe] = {
     recipe.name: recipe
     for recipe in (
         *_SHIPPED,
@@ -205,7 +212,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def find_recipe(name: str) -> Recipe:
+def find_recipe(name: str) -> AnyRecipe:
     """Returns the recipe with a name.
 
     Raises:
@@ -216,7 +223,19 @@ def find_recipe(name: str) -> Recipe:
     return find_recipes(name)[0]
 
 
-def find_recipes(name: str) -> tuple[Recipe, ...]:
+def find_classifier(name: str) -> Recipe:
+    """Returns the recipe with a name, for what only networks that read a face can do.
+
+    Raises:
+        ConfigError: no recipe has that name, it is a group's name, or that of a network that finds faces.
+    """
+    recipe = find_recipe(name)
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(f"{name!r} finds faces; expected the recipe of a network that reads a face")
+    return recipe
+
+
+def find_recipes(name: str) -> tuple[AnyRecipe, ...]:
     """Returns the recipe with a name, or those of a group, each after the recipes that it builds on.
 
     Raises:

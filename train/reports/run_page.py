@@ -89,6 +89,21 @@ def run_title(settings: Mapping[str, Any], folder: Path) -> str:
     return f"{name}, {parameters:,} parameters, float" if parameters else f"{name}, float"
 
 
+def further_sections(folder: Path) -> Iterator[Section]:
+    """Yields the sections with the plots and tables that other commands add to a run's folder."""
+    for name, (heading, text) in _FURTHER_PLOTS.items():
+        if (folder / f"{name}.png").exists():
+            more = _criterion(folder) if name == "pruning" else ""
+            yield Section(heading, pictures=((folder / f"{name}.png", text + more),))
+    if (folder / "steps.csv").exists():
+        yield Section("Steps of the pruning", table=_steps_table(folder / "steps.csv"))
+
+
+def configuration(settings: Mapping[str, Any]) -> Section:
+    """Returns the section with everything that `run.json` holds."""
+    return Section("Configuration", _source(settings), (("setting", "value"), *_flatten(settings)))
+
+
 def read_figures(file: Path) -> dict[str, Any]:
     """Returns the figures of a split, the content of `<split>.json`.
 
@@ -123,13 +138,8 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
             yield Section(f"Groups of {each['split']}", text, (("group", "pictures", "accuracy"), *rows))
     if (folder / "curves.png").exists():
         yield Section("Training", pictures=((folder / "curves.png", _CURVES),))
-    for name, (heading, text) in _FURTHER_PLOTS.items():
-        if (folder / f"{name}.png").exists():
-            more = _criterion(folder) if name == "pruning" else ""
-            yield Section(heading, pictures=((folder / f"{name}.png", text + more),))
-    if (folder / "steps.csv").exists():
-        yield Section("Steps of the pruning", table=_steps_table(folder / "steps.csv"))
-    yield Section("Configuration", _source(settings), (("setting", "value"), *_flatten(settings)))
+    yield from further_sections(folder)
+    yield configuration(settings)
 
 
 def _criterion(folder: Path) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, overload
 
 from edge.errors import DataError
-from edge.labels import Task
+from edge.labels import FACE_TASKS, Task
+from train.crops.sources import FaceData
 from train.data import Dataset, find_named, load_named
 from train.data.face_boxes import with_boxes
 from train.data.ferplus import with_votes
+from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.recipes.recipe import Recipe
+from train.runs.face_inputs import load_faces
 from train.training.epochs import Checkpoints
 
 logger = logging.getLogger(__name__)
@@ -38,18 +42,52 @@ def load_located(dataset: str, folder: str, cache: Path) -> Dataset:
     return with_boxes(data, cache) if dataset in _LOOSE else data
 
 
-def load_for(recipe: Recipe, folder: str, cache: Path) -> Dataset:
-    """Returns a recipe's dataset as `load_located` does, with FER+'s votes if the recipe uses them."""
+@overload
+def load_for(recipe: Recipe, folder: str, cache: Path) -> Dataset: ...
+
+
+@overload
+def load_for(recipe: FaceRecipe, folder: str, cache: Path) -> FaceData: ...
+
+
+def load_for(recipe: AnyRecipe, folder: str, cache: Path) -> Dataset | FaceData:
+    """Returns what a recipe is trained on.
+
+    Args:
+        recipe: for a `Recipe`, the dataset is loaded as by `load_located`, with FER+'s votes if the recipe
+            uses them; for a `FaceRecipe`, scenes, portraits and counter-examples.
+        folder: folder of the datasets.
+        cache: folder for boxes and decoded images.
+
+    Raises:
+        DataError: a dataset is missing or damaged.
+    """
+    if isinstance(recipe, FaceRecipe):
+        return load_faces(recipe, folder, cache)
     data = load_located(recipe.dataset, folder, cache)
     return with_votes(data, find_named(recipe.dataset, folder)) if recipe.votes else data
 
 
-def prerequisites(recipe: Recipe) -> tuple[str, ...]:
+def load_for_run(settings: Mapping[str, Any], folder: str, cache: Path) -> Dataset | FaceData:
+    """Returns the data that a run was trained on, without votes.
+
+    Args:
+        settings: content of the run's `run.json`.
+        folder: folder of the datasets.
+        cache: folder for boxes and decoded images.
+    """
+    recipe = settings["recipe"]
+    if recipe["task"] in FACE_TASKS:
+        return load_faces(FaceRecipe.from_dict(recipe), folder, cache)
+    return load_located(recipe["dataset"], folder, cache)
+
+
+def prerequisites(recipe: AnyRecipe) -> tuple[str, ...]:
     """Returns the names of the recipes whose networks a recipe's training needs."""
     return tuple(name for name in (recipe.start, *recipe.teachers) if name)
 
 
-def check_prerequisites(recipes: Iterable[Recipe], runs: Path) -> None:
+def check_prerequisites(recipes: Iterable[AnyRecipe], runs: Path) -> None:
     """Checks, before the first recipe is trained, that each prerequisite is trained or comes before.
 
     Args:
@@ -85,7 +123,7 @@ def trained(name: str, runs: Path) -> Path:
     return run / "best.keras"
 
 
-def checkpoints_for(recipe: Recipe, runs: Path) -> Checkpoints:
+def checkpoints_for(recipe: AnyRecipe, runs: Path) -> Checkpoints:
     """Returns the checkpoints that a recipe builds on, and the cache of all runs.
 
     Raises:

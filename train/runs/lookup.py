@@ -9,21 +9,22 @@ from typing import Any
 
 import keras
 
-import train.training.optimizers  # noqa: F401 - registers the optimizer that checkpoints name
-from edge.errors import DataError
+import train.training.face_losses
+import train.training.optimizers  # noqa: F401 - these register what checkpoints name
+from edge.errors import ConfigError, DataError
 from edge.inference.preprocess import Framing
 from train.augment import CropSpec
-from train.recipes.recipe import Recipe
+from train.recipes.face_recipe import AnyRecipe
 from train.recipes.registry import GROUPS, RECIPES, find_recipe, find_recipes
 
 
-def folder_of(recipe: Recipe, runs: Path) -> Path:
+def folder_of(recipe: AnyRecipe, runs: Path) -> Path:
     """Returns the folder of a recipe's run: its name, with the seed if that is not the recipe's own."""
     own = find_recipe(recipe.name).seed
     return runs / (recipe.name if recipe.seed == own else f"{recipe.name}-seed{recipe.seed}")
 
 
-def existing_runs(recipe: Recipe, runs: Path) -> list[Path]:
+def existing_runs(recipe: AnyRecipe, runs: Path) -> list[Path]:
     """Returns the folders of a recipe's runs with any seed, finished or not."""
     folders = (runs / recipe.name, *sorted(runs.glob(f"{recipe.name}-seed*")))
     return [path for path in folders if path.is_dir()]
@@ -89,6 +90,12 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def crop_spec_of(settings: Mapping[str, Any]) -> CropSpec:
-    """Returns how a run's network crops a face, from the content of its `run.json`."""
+    """Returns how a run's network crops a face, from the content of its `run.json`.
+
+    Raises:
+        ConfigError: the network finds faces instead of reading one.
+    """
     recipe = settings["recipe"]
+    if "framing" not in recipe:
+        raise ConfigError(f"{recipe['name']} finds faces; expected a network that reads a face")
     return CropSpec(recipe["spec"]["size"], Framing(**recipe["framing"]))

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import DataError
+from edge.labels import FACE_TASKS
 from train.recipes.registry import RECIPES
 
 logger = logging.getLogger(__name__)
 
 _FILES = ("run.json", "log.csv", "val.json")
+# The columns that every version has written for a network that reads a face.
+_LOG_COLUMNS = ("epoch", "accuracy", "val_accuracy")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class RunRow:
 
 
 def read_runs(folder: Path) -> list[RunRow]:
-    """Returns all finished runs below a folder, sorted by validation split and parameters.
+    """Returns all finished runs of networks that read a face, sorted by validation split and parameters.
 
     A folder with only some of a run's files, or with damaged ones, is left out with a line in the log. Runs
     within a run are its steps, which pruning makes, and are left out.
@@ -86,7 +89,8 @@ def read_runs(folder: Path) -> list[RunRow]:
         try:
             if missing:
                 raise DataError(f"{path}: unfinished, no {', '.join(missing)}")
-            rows.append(_read_run(path, path.relative_to(folder).as_posix()))
+            if not _finds_faces(path):
+                rows.append(_read_run(path, path.relative_to(folder).as_posix()))
         except DataError as error:
             logger.warning("left out: %s", error)
     return _sorted(rows)
@@ -142,11 +146,12 @@ def _sorted(rows: Iterable[RunRow]) -> list[RunRow]:
     )
 
 
-def read_log(path: Path) -> list[dict[str, float]]:
+def read_log(path: Path, columns: Iterable[str] = _LOG_COLUMNS) -> list[dict[str, float]]:
     """Returns a run's `log.csv`, a row for each epoch.
 
     Args:
         path: the file. If its last line is incomplete, as a killed run leaves it, that line is ignored.
+        columns: columns that must be there.
 
     Raises:
         DataError: the file cannot be read, holds no epoch, or a line is damaged.
@@ -162,8 +167,8 @@ def read_log(path: Path) -> list[dict[str, float]]:
         raise DataError(f"{path}: no epoch is logged")
     try:
         rows = [{key: float(value) for key, value in line.items()} for line in lines]
-        # The columns that every version has written.
-        return [row for row in rows if (row["epoch"], row["accuracy"], row["val_accuracy"])]
+        wanted = tuple(columns)
+        return [row for row in rows if [row[name] for name in wanted]]
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: a line is damaged ({error})") from error
     except KeyError as error:
@@ -185,6 +190,12 @@ def read_object(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{file}: expected an object")
     return content
+
+
+def _finds_faces(path: Path) -> bool:
+    """Returns whether a run's network finds faces: it has no accuracy to compare."""
+    recipe = read_object(path / "run.json").get("recipe")
+    return isinstance(recipe, Mapping) and recipe.get("task") in FACE_TASKS
 
 
 def _read_run(path: Path, name: str) -> RunRow:

@@ -9,22 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from edge.errors import ConfigError
 from edge.files import atomic_write
-from train.augment import plain_images
+from train.crops.sources import FaceData
 from train.data import Dataset
 from train.distributed.strategy import Cluster
-from train.evaluation.groups import balanced_weights
-from train.evaluation.predictions import evaluate_logits, predict
-from train.evaluation.temperature_scaling import negative_log_likelihood
 from train.models.complexity import folded_parameters, multiply_accumulates
-from train.models.sepnet import OFFSET, SCALE, build
-from train.models.spec import NetSpec
-from train.recipes.recipe import Recipe
-from train.training.epochs import Checkpoints, EpochData, iter_epochs
-from train.training.optimizers import make_optimizer, plateau_rate
+from train.models.spec import NetSpec, ProposalSpec, RefinementSpec
+from train.recipes.face_recipe import AnyRecipe, FaceRecipe
+from train.training.classification import Classification
+from train.training.epochs import Checkpoints
+from train.training.face_detection import FaceDetection
+from train.training.objective import Objective
+from train.training.optimizers import plateau_rate
 from train.training.provenance import provenance
 from train.training.run_folder import (
     append_log,
@@ -41,8 +39,8 @@ logger = logging.getLogger(__name__)
 
 
 def fit(
-    recipe: Recipe,
-    data: Dataset,
+    recipe: AnyRecipe,
+    data: Dataset | FaceData,
     folder: Path,
     checkpoints: Checkpoints | None = None,
     cluster: Cluster | None = None,
@@ -50,14 +48,15 @@ def fit(
     """Trains a recipe, or resumes a run that was interrupted.
 
     The folder holds `run.json` (everything that decides the result), `log.csv` (a line per epoch),
-    `best.keras` (the epoch of the highest validation accuracy), `last.weights.h5` (the last epoch, with the
-    optimizer's state) and, at the end, `final.keras`. Order and augmentation of an epoch depend on seed and
-    epoch alone. The training accuracy in the log is measured against the targets, on changed images, while
-    the weights still move.
+    `best.keras` (the epoch of the highest score on the validation split), `last.weights.h5` (the last epoch,
+    with the optimizer's state) and, at the end, `final.keras`. Order and augmentation of an epoch depend on
+    seed and epoch alone. The training accuracy in the log is measured against the targets, on changed images,
+    while the weights still move.
 
     Args:
         recipe: what to train.
-        data: a dataset with "train" and "val" splits, and with its boxes if the recipe needs them.
+        data: for a `Recipe`, a dataset with "train" and "val" splits, and with its boxes if the recipe needs
+            them; for a `FaceRecipe`, what its crops are taken from.
         folder: the run's own folder; created if it does not exist.
         checkpoints: the checkpoints that this run builds on.
         cluster: the processes and devices that train together; None for this process alone. Only the chief's
@@ -69,17 +68,16 @@ def fit(
     Raises:
         ConfigError: the folder holds a run of another recipe, start, data or (unless it is finished) other
             versions; another process trains it; the start has another spec; the network's number of outputs
-            is not the data's number of labels.
+            is not the data's number of labels; the recipe needs data of another kind.
         DataError: a split or a checkpoint is missing.
     """
     checkpoints, cluster = checkpoints or Checkpoints(), cluster or Cluster()
-    if recipe.spec.classes != len(data.label_names):
-        raise ConfigError(f"{recipe.spec.classes} classes for {data.name}'s {len(data.label_names)} labels")
-    data.part("val")  # refused before the network is built
+    objective = objective_of(recipe, data, checkpoints)
     keras.utils.set_random_seed(recipe.seed)
     folder = cluster.output_folder(folder)
     with cluster.scope():
-        model = _compiled_model(recipe, data.part("train"))
+        model = objective.compiled_model()
+        model.optimizer.build(model.trainable_variables)
     decisive = provenance(recipe, data, checkpoints)
     finished = (folder / "final.keras").exists()
     if finished:
@@ -93,34 +91,46 @@ def fit(
     facts = {
         "parameters": _stored_parameters(recipe, body),
         "multiply_accumulates": multiply_accumulates(body),
-        "labels": list(data.label_names),
+        "labels": list(objective.labels),
     }
     claim(folder, decisive, facts)
     with locked(folder):
-        return _Run(recipe, data, folder, cluster, model).train(checkpoints)
+        return _Run(recipe, objective, folder, cluster, model).train(checkpoints)
+
+
+def objective_of(recipe: AnyRecipe, data: Dataset | FaceData, checkpoints: Checkpoints) -> Objective:
+    """Returns what a recipe trains towards.
+
+    Raises:
+        ConfigError: the recipe needs data of another kind, or with other labels.
+        DataError: a split is missing.
+    """
+    if isinstance(recipe, FaceRecipe) and isinstance(data, FaceData):
+        return FaceDetection(recipe, data, checkpoints)
+    if isinstance(recipe, FaceRecipe) or isinstance(data, FaceData):
+        raise ConfigError(f"{recipe.name}: {data.name} is no data for {recipe.task}")
+    return Classification(recipe, data, checkpoints)
 
 
 class _Run:
     """The training of a compiled network in a folder that is locked and belongs to this run."""
 
     def __init__(
-        self, recipe: Recipe, data: Dataset, folder: Path, cluster: Cluster, model: keras.Model
+        self, recipe: AnyRecipe, objective: Objective, folder: Path, cluster: Cluster, model: keras.Model
     ) -> None:
         self._recipe, self._folder, self._cluster, self._model = recipe, folder, cluster, model
-        self._training, self._validation = data.part("train"), data.part("val")
+        self._objective = objective
         self._last = folder / "last.weights.h5"
-        self._validation_crops = plain_images(self._validation, recipe.crop)[..., np.newaxis]
-        self._weights = balanced_weights(self._training, recipe.balance) if recipe.balance else None
         self._trainer = Trainer(cluster, model)
-        self._best_accuracy = -1.0
+        self._best = -1.0
         self._losses: list[float] = []
 
     def train(self, checkpoints: Checkpoints) -> keras.Model:
         """Trains the epochs that are not finished yet; returns what `fit` returns."""
         done = self._resume(checkpoints.start)
-        with iter_epochs(self._recipe, self._training, checkpoints, done) as epochs:
-            for data in epochs:
-                self._train_epoch(data)
+        with self._objective.epochs(done) as epochs:
+            for epoch in epochs:
+                self._train_epoch(epoch)
         with _averaged(self._recipe, self._model):
             atomic_write(self._folder / "final.keras", self._trainer.local().save)
         if not self._cluster.is_chief:
@@ -139,35 +149,31 @@ class _Run:
         elif start is not None:
             _copy_weights(start, self._model)
         self._cluster.broadcast_weights(self._model)
-        done = int(self._model.optimizer.iterations.numpy()) // _steps(self._recipe, self._training)
+        done = int(self._model.optimizer.iterations.numpy()) // self._objective.steps
         log = truncate_log(self._folder, done)
-        self._best_accuracy = max((row["val_accuracy"] for row in log), default=-1.0)
+        self._best = max((row[self._objective.score] for row in log), default=-1.0)
         self._losses = [row["val_loss"] for row in log]
         if done:
             logger.info("%s: %d of %d epochs are done", self._folder, done, self._recipe.epochs)
         return done
 
-    def _train_epoch(self, data: EpochData) -> None:
+    def _train_epoch(self, epoch: Epoch) -> None:
         started = time.monotonic()
         if self._recipe.schedule == "plateau":
             self._model.optimizer.learning_rate = plateau_rate(self._recipe.learning_rate, self._losses)
-        progress = self._trainer.train(self._shuffled(data))
+        progress = self._trainer.train(epoch)
         with _averaged(self._recipe, self._model):
             current = self._trainer.local()
-            logits = predict(current, self._validation_crops)
-            evaluation = evaluate_logits(logits, self._validation, "val")
+            figures = self._objective.validate(current)
             # Rounded as the log holds it: after a resumption, an equal epoch would count as better otherwise.
-            if (accuracy := float(rounded(evaluation.accuracy))) > self._best_accuracy:
-                self._best_accuracy = accuracy
+            if (score := float(rounded(figures[self._objective.score]))) > self._best:
+                self._best = score
                 atomic_write(self._folder / "best.keras", current.save)
         row = {
-            "epoch": data.epoch + 1,
+            "epoch": epoch.number + 1,
             "learning_rate": float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate)),
-            "loss": progress.loss,
-            "accuracy": progress.accuracy,
-            "val_loss": negative_log_likelihood(logits, self._validation.labels),
-            "val_accuracy": evaluation.accuracy,
-            "val_macro_f1": evaluation.macro_f1,
+            **progress.to_dict(),
+            **figures,
             "seconds": time.monotonic() - started,
         }
         append_log(self._folder, row)
@@ -175,60 +181,29 @@ class _Run:
         # After the log: an epoch counts as finished once its weights are written.
         atomic_write(self._last, self._model.save_weights)
         logger.info(
-            "%s %d/%d: loss %.4f, training %.2f %%, validation %.2f %% (best %.2f %%), %.0f s",
+            "%s %d/%d: loss %.4f, %s, %.0f s",
             self._folder.name,
-            data.epoch + 1,
+            epoch.number + 1,
             self._recipe.epochs,
             row["loss"],
-            100 * row["accuracy"],
-            100 * evaluation.accuracy,
-            100 * self._best_accuracy,
+            self._objective.describe(row, self._best),
             row["seconds"],
         )
 
-    def _shuffled(self, data: EpochData) -> Epoch:
-        order = np.random.default_rng((self._recipe.seed, data.epoch)).permutation(len(self._training))
-        return Epoch(
-            data.epoch,
-            data.images[order][..., np.newaxis],
-            data.targets[order],
-            None if self._weights is None else self._weights[order],
-            self._recipe.batch_size,
-        )
 
-
-def _stored_parameters(recipe: Recipe, body: keras.Model) -> int:
+def _stored_parameters(recipe: AnyRecipe, body: keras.Model) -> int:
     """Returns the number of parameters in the network's file.
 
     The spec of the package's own networks knows which biases become one when batch normalization is folded.
     """
     spec = recipe.spec
-    return spec.stored_parameters() if isinstance(spec, NetSpec) else folded_parameters(body)
-
-
-def _steps(recipe: Recipe, training: Dataset) -> int:
-    """Returns the number of batches in an epoch."""
-    return -(-len(training) // recipe.batch_size)
-
-
-def _compiled_model(recipe: Recipe, training: Dataset) -> keras.Model:
-    scale, offset = SCALE, OFFSET
-    if recipe.standardize:
-        pixels = plain_images(training, recipe.crop)
-        scale, offset = 1 / float(pixels.std()), -float(pixels.mean() / pixels.std())
-    model = build(recipe.spec, scale, offset, recipe.precision)
-    optimizer = make_optimizer(recipe, _steps(recipe, training))
-    model.compile(
-        optimizer,
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-    )
-    optimizer.build(model.trainable_variables)
-    return model
+    if isinstance(spec, (NetSpec, ProposalSpec, RefinementSpec)):
+        return spec.stored_parameters()
+    return folded_parameters(body)
 
 
 @contextmanager
-def _averaged(recipe: Recipe, model: keras.Model) -> Iterator[None]:
+def _averaged(recipe: AnyRecipe, model: keras.Model) -> Iterator[None]:
     """Gives the model the running mean of its weights, if the recipe asks for one; restores it on exit."""
     if not recipe.averaging:
         yield

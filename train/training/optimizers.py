@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from train.recipes.recipe import Recipe
+from train.recipes.face_recipe import AnyRecipe
 
 # The share of the learning rate that variables other than 1x1 kernels are trained with, by AdamW.
 _ADAMW_SHARE = 0.25
@@ -18,7 +18,7 @@ _PATIENCE = 12
 _MIN_DELTA = 1e-4
 
 
-def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def make_optimizer(recipe: AnyRecipe, steps: int) -> keras.optimizers.Optimizer:
     """Makes a recipe's optimizer with its learning-rate schedule.
 
     The "plateau" schedule is not part of the optimizer: `plateau_rate` computes the rate of each epoch.

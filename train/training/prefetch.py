@@ -1,19 +1,59 @@
-"""Prepares the next epoch's images in another process while the network trains on the current ones."""
+"""Prepares what is trained next in other processes while the network trains on the current images."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from multiprocessing import get_context, parent_process
+from typing import Any, TypeVar
 
 from edge.errors import DataError
 from edge.types import Gray
 from train.augment import epoch_images, plain_images
 from train.data import Dataset
 from train.recipes.recipe import Recipe
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+
+@contextmanager
+def prefetched(
+    compute: Callable[[_Task], _Result], tasks: Iterable[_Task], workers: int = 1, ahead: int = 1
+) -> Iterator[Iterator[_Result]]:
+    """Opens an iterator over the results of tasks, which other processes compute in advance.
+
+    Args:
+        compute: a function that can be pickled; each process receives it once.
+        tasks: the tasks.
+        workers: number of processes.
+        ahead: number of tasks that are begun before their results are asked for.
+
+    Yields:
+        An iterator over the results, in the order of the tasks.
+    """
+    context = get_context("spawn")  # TensorFlow's threads do not survive a fork
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(compute,)) as pool:
+
+        def results() -> Iterator[_Result]:
+            remaining = iter(tasks)
+            upcoming: deque[Future[_Result]] = deque()
+            upcoming.extend(pool.submit(_work, task) for task in islice(remaining, 1))
+            while upcoming:
+                result = upcoming.popleft().result()
+                upcoming.extend(pool.submit(_work, task) for task in islice(remaining, ahead - len(upcoming)))
+                yield result
+
+        try:
+            yield results()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -29,29 +69,18 @@ def prefetched_epochs(data: Dataset, recipe: Recipe, first: int) -> Iterator[Ite
     Yields:
         An iterator over (index of the epoch, (N, size, size) uint8).
     """
-    context = get_context("spawn")  # TensorFlow's threads do not survive a fork
-    with ProcessPoolExecutor(1, context, initializer=_start_worker, initargs=(data, recipe)) as pool:
-
-        def epochs() -> Iterator[tuple[int, Gray]]:
-            upcoming: Future[Gray] | None = None
-            for epoch in range(first, recipe.epochs):
-                images = (upcoming or pool.submit(_prepare, epoch)).result()
-                upcoming = pool.submit(_prepare, epoch + 1) if epoch + 1 < recipe.epochs else None
-                yield epoch, images
-
-        try:
-            yield epochs()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    epochs = range(first, recipe.epochs)
+    with prefetched(partial(_prepare, data, recipe), epochs) as images:
+        yield zip(epochs, images, strict=True)
 
 
-_worker_input: tuple[Dataset, Recipe] | None = None
+_compute: Callable[[Any], Any] | None = None
 
 
-def _start_worker(data: Dataset, recipe: Recipe) -> None:
-    """Hands the data to the worker process once instead of once an epoch."""
-    global _worker_input  # noqa: PLW0603 - a pool's process has no other place to keep it
-    _worker_input = (data, recipe)
+def _start_worker(compute: Callable[[Any], Any]) -> None:
+    """Hands the data to a worker process once instead of with every task."""
+    global _compute  # noqa: PLW0603 - a pool's process has no other place to keep it
+    _compute = compute
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
@@ -63,10 +92,13 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _prepare(epoch: int) -> Gray:
-    if _worker_input is None:
-        raise DataError("the augmenting process has no images")
-    data, recipe = _worker_input
+def _work(task: Any) -> Any:
+    if _compute is None:
+        raise DataError("the preparing process has no data")
+    return _compute(task)
+
+
+def _prepare(data: Dataset, recipe: Recipe, epoch: int) -> Gray:
     if recipe.augmentation is None:
         return plain_images(data, recipe.crop)
     return epoch_images(data, recipe.crop, recipe.augmentation, recipe.seed * 100_003 + epoch)

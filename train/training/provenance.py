@@ -11,16 +11,17 @@ import cv2
 import keras
 import numpy as np
 
+from train.crops.sources import FaceData
 from train.data import Dataset
-from train.recipes.recipe import Recipe
+from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.training.epochs import Checkpoints
 
 
-def provenance(recipe: Recipe, data: Dataset, checkpoints: Checkpoints) -> dict[str, Any]:
+def provenance(recipe: AnyRecipe, data: Dataset | FaceData, checkpoints: Checkpoints) -> dict[str, Any]:
     """Returns everything that decides a run's result; two runs with equal provenance end with equal weights.
 
     The keys are those of `run.json`: "recipe", "data", "beside" (digests of what the recipe uses next to the
-    images: boxes, votes, ages), "versions", "backend" and "sources" (digests of the checkpoints).
+    images, such as boxes and votes), "versions", "backend" and "sources" (digests of the checkpoints).
 
     Raises:
         DataError: a checkpoint cannot be read.
@@ -43,7 +44,9 @@ def provenance(recipe: Recipe, data: Dataset, checkpoints: Checkpoints) -> dict[
     }
 
 
-def _digests(recipe: Recipe, data: Dataset) -> dict[str, str]:
+def _digests(recipe: AnyRecipe, data: Dataset | FaceData) -> dict[str, str]:
+    if isinstance(data, FaceData) or isinstance(recipe, FaceRecipe):
+        return data.digests() if isinstance(data, FaceData) else {}
     arrays: dict[str, Any] = {}
     if data.boxes is not None:
         # Widened: the digests in the `run.json` of earlier runs were computed over 64-bit numbers.

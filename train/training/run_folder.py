@@ -14,11 +14,6 @@ from typing import Any
 from edge.errors import ConfigError
 from edge.files import atomic_write
 
-_COLUMNS = (
-    *("epoch", "learning_rate", "loss", "accuracy"),
-    *("val_loss", "val_accuracy", "val_macro_f1", "seconds"),
-)
-
 
 def claim(
     folder: Path, decisive: Mapping[str, Any], facts: Mapping[str, Any], name: str = "run.json"
@@ -107,15 +102,20 @@ def truncate_log(folder: Path, epochs: int) -> list[dict[str, float]]:
     return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(finished)]
 
 
-def append_log(folder: Path, row: Mapping[str, Any]) -> None:
-    """Appends an epoch's line to `log.csv`; creates the file with its header if it does not exist."""
+def append_log(folder: Path, row: Mapping[str, float]) -> None:
+    """Appends an epoch's line to `log.csv`; creates the file with its header if it does not exist.
+
+    Args:
+        folder: the run's folder.
+        row: {column: value}, in the same order for all epochs.
+    """
     file = folder / "log.csv"
     is_new = not file.exists()
     with file.open("a", encoding="utf-8", newline="") as text:
-        writer = csv.DictWriter(text, _COLUMNS)
+        writer = csv.DictWriter(text, list(row))
         if is_new:
             writer.writeheader()
-        writer.writerow({key: rounded(row[key]) for key in _COLUMNS})
+        writer.writerow({key: rounded(value) for key, value in row.items()})
 
 
 def rounded(value: float) -> str:

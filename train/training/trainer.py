@@ -31,14 +31,14 @@ class Epoch:
     Attributes:
         number: index of the epoch, from 0.
         images: (N, size, size, 1) uint8.
-        targets: (N, C) float32, each row summing to 1.
+        targets: (N, ...), what the loss compares the outputs with.
         weights: (N,) float32, the weight of each row in the loss; None for 1.
         batch_size: number of rows in a step, over all replicas.
     """
 
     number: int
     images: Gray
-    targets: _Floats
+    targets: npt.NDArray[np.floating[Any]]
     weights: _Floats | None
     batch_size: int
 
@@ -49,11 +49,16 @@ class Progress:
 
     Attributes:
         loss: mean over all rows.
-        accuracy: share of rows whose highest logit is that of the highest target, 0 to 1.
+        accuracy: share of rows whose highest logit is that of the highest target, 0 to 1; None for a network
+            that was compiled without this metric.
     """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
+
+    def to_dict(self) -> dict[str, float]:
+        """Returns the figures that there are."""
+        return {"loss": self.loss, **({} if self.accuracy is None else {"accuracy": self.accuracy})}
 
 
 class Trainer:
@@ -87,7 +92,8 @@ class Trainer:
                 sizes.append(rows.stop - start)
             steps = np.array([result.numpy() for result in results], dtype=np.float64)  # (steps, 2)
         count = len(epoch.images)
-        return Progress(float(np.dot(sizes, steps[:, 0])) / count, float(steps[:, 1].sum()) / count)
+        correct = float(steps[:, 1].sum()) / count if _has_accuracy(self._model) else None
+        return Progress(float(np.dot(sizes, steps[:, 0])) / count, correct)
 
     def local(self) -> keras.Model:
         """Returns the network with its present weights, for use in this process alone, such as predicting."""
@@ -107,7 +113,12 @@ class Trainer:
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 0,
             ).history
-        return Progress(history["loss"][0], history["accuracy"][0])
+        return Progress(history["loss"][0], history["accuracy"][0] if _has_accuracy(self._model) else None)
+
+
+def _has_accuracy(model: keras.Model) -> bool:
+    """Returns whether a network was compiled with the metric "accuracy"; otherwise it has no metric."""
+    return bool(model.get_compile_config()["metrics"])
 
 
 def _step(cluster: Cluster, model: keras.Model) -> Callable[[Any], Any]:
@@ -115,6 +126,7 @@ def _step(cluster: Cluster, model: keras.Model) -> Callable[[Any], Any]:
     import tensorflow as tf
 
     variables, optimizer = model.trainable_variables, model.optimizer
+    has_accuracy = _has_accuracy(model)
 
     def replica(images: Any, targets: Any, weights: Any, counts: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -122,7 +134,9 @@ def _step(cluster: Cluster, model: keras.Model) -> Callable[[Any], Any]:
             loss = model.compute_loss(images, targets, logits, weights, training=True)
             scaled = optimizer.scale_loss(loss)
         optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-        correct = tf.cast(tf.argmax(logits, -1) == tf.argmax(targets, -1), tf.float32)
+        correct = tf.zeros_like(counts)
+        if has_accuracy:
+            correct = tf.cast(tf.argmax(logits, -1) == tf.argmax(targets, -1), tf.float32)
         result = tf.stack([tf.cast(loss, tf.float32), tf.reduce_sum(counts * correct)])
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, result)
 

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.train
 from quantize.conversion import fake_quant, qat  # noqa: E402
 from quantize.conversion.converter import prepare, scale_pixels  # noqa: E402
 from quantize.conversion.fake_quant import FakeQuantModel  # noqa: E402
-from quantize.conversion.qat import finetune  # noqa: E402
+from quantize.conversion.qat import detection_divergence, finetune, score_divergence  # noqa: E402
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.runs.lookup import load_checkpoint  # noqa: E402
@@ -34,11 +34,11 @@ def test_training_reduces_the_error_of_rounding(run, toy, monkeypatch):
     model, calibration = load_checkpoint(run), toy.images[:70]
     before = [weight.copy() for weight in model.get_weights()]
     images = np.tile(toy.part("train").images, (6, 1, 1))
-    tuned = finetune(model, images, calibration, TestTimeAugmentation(mirror=True))
+    tuned = finetune(model, images, calibration, TestTimeAugmentation(mirror=True), score_divergence)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     inputs = spy_on_predict(monkeypatch)
-    again = finetune(model, images, calibration, TestTimeAugmentation(mirror=True))
+    again = finetune(model, images, calibration, TestTimeAugmentation(mirror=True), score_divergence)
     originals = {image.tobytes() for image in images}
     share_mirrored = np.mean([image.tobytes() not in originals for image in inputs[0][..., 0]])
     assert 0.4 < share_mirrored < 0.6  # one of the two views is drawn for each image
@@ -53,3 +53,17 @@ def test_training_reduces_the_error_of_rounding(run, toy, monkeypatch):
         return np.square(rounded.predict(scale_pixels(model, validation), verbose=0) - expected).mean()
 
     assert error(tuned) < 0.8 * error(prepare(model, calibration, TestTimeAugmentation(mirror=True)))
+
+
+def test_a_detections_place_counts_as_much_as_its_face_is_likely():
+    targets = np.array([[4.0, 0, 0], [-4.0, 0, 0]], np.float32)
+    moved = targets + np.array([0, 2, 0], np.float32)
+    likely, unlikely = np.array(detection_divergence(targets, moved))
+    score = 1 / (1 + np.exp(-4.0))
+    np.testing.assert_allclose([likely, unlikely], [2 * score, 2 * (1 - score)], rtol=1e-5)
+    maps = np.zeros((2, 3, 3, 4), np.float32)
+    np.testing.assert_array_equal(np.array(detection_divergence(maps, maps)), [0, 0])
+    changed = maps.copy()
+    changed[1, 2, 0, 0] = 1.5  # one cell of nine
+    by_hand = 0.5 * np.log(0.5 * (1 + np.exp(-1.5))) + 0.5 * np.log(0.5 * (1 + np.exp(1.5)))
+    np.testing.assert_allclose(np.array(detection_divergence(maps, changed)), [0, by_hand / 9], rtol=1e-5)

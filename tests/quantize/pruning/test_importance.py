@@ -21,6 +21,14 @@ def body(net):
     return net.get_layer("body")
 
 
+def cross_entropy(targets, outputs):
+    import keras
+
+    # In float64, as `loss_of` computes it and the network is.
+    losses = keras.losses.categorical_crossentropy(targets, outputs, from_logits=True)
+    return keras.ops.mean(losses)
+
+
 @pytest.fixture
 def batch():
     random = np.random.default_rng(4)
@@ -38,7 +46,7 @@ def loss_of(body, batch):
 
 def test_taylor_is_the_squared_derivative_of_the_loss_by_a_gate(body, batch):
     groups = channel_groups(body)
-    importance = taylor_importance(body, groups, [batch])
+    importance = taylor_importance(body, groups, [batch], cross_entropy)
     step = 1e-6
     for group in groups:
         for channel in (0, group.width - 1):
@@ -56,18 +64,20 @@ def test_taylor_averages_squares_and_never_gradients(body, batch):
     groups = channel_groups(body)
     pixels, targets = batch
     other = (pixels[::-1] * 0.5, np.roll(targets, 1, axis=1))
-    one, two, both = (taylor_importance(body, groups, bs) for bs in ([batch], [other], [batch, other]))
+    one, two, both = (
+        taylor_importance(body, groups, each, cross_entropy) for each in ([batch], [other], [batch, other])
+    )
     for name in one:
         np.testing.assert_allclose(both[name], (one[name] + two[name]) / 2, rtol=1e-5)
     with pytest.raises(ConfigError, match="at least one batch"):
-        taylor_importance(body, groups, [])
+        taylor_importance(body, groups, [], cross_entropy)
 
 
 def test_a_network_that_diverged_is_refused(body, batch):
     logits = body.get_layer("logits")
     logits.kernel.assign(np.full(logits.kernel.shape, np.nan))
     with pytest.raises(ConfigError, match="no finite gradient"):
-        taylor_importance(body, channel_groups(body), [batch])
+        taylor_importance(body, channel_groups(body), [batch], cross_entropy)
 
 
 def test_magnitude_sums_the_weights_that_compute_a_channel(body):

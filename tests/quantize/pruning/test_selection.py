@@ -12,7 +12,7 @@ pytestmark = pytest.mark.train
 from quantize.pruning.channel_groups import channel_groups  # noqa: E402
 from quantize.pruning.selection import select_channels  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
-from train.models.spec import NetSpec, Stage  # noqa: E402
+from train.models.spec import NetSpec, ProposalSpec, Stage  # noqa: E402
 
 SPEC = NetSpec(stem=6, stages=(Stage(10, 2),), head=5, classes=7, size=16)
 # The groups are, in this order, "stem", "stage0_block0_pointwise" and "head".
@@ -74,3 +74,21 @@ def test_a_target_below_the_smallest_network_is_refused():
     groups = groups_of(SPEC)
     with pytest.raises(ConfigError, match="a target of 50 parameters; with 2 channels left everywhere"):
         select_channels(SPEC, groups, equal_importance(groups), 50)
+
+
+def test_widths_never_meet_where_that_would_add_a_residual():
+    spec = ProposalSpec(stem=4, stages=(Stage(6, 1, 1), Stage(8, 2)), size=16)
+    groups = groups_of(spec)
+    assert [group.name for group in groups] == ["stem", "stage0_block0_pointwise", "stage1_block0_pointwise"]
+    # The first stage is worth nothing: alone it would shrink to the width of the stem.
+    importance = {
+        "stem": np.ones(4),
+        "stage0_block0_pointwise": np.zeros(6),
+        "stage1_block0_pointwise": np.ones(8),
+    }
+    for target in range(spec.stored_parameters() - 1, 130, -30):
+        _, smaller = select_channels(spec, groups, importance, target)
+        assert smaller.stored_parameters() <= target
+        assert smaller.stages[0].channels > smaller.stem
+    with pytest.raises(ConfigError, match="cannot be narrowed below"):
+        select_channels(spec, groups, importance, 110)

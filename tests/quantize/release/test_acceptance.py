@@ -14,7 +14,7 @@ pytestmark = pytest.mark.train
 from edge.inference.interpreter import installed_runtimes  # noqa: E402
 from quantize.cli.main import main  # noqa: E402
 from quantize.conversion.logit_adjustment import add_offsets  # noqa: E402
-from quantize.release import acceptance, publish, quantized_run  # noqa: E402
+from quantize.release import acceptance, float_network, publish  # noqa: E402
 
 RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
 from train.runs.lookup import load_checkpoint  # noqa: E402
@@ -43,13 +43,13 @@ def test_a_good_file_passes_line_by_line(shipped, toy):
     assert f"{contract.parameters} parameters, no float tensor; {contract.size_bytes} bytes" in lines[0]
     assert f'"top1_agreement": {contract.figures["val"]["top1_agreement"]}' in lines[1]
     for runtime in RUNTIMES:
-        assert f"{runtime}, 4 thread(s): same label" in lines[2]
+        assert f"{runtime}, 4 thread(s): same decision" in lines[2]
     assert "latency: this file 1.00, its float form" in lines[3]
 
 
 def test_the_command_compares_tensors_too(shipped, toy, monkeypatch, capsys):
     folder, contract = shipped
-    monkeypatch.setattr("quantize.cli.verify.load_located", lambda *_: toy)
+    monkeypatch.setattr("quantize.cli.verify.load_for_run", lambda *_: toy)
     file = folder / "models" / f"{contract.name}.tflite"
     assert main(["verify", str(file), "--run", str(folder / "toy"), "--layers"]) == 0
     printed = capsys.readouterr().out
@@ -80,10 +80,10 @@ def test_another_parent_than_its_own_is_refused(shipped, toy, tmp_path):
 
 def test_a_file_is_compared_with_the_views_that_it_was_made_with(shipped, toy, tmp_path, monkeypatch):
     folder, _ = shipped
-    monkeypatch.setitem(quantized_run.ZOOMS, ("emotion", 16), (10,))
+    monkeypatch.setitem(float_network.ZOOMS, ("emotion", 16), (10,))
     made = publish.publish([folder / "toy"], toy, tmp_path)
     assert made.training["provenance"]["zooms"] == [10]
-    monkeypatch.delitem(quantized_run.ZOOMS, ("emotion", 16))  # what the next version may do
+    monkeypatch.delitem(float_network.ZOOMS, ("emotion", 16))  # what the next version may do
     lines = list(acceptance.accept(tmp_path / f"{made.name}.tflite", folder / "toy", toy))
     figures = json.loads(lines[1])
     for figure in ("float_accuracy", "top1_agreement", "largest_score_difference"):

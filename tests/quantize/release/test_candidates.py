@@ -11,7 +11,9 @@ pytestmark = pytest.mark.train
 
 from quantize.release import candidates, publish  # noqa: E402
 from tests.support.pruning import small_plan  # noqa: E402
-from train.reports.evaluate_run import evaluate_run  # noqa: E402
+from train.models.spec import BUDGET, NetSpec, ProposalSpec, RefinementSpec  # noqa: E402
+from train.recipes.registry import find_recipe  # noqa: E402
+from train.reports.evaluate_any import evaluate_any  # noqa: E402
 from train.runs.archive import archive, restore  # noqa: E402
 
 
@@ -36,7 +38,7 @@ def test_a_trained_parent_is_pruned_once_and_published(toy, parent, runs, lists,
     assert pruned == runs / "emotion-parent-taylor-1"
     for name in ("pruning.png", "saliency.png", "report.html"):
         assert (pruned / name).stat().st_size > 1000
-    monkeypatch.setattr(candidates, "evaluate_run", None)  # nothing is evaluated twice
+    monkeypatch.setattr(candidates, "evaluate_any", None)  # nothing is evaluated twice
     # Neither a parent of another seed counts, nor a run that is not finished.
     shutil.copytree(runs / "emotion-parent", runs / "emotion-parent-seed2")
     shutil.copytree(runs / "emotion-parent", runs / "emotion")
@@ -61,8 +63,35 @@ def test_a_trained_parent_is_pruned_once_and_published(toy, parent, runs, lists,
     elsewhere = tmp_path / "elsewhere"
     restore(tmp_path / "pruned.zip", elsewhere / pruned.name)
     shutil.copytree(runs / "emotion-parent", elsewhere / "emotion-parent")
-    monkeypatch.setattr(candidates, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(candidates, "evaluate_any", evaluate_any)
     assert candidates.candidates("emotion", toy, elsewhere) == [elsewhere / pruned.name]
     assert not (elsewhere / pruned.name / "steps").exists()
     again = publish.publish([elsewhere / pruned.name], toy, models, overwrite=True)
     assert again.sha256 == contract.sha256
+
+
+def test_a_parent_that_finds_faces_is_pruned_and_reported_too(
+    face_run, proposal_recipe, toy_faces, tmp_path, monkeypatch
+):
+    parent = replace(proposal_recipe, name="proposal-parent")
+    monkeypatch.setattr(candidates, "find_recipe", lambda name: replace(parent, name=name))
+    target = round(parent.spec.stored_parameters() * 0.8)
+    monkeypatch.setitem(candidates.PLANS, "proposal", small_plan(target=target, share=0.5, epochs=1))
+    shutil.copytree(face_run, tmp_path / "proposal-parent")
+    shutil.copytree(face_run, tmp_path / "proposal-seed2")
+    found = candidates.candidates("proposal", toy_faces, tmp_path)
+    assert found == [tmp_path / "proposal-seed2", tmp_path / "proposal-parent-taylor-1"]
+    for name in ("pruning.png", "report.html", "val.json", "train.json"):
+        assert (found[1] / name).stat().st_size > 100
+    archive(found[1], tmp_path / "pruned.zip")
+    restore(tmp_path / "pruned.zip", tmp_path / "again" / found[1].name)
+    assert candidates.candidates("proposal", toy_faces, tmp_path / "again") == [
+        tmp_path / "again" / found[1].name
+    ]
+
+
+@pytest.mark.parametrize("task", candidates.PLANS)
+def test_every_parent_is_larger_than_its_plan_leaves_it(task):
+    spec = find_recipe(candidates.parent_of(task)).spec
+    assert isinstance(spec, (NetSpec, ProposalSpec, RefinementSpec))
+    assert candidates.PLANS[task].target < BUDGET < spec.stored_parameters()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.train
 
 from edge.inference.classifier import Classifier  # noqa: E402
 from edge.inference.contract import read_model  # noqa: E402
-from quantize.release import acceptance, publish, quantized_run  # noqa: E402
+from quantize.release import acceptance, classifier_release, publish, quantized_run  # noqa: E402
 from quantize.verification.fidelity import Comparison, check_file  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.models.weights_hash import weights_digest  # noqa: E402
@@ -123,7 +123,9 @@ def refuse_first(count):
 
 def test_a_network_that_fails_verification_is_not_written(run, toy, models, lists, monkeypatch):
     # With these scores, the int8 file predicts the first label for every face.
-    monkeypatch.setattr(quantized_run, "scores_of", lambda _, crops: np.tile(np.eye(7)[0], (len(crops), 1)))
+    monkeypatch.setattr(
+        classifier_release, "scores_of", lambda _, crops: np.tile(np.eye(7)[0], (len(crops), 1))
+    )
     with pytest.raises(ModelError, match=r"int8 reads 14\.29% right"):
         publish.publish([run], toy, models)
     assert list(models.iterdir()) == []

@@ -15,6 +15,7 @@ from train.data import find_named, identify, load_named, load_path
 
 PNG = cv2.imencode(".png", np.full((48, 48), 90, np.uint8))[1].tobytes()
 JPG = cv2.imencode(".jpg", np.full((60, 60), 90, np.uint8))[1].tobytes()
+LFW = "1_AJ_Cook_0001.jpg"
 UTK = "26_1_2_20170116174525125.jpg.chip.jpg"
 CK = "CK+48/happy/S011_006_00000011.png"
 
@@ -71,6 +72,8 @@ FORMS = {
     "utk-archive": ("utkface", lambda root: tar(root / "u.tar", f"UTKFace/{UTK}", JPG, "w")),
     "utk-folder": ("utkface", lambda root: put(root / "u" / UTK, JPG).parent),
     "utk-folder-above": ("utkface", lambda root: put(root / "u/UTKFace" / UTK, JPG).parents[1]),
+    "lfw-archive": ("lfw", lambda root: tar(root / "l.tar", f"lfw/{LFW}", JPG, "w")),
+    "lfw-folder": ("lfw", lambda root: put(root / "l" / LFW, JPG).parent),
     "imdb-mat": ("imdb-wiki", lambda root: imdb(root / "wiki_crop") / "wiki.mat"),
     "imdb-folder": ("imdb-wiki", lambda root: imdb(root / "renamed")),
     "imdb-folder-above": ("imdb-wiki", lambda root: imdb(root / "a" / "wiki_crop").parent),

@@ -1,9 +1,11 @@
 """Networks that are built from specs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from train.models.spec import NetSpec, Stage, TeacherSpec
+from train.models.spec import NetSpec, ProposalSpec, RefinementSpec, Stage, TeacherSpec
 from train.recipes.registry import RECIPES
 
 pytestmark = pytest.mark.train
@@ -68,3 +70,52 @@ def test_a_teacher_in_half_precision_has_float32_logits_and_restores_the_policy(
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert teacher.get_layer("body").get_layer("stem").compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_proposal_network_has_the_parameters_and_the_map_of_its_spec():
+    from train.models.complexity import folded_parameters
+    from train.models.sepnet import build
+
+    spec = ProposalSpec(stem=4, stages=(Stage(6, 1), Stage(5, 1, stride=1), Stage(7, 3)), size=32)
+    body = build(spec).get_layer("body")
+    assert spec.stored_parameters() == folded_parameters(body)
+    assert [layer.name for layer in body.layers if layer.name.endswith("add")] == [
+        "stage2_block1_add",
+        "stage2_block2_add",
+    ]
+    assert body.output_shape == (None, 4, 4, 4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_refinement_network_has_the_parameters_and_the_outputs_of_its_spec(stride):
+    from train.models.complexity import folded_parameters
+    from train.models.sepnet import build
+
+    spec = RefinementSpec(stem=4, stages=(Stage(6, 2), Stage(5, 1)), head=3, outputs=7, stem_stride=stride)
+    body = build(spec).get_layer("body")
+    # The bias of layer "places" becomes part of the logits', and its zeros are stored like the others'.
+    assert spec.stored_parameters() == folded_parameters(body)
+    assert body.output_shape == (None, 7)
+    assert body.get_layer("stem").output.shape[1:3] == (32 // stride,) * 2
+
+
+def test_a_proposal_network_sees_the_same_in_a_larger_image():
+    from train.models.sepnet import build
+
+    spec = ProposalSpec(stem=4, stages=(Stage(6, 1), Stage(5, 1)), size=64)
+    small, large = build(spec), build(replace(spec, size=96))
+    random = np.random.default_rng(0)
+    small.set_weights([random.normal(0, 0.5, weight.shape) ** 2 for weight in small.get_weights()])
+    large.set_weights(small.get_weights())
+    image = random.integers(0, 256, (1, 96, 96, 1)).astype(np.float32)
+    whole, part = np.asarray(large(image)), np.asarray(small(image[:, :64, :64]))
+    np.testing.assert_allclose(part[:, :6, :6], whole[:, :6, :6], rtol=1e-5)
+    assert not np.allclose(part[:, 7], whole[:, 7, :8], rtol=1e-5)  # what lies beyond the edge differs
+
+
+def test_a_proposal_network_expects_no_face_before_it_is_trained():
+    from train.models.sepnet import build
+
+    spec = ProposalSpec(stem=4, stages=(Stage(6, 1), Stage(5, 1)), size=16)
+    maps = np.asarray(build(spec)(np.full((1, 16, 16, 1), 128, np.float32)))
+    np.testing.assert_array_equal(maps[0, 0, 0], [-4, 0, 0, 0])

@@ -122,7 +122,26 @@ def test_the_first_of_equal_epochs_is_kept_also_after_an_interruption(
     # The log holds 1/3 rounded down.
     always = evaluate("toy val", toy.label_names, np.array([0, 0, 0]), np.array([0, 1, 1]))
     assert float(rounded(always.accuracy)) < always.accuracy
-    monkeypatch.setattr("train.training.fit.evaluate_logits", lambda *_: always)
+    monkeypatch.setattr("train.training.classification.evaluate_logits", lambda *_: always)
+    recipe = replace(toy_recipe, epochs=3)
+    with interrupted_after("run 2/3"):
+        fit(recipe, toy, tmp_path / "run")
+    first = (tmp_path / "run" / "best.keras").read_bytes()
+    fit(recipe, toy, tmp_path / "run")
+    assert (tmp_path / "run" / "best.keras").read_bytes() == first
+
+
+def test_the_best_epoch_before_an_interruption_stays_the_best(
+    interrupted_after, toy, toy_recipe, tmp_path, monkeypatch
+):
+    labels = np.zeros(10, np.int64)
+    accuracies = iter((0.5, 0.2, 0.3))
+
+    def scripted(*_):
+        wrong = (np.arange(10) >= 10 * next(accuracies)).astype(np.int64)
+        return evaluate("toy val", toy.label_names, labels, wrong)
+
+    monkeypatch.setattr("train.training.classification.evaluate_logits", scripted)
     recipe = replace(toy_recipe, epochs=3)
     with interrupted_after("run 2/3"):
         fit(recipe, toy, tmp_path / "run")

@@ -45,3 +45,11 @@ def test_an_epoch_does_not_replace_the_weights_by_their_running_mean(epoch):
         Trainer(Cluster(), model).train(epoch)
     for left, right in zip(plain.get_weights(), averaged.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_a_network_without_the_metric_has_no_accuracy(epoch):
+    model = compiled(keras.optimizers.SGD(0.0))
+    model.compile(keras.optimizers.SGD(0.0), keras.losses.MeanSquaredError())
+    progress = Trainer(Cluster(), model).train(epoch)
+    assert progress.accuracy is None
+    assert set(progress.to_dict()) == {"loss"}

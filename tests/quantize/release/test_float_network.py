@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.train
 
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
-from quantize.release.quantized_run import name_of, tta_for  # noqa: E402
+from quantize.release.float_network import name_of, tta_for  # noqa: E402
 
 
 def settings(task="emotion", size=48, augmentation=None):

@@ -1,0 +1,71 @@
+"""A trained network before its conversion, and the name of its int8 file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from edge.labels import Task
+from quantize.conversion.tta import TestTimeAugmentation
+from train.augment import CropSpec
+
+# Zooms of new files, by task and size of the crop, where validation accuracy gains by them. A file that
+# exists is verified with the zooms that its contract records.
+ZOOMS: dict[tuple[Task, int], tuple[int, ...]] = {("emotion", 48): (44,)}
+
+
+@dataclass(frozen=True)
+class FloatNetwork:
+    """A trained network before its conversion.
+
+    Attributes:
+        path: checkpoint of the network, in the folder of its run.
+        settings: settings of the run.
+        model: the network, its logits moved by `offsets`.
+        crop: size and framing of its crops.
+        tta: views of a crop that its int8 file evaluates.
+        offsets: numbers that were added to the logit of each label; empty if there were none.
+    """
+
+    path: Path
+    settings: Mapping[str, Any]
+    model: keras.Model
+    crop: CropSpec
+    tta: TestTimeAugmentation
+    offsets: tuple[float, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of its int8 file, without suffix."""
+        return name_of(self.settings)
+
+    @property
+    def task(self) -> Task:
+        """Task that it was trained for."""
+        task: Task = self.settings["recipe"]["task"]
+        return task
+
+
+def name_of(settings: Mapping[str, Any]) -> str:
+    """Returns the name of a run's int8 file, without suffix, from the settings of the run."""
+    return file_name(settings["recipe"]["task"], settings["recipe"]["spec"]["size"])
+
+
+def file_name(task: Task, size: int) -> str:
+    """Returns the name, without suffix, of a task's int8 file for crops of `size` x `size` pixels."""
+    return f"{task}_sepnet_{size}_int8"
+
+
+def tta_for(settings: Mapping[str, Any]) -> TestTimeAugmentation:
+    """Returns the views that a new file of a run evaluates.
+
+    Mirrored views are among them if the network reads a face and was trained with mirrored images; zooms are
+    those of `ZOOMS`. A network that finds faces evaluates the image as it is.
+    """
+    recipe = settings["recipe"]
+    mirror = bool((recipe.get("augmentation") or {}).get("flip"))
+    return TestTimeAugmentation(mirror, ZOOMS.get((recipe["task"], recipe["spec"]["size"]), ()))

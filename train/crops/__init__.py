@@ -1,0 +1,1 @@
+"""Random crops of scenes, and what the face networks should return for them."""
