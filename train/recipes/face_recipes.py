@@ -12,7 +12,7 @@ PROPOSAL = FaceRecipe(
     "proposal",
     "proposal",
     ProposalSpec(stem=8, stages=(Stage(16, 1), Stage(28, 1, stride=1), Stage(36, 5))),
-    epochs=28,
+    epochs=80,
     crops=12_000,
 )
 
@@ -30,7 +30,7 @@ REFINEMENT = FaceRecipe(
     NetSpec(
         stem=12, stages=(Stage(32, 1, 1, repeats=2), Stage(48, 1, repeats=5)), head=20, classes=7, size=32
     ),
-    epochs=12,
+    epochs=60,
     crops=60_000,
     validation_crops=8_000,
     photometry=Photometry(blur_px=1.0),
