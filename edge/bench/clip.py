@@ -115,8 +115,8 @@ def compose(
         The clip, and the boxes of the faces in each frame.
     """
     width, height = size_wh
-    columns = math.ceil(math.sqrt(count * width / height))
-    rows = math.ceil(count / columns)
+    columns = math.ceil(math.sqrt(max(1, count) * width / height))
+    rows = max(1, math.ceil(count / columns))
     cell_wh = width / columns, height / rows
     side = round(0.7 * min(*cell_wh, 0.6 * height))
     random = np.random.default_rng(count)

@@ -131,7 +131,7 @@ def cost_of(runs: Sequence[Run]) -> Cost:
     stages: dict[str, list[float]] = {}
     for run in runs:
         for wall_ms, frame in zip(run.wall_ms, run.stages, strict=True):
-            for stage, stage_ms in _exclusive(wall_ms, frame).items():
+            for stage, stage_ms in exclusive_times(wall_ms, frame).items():
                 stages.setdefault(stage, []).append(stage_ms)
     return Cost(
         ms=float(np.median([np.mean(run.wall_ms) for run in runs])),
@@ -141,7 +141,7 @@ def cost_of(runs: Sequence[Run]) -> Cost:
     )
 
 
-def _exclusive(wall_ms: float, stages: Mapping[str, float]) -> dict[str, float]:
+def exclusive_times(wall_ms: float, stages: Mapping[str, float]) -> dict[str, float]:
     """Returns each stage's time without that of its inner stages, and as "rest" the time of no stage."""
     exclusive = {
         stage: stage_ms - sum(stages.get(inner, 0.0) for inner in _INNER_STAGES.get(stage, ()))

@@ -178,13 +178,19 @@ def _footprint_lines(footprints: Mapping[str, Footprint]) -> Iterator[str]:
 
 
 def _scene_lines(scenes: Sequence[Scene]) -> Iterator[str]:
-    yield "composed scenes: ms per frame, (a) / (b) / (c), 95th percentile of (c); times (a); faces followed"
+    yield "composed scenes: ms per frame, (a) / (b) / (c); (c)'s 99th percentile and worst as shares of (a);"
+    yield "share of (c) outside of OpenCV and the interpreter; faces followed"
     for scene in scenes:
         size = f"{scene.size_wh[0]}x{scene.size_wh[1]}"
+        plain_ms, frame = scene.ms["a"], scene.frame
         yield (
             f"  {scene.threads} thread{'s' if scene.threads > 1 else ' '} {size:>9} {scene.faces:3} faces "
-            f"{scene.ms['a']:8.1f} /{scene.ms['b']:7.1f} /{scene.ms['c']:6.2f}{scene.p95_ms:7.2f} "
-            f"{scene.ms['a'] / scene.ms['c']:7.1f} x {scene.followed:6.1f}"
+            f"{plain_ms:8.1f} /{scene.ms['b']:7.1f} /{scene.ms['c']:6.2f}  p99 {frame.p99 / plain_ms:5.3f} "
+            f"worst {frame.worst / plain_ms:5.3f}  own {scene.own_share:4.0%} {scene.followed:6.1f}"
+        )
+        yield "      " + ", ".join(
+            f"{stage} {tail.p50:.2f} / {tail.p95:.2f} / {tail.worst:.2f}"
+            for stage, tail in sorted(scene.stages.items(), key=lambda item: -item[1].worst)
         )
 
 

@@ -10,18 +10,42 @@ import cv2
 import numpy as np
 
 from edge.bench.clip import compose
+from edge.bench.library_time import library_time
 from edge.bench.loops import LOOPS
-from edge.bench.measure import Progress, play
+from edge.bench.measure import Progress, exclusive_times, play
 from edge.settings.settings import Settings
 from edge.types import Gray
 
-COUNTS = (1, 2, 4, 8, 16)
-SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080))
+COUNTS = (0, 1, 4, 16)
+SIZES = ((640, 480), (1280, 720), (1920, 1080))
 THREADS = (1, 2)
 CASES = tuple(itertools.product(THREADS, SIZES, COUNTS))
-_SECONDS = 4.0
+_SECONDS = 10.0
 # Loops (a) and (b) do the same work on every frame, so that a few frames are enough.
 _FRAMES = {"a": 4, "b": 6, "c": None}
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How times are distributed, and how bad they get, in milliseconds.
+
+    Attributes:
+        p50: Median.
+        p95: 95th percentile.
+        p99: 99th percentile.
+        worst: Maximum.
+    """
+
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+
+    @classmethod
+    def of(cls, values_ms: Sequence[float]) -> Tail:
+        """Sums up some times."""
+        p50, p95, p99 = np.percentile(values_ms, (50, 95, 99))
+        return cls(float(p50), float(p95), float(p99), float(max(values_ms)))
 
 
 @dataclass(frozen=True)
@@ -33,7 +57,9 @@ class Scene:
         size_wh: Size of its frames in pixels.
         threads: Threads of OpenCV and of each network.
         ms: {loop: milliseconds per frame}.
-        p95_ms: 95th percentile of the milliseconds per frame of this package's loop.
+        frame: Milliseconds per frame of this package's loop.
+        stages: {stage: the same of each of its stages, over the frames in which the stage ran}.
+        own_share: Share of its time outside of OpenCV and the interpreter, 0 to 1.
         followed: Faces that this package's loop reports in the last second, on average.
     """
 
@@ -41,7 +67,9 @@ class Scene:
     size_wh: tuple[int, int]
     threads: int
     ms: dict[str, float]
-    p95_ms: float
+    frame: Tail
+    stages: dict[str, Tail]
+    own_share: float
     followed: float
 
 
@@ -76,12 +104,22 @@ def _scene(
     clip, _ = compose(faces, count, size_wh, _SECONDS)
     settings = replace(settings, models=replace(settings.models, threads=threads))
     runs = {name: play(open_loop(settings), clip, _FRAMES[name]) for name, open_loop in LOOPS.items()}
-    last_second = runs["c"].observed[-round(len(clip.frames) / _SECONDS) :]
+    own = runs["c"]
+    # In a run of its own: measuring each call takes time, too.
+    with library_time() as libraries:
+        wall_s = sum(play(LOOPS["c"](settings), clip).wall_ms) / 1e3
+    stages: dict[str, list[float]] = {}
+    for frame_ms, frame in zip(own.wall_ms, own.stages, strict=True):
+        for stage, stage_ms in exclusive_times(frame_ms, frame).items():
+            stages.setdefault(stage, []).append(stage_ms)
+    last_second = own.observed[-round(len(clip.frames) / _SECONDS) :]
     return Scene(
         faces=count,
         size_wh=size_wh,
         threads=threads,
         ms={name: float(np.mean(run.wall_ms)) for name, run in runs.items()},
-        p95_ms=float(np.percentile(runs["c"].wall_ms, 95)),
+        frame=Tail.of(own.wall_ms),
+        stages={stage: Tail.of(values_ms) for stage, values_ms in stages.items()},
+        own_share=max(0.0, 1 - libraries.seconds / wall_s),
         followed=float(np.mean([len(observed) for observed in last_second])),
     )

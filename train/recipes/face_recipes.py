@@ -30,7 +30,7 @@ REFINEMENT = FaceRecipe(
     NetSpec(
         stem=12, stages=(Stage(32, 1, 1, repeats=2), Stage(48, 1, repeats=5)), head=20, classes=7, size=32
     ),
-    epochs=60,
+    epochs=30,
     crops=60_000,
     validation_crops=8_000,
     photometry=Photometry(blur_px=1.0),

@@ -17,8 +17,11 @@ from train.reports.bench_file import read_bench_file
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LINE_STYLES = {"a": ":", "b": "--", "c": "-"}
-_LEGEND_TITLE = "solid: emotiny, dashed: classic, dotted: plain"
+_LOOPS = ("a", "b", "c")
+_TAILS = ("p50", "p95", "p99", "worst")
+# In the order in which they are stacked; others, and what is in no stage, come last.
+_STAGES = ("propose", "judge", "tracker", "emotion", "gender", "scheduler", "rest")
+_MARKERS = {"p95": "_", "p99": "d", "worst": "x"}
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class Scene:
         size_wh: Size of the frames in pixels.
         threads: Threads of OpenCV and of each network.
         ms: {loop: milliseconds per frame}.
+        frame: {"p50", "p95", "p99" or "worst": milliseconds of a frame of this package's loop}.
+        stages: {stage: the same of each of its stages}.
     """
 
     faces: int
     size_wh: tuple[int, int]
     threads: int
     ms: Mapping[str, float]
+    frame: Mapping[str, float]
+    stages: Mapping[str, Mapping[str, float]]
 
 
 def read_scenes(path: Path) -> list[Scene]:
@@ -51,7 +58,7 @@ def read_scenes(path: Path) -> list[Scene]:
 
 
 def save_scenes_png(scenes: Sequence[Scene], path: Path) -> None:
-    """Draws the time of a frame against the number of faces, and against the size of the frame.
+    """Draws what a frame costs, stage by stage, by the number of faces and the size of the frame.
 
     Of scenes that were measured with several numbers of threads, those with the fewest are drawn.
 
@@ -67,53 +74,51 @@ def save_scenes_png(scenes: Sequence[Scene], path: Path) -> None:
     fewest_threads = min(scene.threads for scene in scenes)
     drawn = [scene for scene in scenes if scene.threads == fewest_threads]
     sizes = sorted({scene.size_wh for scene in drawn})
-    counts = sorted({scene.faces for scene in drawn})
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    for number, size_wh in enumerate(sizes):
+    figure = Figure(figsize=(4 * max(2, len(sizes)), 4.8), layout="constrained")
+    all_axes = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
+    for axes, size_wh in zip(all_axes, sizes, strict=True):
         rows = sorted((scene for scene in drawn if scene.size_wh == size_wh), key=lambda scene: scene.faces)
-        _draw_lines(left, [scene.faces for scene in rows], rows, f"C{number}", f"{size_wh[0]}x{size_wh[1]}")
-    for number, count in enumerate(counts):
-        rows = sorted((scene for scene in drawn if scene.faces == count), key=lambda scene: scene.size_wh)
-        megapixels = [scene.size_wh[0] * scene.size_wh[1] / 1e6 for scene in rows]
-        _draw_lines(right, megapixels, rows, f"C{number}", f"{count} face{'s' if count > 1 else ''}")
-    left.set(xlabel="faces", ylabel="ms per frame", xscale="log", yscale="log", xticks=counts)
-    left.set_xticklabels([str(count) for count in counts])
-    right.set(xlabel="megapixels", xscale="log", yscale="log")
-    for axes in (left, right):
-        axes.grid(alpha=0.3, which="both")
-        axes.legend(
-            fontsize="small",
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.15),
-            ncols=5,
-            title=_LEGEND_TITLE,
-            title_fontsize="small",
-        )
+        _draw_size(axes, rows)
+        axes.set(title=f"{size_wh[0]}x{size_wh[1]}", xlabel="faces", yscale="log")
+    all_axes[0].set_ylabel("ms per frame")
+    handles, labels = all_axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize="small")
     atomic_write(path, lambda partial: figure.savefig(partial, dpi=110, format="png"))
 
 
-def _draw_lines(axes: Axes, x: Sequence[float], rows: Sequence[Scene], colour: str, label: str) -> None:
-    """Draws a line for each loop; only that of this package's loop has markers and an entry in the legend."""
-    for name, style in _LINE_STYLES.items():
-        is_own = name == "c"
+def _draw_size(axes: Axes, rows: Sequence[Scene]) -> None:
+    """Draws the median of each stage as a bar, the tails of the frame above, and the plain loop as lines."""
+    others = {stage for scene in rows for stage in scene.stages} - set(_STAGES)
+    stages = [*_STAGES[:-1], *sorted(others), _STAGES[-1]]
+    positions = list(range(len(rows)))
+    width = 0.8 / len(stages)
+    for number, stage in enumerate(stages):
+        heights = [scene.stages.get(stage, {}).get("p50", 0.0) for scene in rows]
+        offsets = [position + (number - (len(stages) - 1) / 2) * width for position in positions]
+        axes.bar(offsets, heights, width, color=f"C{number}", label=f"{stage}, median")
+    for tail, marker in _MARKERS.items():
         axes.plot(
-            x,
-            [scene.ms[name] for scene in rows],
-            style,
-            color=colour,
-            label=label if is_own else None,
-            marker="o" if is_own else None,
-            markersize=3,
-            linewidth=1.6 if is_own else 0.9,
+            positions, [scene.frame[tail] for scene in rows], marker, color="black", label=f"frame, {tail}"
         )
+    plain = [scene.ms["a"] for scene in rows]
+    for divisor, style in ((1, "-"), (5, "--"), (10, ":")):
+        label = "plain loop" + (f" / {divisor}" if divisor > 1 else "")
+        axes.plot(positions, [ms / divisor for ms in plain], style, color="grey", linewidth=1, label=label)
+    axes.set_xticks(positions, [str(scene.faces) for scene in rows])
+    axes.grid(alpha=0.3, axis="y", which="both")
 
 
 def _scene_of(fields: Mapping[str, Any]) -> Scene:
     width, height = fields["size_wh"]
+
+    def tail(values: Mapping[str, Any]) -> dict[str, float]:
+        return {name: float(values[name]) for name in _TAILS}
+
     return Scene(
         faces=int(fields["faces"]),
         size_wh=(int(width), int(height)),
         threads=int(fields["threads"]),
-        ms={name: float(fields["ms"][name]) for name in _LINE_STYLES},
+        ms={name: float(fields["ms"][name]) for name in _LOOPS},
+        frame=tail(fields["frame"]),
+        stages={stage: tail(values) for stage, values in fields["stages"].items()},
     )

@@ -18,7 +18,7 @@ from edge.bench.results import (
     to_json,
     write_json,
 )
-from edge.bench.scenes import Scene
+from edge.bench.scenes import Scene, Tail
 from edge.bench.soak import Sample
 from edge.errors import ConfigError, OutputError
 
@@ -31,6 +31,9 @@ def outcome(ms, recall=1.0, switches=0):
     )
 
 
+TAIL = Tail(1.0, 2.0, 4.0, 6.0)
+
+
 def results(own_ms=2.0):
     return Results(
         {"machine": "x86_64"},
@@ -39,7 +42,7 @@ def results(own_ms=2.0):
             name: Footprint(90.0, 100.0 + cpu_s, cpu_s)
             for name, cpu_s in (("parts and source", 2.0), ("first report", 3.0), ("a", 5.0))
         },
-        [Scene(4, (640, 480), 1, {"a": 40.0, "b": 20.0, "c": 2.0}, 5.0, 3.9)],
+        [Scene(4, (640, 480), 1, {"a": 40.0, "b": 20.0, "c": 2.0}, TAIL, {"judge": TAIL}, 0.25, 3.9)],
         [Sample(50, 91.25, 12345, 2)],
     )
 
@@ -56,7 +59,8 @@ def test_the_tables_hold_every_figure():
     assert any("1.50 times" in line for line in lines)
     scene = next(line for line in lines if "640x480" in line)
     assert scene.split()[:5] == ["1", "thread", "640x480", "4", "faces"]
-    assert scene.split()[-3:] == ["20.0", "x", "3.9"]
+    assert scene.split()[-7:] == ["p99", "0.100", "worst", "0.150", "own", "25%", "3.9"]
+    assert "      judge 1.00 / 2.00 / 6.00" in lines
     assert lines[-1].split() == ["50", "91.2", "12345", "2"]
 
 

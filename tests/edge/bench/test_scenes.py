@@ -1,9 +1,11 @@
 """Scenes of few and many faces."""
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.bench.clip import demo_faces
+from edge.bench.library_time import library_time
 from edge.bench.loops import LOOPS
 from edge.bench.scenes import measure_scenes
 from edge.bench.timing import StageTimer
@@ -22,6 +24,24 @@ def test_every_face_of_a_scene_is_followed(settings):
     assert [(scene.threads, scene.size_wh, scene.faces) for scene in (one, six)] == list(cases)
     assert (one.followed, six.followed) == (1, 6)
     assert set(one.ms) == set(LOOPS)
+    assert one.frame.p50 <= one.frame.p95 <= one.frame.p99 <= one.frame.worst
+    assert {"propose", "judge", "tracker", "emotion", "gender", "rest"} <= set(one.stages)
+    assert 0 < one.own_share < 1
+
+
+def test_a_scene_may_be_empty(settings):
+    (scene,) = measure_scenes(settings, CLEAR_FACES, without_progress, ((1, (320, 240), 0),))
+    assert (scene.faces, scene.followed) == (0, 0)
+    assert "emotion" not in scene.stages
+
+
+def test_what_the_libraries_take_is_measured_and_given_back():
+    before = cv2.resize
+    with library_time() as measured:
+        assert measured.seconds == 0
+        cv2.resize(np.zeros((2000, 2000), np.uint8), (700, 700))
+        assert measured.seconds > 0
+    assert cv2.resize is before
 
 
 def test_all_loops_have_the_scene_s_number_of_threads(settings, monkeypatch):
@@ -38,7 +58,7 @@ def test_all_loops_have_the_scene_s_number_of_threads(settings, monkeypatch):
     for name in LOOPS:
         monkeypatch.setitem(LOOPS, name, IdleLoop)
     measure_scenes(settings, demo_faces(), without_progress, ((2, (320, 240), 1),))
-    assert threads == [(2, 2)] * len(LOOPS)
+    assert threads == [(2, 2)] * (len(LOOPS) + 1)  # one more to measure the libraries
 
 
 def test_the_number_of_threads_is_restored(settings):

@@ -9,13 +9,33 @@ from edge.errors import ConfigError, OutputError
 from train.cli.main import main
 from train.reports.bench_plot import Scene, read_scenes, save_scenes_png
 
+TAIL = bench.Tail(1.0, 2.0, 2.5, 3.0)
 MEASURED = [
-    bench.Scene(faces, size_wh, threads, {"a": 30.0 * faces, "b": 20.0 * faces, "c": 1.0 + faces}, 2.0, faces)
+    bench.Scene(
+        faces,
+        size_wh,
+        threads,
+        {"a": 30.0 + faces, "b": 20.0 + faces, "c": 1.0 + faces},
+        TAIL,
+        {"propose": TAIL, "rest": TAIL},
+        0.2,
+        faces,
+    )
     for threads in (1, 2)
     for size_wh in ((320, 240), (640, 480))
-    for faces in (1, 4)
+    for faces in (0, 4)
 ]
-SCENES = [Scene(scene.faces, scene.size_wh, scene.threads, scene.ms) for scene in MEASURED]
+SCENES = [
+    Scene(
+        scene.faces,
+        scene.size_wh,
+        scene.threads,
+        scene.ms,
+        vars(scene.frame),
+        {stage: vars(tail) for stage, tail in scene.stages.items()},
+    )
+    for scene in MEASURED
+]
 
 
 def test_the_command_draws_the_scenes_of_a_results_file(tmp_path):
