@@ -17,20 +17,11 @@ from tests.support.faces import FACE_BOX, picture_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 PUBLIC = [
-    *("Box", "CameraError", "CaptureSettings", "ConfigError", "DataError", "Detection", "DetectorSettings"),
-    *(
-        "EdgeError",
-        "Face",
-        "FaceDetector",
-        "FaceReader",
-        "Frame",
-        "GovernorSettings",
-        "HaarDetector",
-        "MetricsSettings",
-    ),
-    *("MissingDependencyError", "ModelError", "MqttSettings", "OutputError", "Pipeline", "Reading", "Report"),
-    *("SchedulerSettings", "Scores", "Settings", "Sink", "SmoothingSettings", "TrackingSettings"),
-    *("draw_faces", "open", "open_source"),
+    *("Box", "CameraError", "Candidate", "CaptureSettings", "ConfigError", "DataError", "Detection"),
+    *("DetectorSettings", "EdgeError", "Face", "FaceDetector", "FaceReader", "Frame", "GovernorSettings"),
+    *("HaarDetector", "MetricsSettings", "MissingDependencyError", "ModelError", "MqttSettings"),
+    *("OutputError", "Pipeline", "Reading", "Report", "SchedulerSettings", "Scores", "Settings", "Sink"),
+    *("SmoothingSettings", "TrackingSettings", "draw_faces", "open", "open_source"),
 ]
 FPS = 15
 SECONDS = 4

@@ -1,6 +1,8 @@
 """Finding faces in two steps, with either proposer, and how the steps are put together."""
 
 import math
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +17,8 @@ from edge.detection.settings import DetectorSettings
 from edge.errors import ConfigError, ModelError
 from edge.types import Box
 from tests.support.faces import scene, turned
+
+DATA = os.environ.get("EMOTINY_DATA", "")
 
 
 @pytest.fixture(scope="module", params=["network", "haar"])
@@ -228,3 +232,21 @@ def test_what_is_found_does_not_depend_on_threads(happy):
     cv2.setNumThreads(before)
     assert found[0] == found[1]
     assert all(math.isfinite(value) for faces in found[0] for face in faces for value in face)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA, reason="EMOTINY_DATA names no folder with clips/")
+@pytest.mark.parametrize(
+    ("clip", "most"),
+    [("head-pose-face-detection-male.mp4", 1), ("face-demographics-walking-and-pause.mp4", 3)],
+)
+def test_faces_of_real_people_are_found(clip, most):
+    detector = FaceDetector.shipped()
+    video = cv2.VideoCapture(str(Path(DATA, "clips", clip)))
+    counts = []
+    while (read := video.read())[0]:
+        gray = np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), np.uint8)
+        counts.append(len(detector.detect_all(gray, 0.7)))
+    video.release()
+    assert sum(count > 0 for count in counts) >= 0.9 * len(counts) > 0
+    assert max(counts) <= most

@@ -1,6 +1,4 @@
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +9,6 @@ from edge.detection.haar import HaarDetector, HaarSettings, find_cascade
 from edge.errors import ConfigError, MissingDependencyError
 from edge.system import remedies
 from edge.types import Box
-
-DATA = os.environ.get("EMOTINY_DATA", "")
 
 
 @pytest.fixture(scope="module")
@@ -125,20 +121,3 @@ def test_the_cascade_of_the_system_serves_where_opencv_brings_none(monkeypatch, 
     assert str(tmp_path) in str(caught.value)
     (tmp_path / own.name).write_bytes(own.read_bytes())
     assert HaarDetector().name == str(tmp_path / own.name)
-
-
-@pytest.mark.data
-@pytest.mark.skipif(not DATA, reason="EMOTINY_DATA names no folder with clips/")
-@pytest.mark.parametrize(
-    ("clip", "share", "most"),
-    [("head-pose-face-detection-male.mp4", 0.9, 1), ("face-demographics-walking-and-pause.mp4", 0.9, 3)],
-)
-def test_faces_of_real_people_are_found(detector, clip, share, most):
-    video = cv2.VideoCapture(str(Path(DATA or "") / "clips" / clip))
-    counts = []
-    while (read := video.read())[0]:
-        found = detector.detect(np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), np.uint8))
-        counts.append(len(found))
-    video.release()
-    assert sum(count > 0 for count in counts) >= share * len(counts) > 0
-    assert max(counts) <= most
