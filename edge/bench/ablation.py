@@ -38,7 +38,11 @@ class _Detector(FaceDetector):
     ) -> list[Candidate]:
         if self._judged is not None:
             return self._judged.detect(gray, part, exclude, least)
-        proposed = distinct(self.proposer.propose(gray, part), exclude)
+        proposed = [
+            each
+            for each in distinct(self.proposer.propose(gray, part))
+            if not any(each.is_same_face(known) for known in exclude)
+        ]
         # As sure as a judge would be: the proposer's confidence is of another scale.
         return [each._replace(confidence=0.95) for each in proposed if each.confidence >= least]
 

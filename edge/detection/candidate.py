@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from edge.types import Box
@@ -59,18 +59,37 @@ class Candidate(NamedTuple):
         return max(width, 0.0) * max(height, 0.0)
 
 
-def distinct(candidates: Iterable[Candidate], known: Sequence[Candidate] = ()) -> list[Candidate]:
+def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Keeps of candidates that are of one face only the most confident one (non-maximum suppression).
 
     Args:
         candidates: In any order.
-        known: Faces of which no candidate is kept.
 
     Returns:
         The kept ones, most confident first.
     """
+    return _suppress(candidates, Candidate.is_same_face)
+
+
+def without_duplicates(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Keeps of candidates that overlap much only the most confident one, but an eye as well as its face.
+
+    Before they are judged nobody knows which of the two is right.
+
+    Args:
+        candidates: In any order.
+
+    Returns:
+        The kept ones, most confident first.
+    """
+    return _suppress(candidates, lambda one, other: one.iou(other) >= _SAME_IOU)
+
+
+def _suppress(
+    candidates: Iterable[Candidate], are_one: Callable[[Candidate, Candidate], bool]
+) -> list[Candidate]:
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda each: -each.confidence):
-        if not any(candidate.is_same_face(other) for other in (*known, *kept)):
+        if not any(are_one(candidate, other) for other in kept):
             kept.append(candidate)
     return kept

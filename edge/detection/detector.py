@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edge.detection.candidate import Candidate, distinct
+from edge.detection.candidate import Candidate, distinct, without_duplicates
 from edge.detection.haar_proposer import HaarProposer
 from edge.detection.proposal import ProposalNetwork
 from edge.detection.refinement import RefinementNetwork
@@ -129,7 +129,7 @@ class FaceDetector:
         """
         proposed = [
             each
-            for each in distinct(self.proposer.propose(gray, part))
+            for each in without_duplicates(self.proposer.propose(gray, part))
             if not any(each.is_same_face(face) and each.side < _LARGER * face.side for face in exclude)
         ]
         judged = [self.refine(gray, each) for each in proposed[:_MAX_JUDGED]]

@@ -41,6 +41,7 @@ class Track:
         speed: pixels a second to the right and down.
         template_s: time of the template.
         looks: number of looks that were weighed.
+        looked_s: time of the last look.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Track:
     speed: tuple[float, float] = (0.0, 0.0)
     template_s: float = -math.inf
     looks: int = 1
+    looked_s: float = -math.inf
 
     @classmethod
     def begin(cls, gray: Gray, square: Candidate, at_s: float) -> Track:
@@ -89,7 +91,8 @@ class Track:
 
     def weigh(self, confidence: float) -> None:
         """Adds one look to the evidence."""
-        self.evidence = min(self.evidence + evidence(confidence), _MAX_EVIDENCE)
+        added = self.evidence + evidence(confidence)
+        self.evidence = max(-_MAX_EVIDENCE, min(added, _MAX_EVIDENCE))
         self.looks += 1
 
     def snapshot(self) -> TrackedFace:

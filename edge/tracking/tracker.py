@@ -16,7 +16,7 @@ from edge.types import Gray, TrackedFace
 _DROPPED, _MAX_UNCONFIRMED_S, _LEAST_LOOKS = -1.0, 1.0, 8
 # The judge sees the face of a track from this confidence on; a detection begins a track from the second on.
 _FOLLOWED, _DETECTED = 0.5, 0.5
-_MAX_FOLLOWED = 24  # tracks that are judged in one frame; the others wait for the next
+_MAX_FOLLOWED = 32  # tracks that are judged in one frame; the others wait for the next
 
 
 class FaceTracker:
@@ -83,10 +83,13 @@ class FaceTracker:
 
     def _follow(self, gray: Gray, at_s: float) -> None:
         """Moves each track to where the judge sees its face, or else to where its template matches."""
+        # Of too many, those that waited longest.
+        due = sorted(self._tracks, key=lambda track: track.looked_s)[:_MAX_FOLLOWED]
         # Those that were surest take their place first: where two tracks meet, one face hides the other.
-        tracks = sorted(self._tracks, key=lambda track: (track.seen_s, track.evidence), reverse=True)
+        due.sort(key=lambda track: (track.seen_s, track.evidence), reverse=True)
         taken: list[Candidate] = []
-        for track in tracks[:_MAX_FOLLOWED]:
+        for track in due:
+            track.looked_s = at_s
             looked, correlation = self._look(gray, track, at_s)
             inside = 0 <= looked.x < self._shape[1] and 0 <= looked.y < self._shape[0]
             if not inside or any(looked.is_same_face(other) for other in taken):
