@@ -56,7 +56,7 @@ class TrackingSettings:
         ),
     )
     max_unverified_s: float = field(
-        default=3.0,
+        default=1.5,
         metadata=option(
             "seconds for which a face is followed by its looks alone, while the network sees none there",
             "--max-unverified",
