@@ -18,7 +18,7 @@ from train.recipes.face_recipes import FACE_RECIPES, PROPOSAL, REFINEMENT  # noq
 # The names of the fields are stored in the run.json of every run.
 FIELDS = (
     "name task spec epochs crops validation_crops photometry losses dataset portraits hard_negatives miner "
-    "start batch_size optimizer learning_rate schedule weight_decay averaging precision seed"
+    "judge start batch_size optimizer learning_rate schedule weight_decay averaging precision seed"
 )
 
 
