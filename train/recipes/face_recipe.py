@@ -48,6 +48,8 @@ class FaceRecipe:
         hard_negatives: whether what the cascade takes for a face is among the counter-examples.
         miner: name of the recipe of a proposal network; what that takes for a face is among them, too. None
             for no such network.
+        judge: name of the recipe of an earlier refinement network; of what the miner takes for a face, only
+            what this one takes for a face, too, is kept, and where it moves it. None to keep all.
         start: as in `Recipe`, and so are all that follow.
         batch_size: number of crops per step.
         optimizer: name of the optimizer.
@@ -71,6 +73,7 @@ class FaceRecipe:
     portraits: tuple[str, ...] = ()
     hard_negatives: bool = False
     miner: str | None = None
+    judge: str | None = None
     start: str | None = None
     batch_size: int = 48
     optimizer: Optimizer = "adamw"
@@ -89,13 +92,15 @@ class FaceRecipe:
             raise ConfigError(f"{self.name}: seed {self.seed}, expected 0 to {SEEDS - 1}")
         if not 0 <= self.averaging <= 1:
             raise ConfigError(f"{self.name}: averaging {self.averaging}, expected 0 to 1")
+        if self.judge and not self.miner:
+            raise ConfigError(f"{self.name}: judge {self.judge} without a miner")
         if isinstance(self.spec, ProposalSpec) != (self.task == "proposal"):
             raise ConfigError(f"{self.name}: {type(self.spec).__name__} is no network for {self.task}")
 
     @property
     def teachers(self) -> tuple[str, ...]:
         """Names of the recipes whose networks the training asks."""
-        return (self.miner,) if self.miner else ()
+        return tuple(name for name in (self.miner, self.judge) if name)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FaceRecipe:

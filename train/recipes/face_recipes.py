@@ -23,8 +23,9 @@ PROPOSAL_PARENT = replace(
     epochs=60,
 )
 
-REFINEMENT = FaceRecipe(
-    "refinement",
+# Trained on what the proposal network takes for faces; most of that is easy to tell from one.
+REFINEMENT_FIRST = FaceRecipe(
+    "refinement-first",
     "refinement",
     # Blocks that are applied several times see more for as many parameters.
     NetSpec(
@@ -41,6 +42,9 @@ REFINEMENT = FaceRecipe(
     batch_size=128,
 )
 
+# The hard ones are those that the first network is wrong about.
+REFINEMENT = replace(REFINEMENT_FIRST, name="refinement", judge="refinement-first")
+
 REFINEMENT_PARENT = replace(
     REFINEMENT,
     name="refinement-parent",
@@ -50,4 +54,4 @@ REFINEMENT_PARENT = replace(
     epochs=30,
 )
 
-FACE_RECIPES = (PROPOSAL, PROPOSAL_PARENT, REFINEMENT, REFINEMENT_PARENT)
+FACE_RECIPES = (PROPOSAL, PROPOSAL_PARENT, REFINEMENT_FIRST, REFINEMENT, REFINEMENT_PARENT)

@@ -36,11 +36,12 @@ class FaceDetection:
         Raises:
             DataError: the network that proposes counter-examples is not trained.
         """
-        if recipe.miner and recipe.miner not in checkpoints.teachers:
-            raise DataError(
-                f"{recipe.name} needs counter-examples from {recipe.miner}, which is not trained: "
-                f"train {recipe.miner} first"
-            )
+        for name in recipe.teachers:
+            if name not in checkpoints.teachers:
+                raise DataError(
+                    f"{recipe.name} needs counter-examples from {name}, which is not trained: "
+                    f"train {name} first"
+                )
         self._recipe, self._data, self._checkpoints = recipe, data, checkpoints
         self._loss = loss_of(recipe)
         self.labels = LABELS[recipe.task]
@@ -64,8 +65,13 @@ class FaceDetection:
         """Opens an iterator over the epochs from an index on."""
         sources = self._data.train
         if self._recipe.miner:
-            miner = self._checkpoints.teachers[self._recipe.miner]
-            sources = replace(sources, mined=mined_negatives(sources.images, miner, self._checkpoints.cache))
+            mined = mined_negatives(
+                sources.images,
+                self._checkpoints.teachers[self._recipe.miner],
+                self._checkpoints.cache,
+                self._checkpoints.teachers[self._recipe.judge] if self._recipe.judge else None,
+            )
+            sources = replace(sources, mined=mined)
         with iter_crops(self._recipe, sources, first) as epochs:
             yield map(self._epoch, epochs)
 

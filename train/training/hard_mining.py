@@ -15,11 +15,17 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.detection.outputs import STRIDE_PX
+from edge.detection.outputs import (
+    CROP_MARGIN,
+    REFINEMENT_SHIFT_SCALE,
+    REFINEMENT_SIZE_SCALE,
+    STRIDE_PX,
+)
 from edge.errors import DataError
-from edge.inference.preprocess import normalize_contrast
-from edge.types import Gray
+from edge.inference.preprocess import Framing, crop_face, normalize_contrast
+from edge.types import Box, Gray
 from train.crops.proposal_targets import decode_maps
+from train.crops.refinement import DX, DY, FACE, SIZE
 from train.data.mapped_array import MappedArray
 from train.data.scene_images import SceneImages
 from train.data.scenes import SceneFaces
@@ -33,15 +39,21 @@ _LOWEST_LOGIT = -2.5
 _LARGEST_COUNT = 12  # boxes of a scene at one scale
 _LARGEST_OVERLAP = 0.2  # with a face; what overlaps more is not clearly wrong
 _BATCH = 8
+_JUDGED = 512  # crops that are judged at a time
+_WRONG_LOGIT = -1.0  # the judge takes a box for a face, or nearly so, from this logit on
 
 
-def mined_negatives(images: SceneImages, checkpoint: Path, cache: Path) -> npt.NDArray[np.int32]:
+def mined_negatives(
+    images: SceneImages, checkpoint: Path, cache: Path, judge: Path | None = None
+) -> npt.NDArray[np.int32]:
     """Returns the boxes that a proposal network proposes where there is no face.
 
     Args:
         images: the scenes.
         checkpoint: the network's checkpoint.
         cache: folder in which the boxes are kept: the search takes minutes.
+        judge: checkpoint of a refinement network. Of the boxes that it takes for faces, two are returned:
+            that box, and where the network moves it. All others are left out. None to return all boxes.
 
     Returns:
         (M, 5) int32: index of the image, x, y, width and height in its pixels.
@@ -57,7 +69,45 @@ def mined_negatives(images: SceneImages, checkpoint: Path, cache: Path) -> npt.N
             raise DataError(f"{checkpoint}: no proposal network, its output is {network.output_shape}")
         boxes = [box for scale in _SCALES for box in _search(network, images, scale)]
         MappedArray.store(file, np.array(boxes, np.int32).reshape(-1, 5))
-    return np.array(MappedArray(file).array)
+    proposed: npt.NDArray[np.int32] = np.array(MappedArray(file).array)
+    if judge is None:
+        return proposed
+    judged = cache / f"{file.stem}-{weights_digest(judge)[:16]}.npy"
+    if not judged.exists():
+        MappedArray.store(judged, _mistakes(keras.models.load_model(judge, compile=False), images, proposed))
+    return np.array(MappedArray(judged).array)
+
+
+def _mistakes(
+    network: keras.Model, images: SceneImages, boxes: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int32]:
+    """Returns the boxes that a refinement network takes for faces, and where it moves them."""
+    size, framing = int(network.input_shape[1]), Framing(CROP_MARGIN, 0.0)
+    found: list[npt.NDArray[np.float64]] = []
+    for start in tqdm(range(0, len(boxes), _JUDGED), desc="judging false alarms", unit="batch", leave=False):
+        part = boxes[start : start + _JUDGED]
+        crops = np.stack(
+            [crop_face(images.image(index), Box(*box), size, framing) for index, *box in part.tolist()]
+        )
+        outputs = keras.ops.convert_to_numpy(
+            network.predict_on_batch(crops[..., np.newaxis].astype(np.float32))
+        )
+        wrong = outputs[:, FACE] >= _WRONG_LOGIT
+        kept, answers = part[wrong].astype(np.float64), outputs[wrong].astype(np.float64)
+        side = kept[:, 3]
+        centre = kept[:, 1:3] + side[:, None] * (0.5 + answers[:, [DX, DY]] / REFINEMENT_SHIFT_SCALE)
+        moved_side = side * np.exp(answers[:, SIZE] / REFINEMENT_SIZE_SCALE)
+        corner = centre - moved_side[:, None] / 2
+        moved = np.column_stack([kept[:, 0], corner, moved_side, moved_side])
+        clear = [not _on_face(box[1:], images.faces[int(box[0])]) for box in moved]
+        found += [kept, moved[np.array(clear, np.bool_)]]
+    if not found:
+        return np.zeros((0, 5), np.int32)
+    return np.asarray(np.rint(np.concatenate(found)), np.int32)
+
+
+def _on_face(box: npt.NDArray[np.float64], faces: SceneFaces) -> bool:
+    return not len(_clear_of(box[np.newaxis], faces))
 
 
 def _search(network: keras.Model, images: SceneImages, scale: float) -> list[tuple[int, ...]]:
@@ -106,6 +156,11 @@ def _wrong(
     x, y, side = ((kept[:, 0] + 0.5) / scale, (kept[:, 1] + 0.5) / scale, kept[:, 2] / scale)
     inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
     found = np.stack([x - side / 2, y - side / 2, side, side], axis=1)[inside]
+    return _clear_of(found, faces)
+
+
+def _clear_of(found: npt.NDArray[np.float64], faces: SceneFaces) -> npt.NDArray[np.float64]:
+    """Returns the (M, 4) boxes that overlap little with clear faces, and not at all with ignored ones."""
     true = faces.boxes.astype(np.float64)
     low = np.maximum(found[:, None, :2], true[None, :, :2])
     high = np.minimum(found[:, None, :2] + found[:, None, 2:], true[None, :, :2] + true[None, :, 2:])

@@ -18,7 +18,7 @@ from train.recipes.face_recipes import FACE_RECIPES, PROPOSAL, REFINEMENT  # noq
 # The names of the fields are stored in the run.json of every run.
 FIELDS = (
     "name task spec epochs crops validation_crops photometry losses dataset portraits hard_negatives miner "
-    "start batch_size optimizer learning_rate schedule weight_decay averaging precision seed"
+    "judge start batch_size optimizer learning_rate schedule weight_decay averaging precision seed"
 )
 
 
@@ -61,8 +61,9 @@ def test_networks_return_what_their_task_names(recipe):
 
 
 def test_parents_have_the_shape_of_what_they_are_pruned_to():
-    for small, large in zip(FACE_RECIPES[::2], FACE_RECIPES[1::2], strict=True):
-        assert large.name == f"{small.name}-parent"
+    by_name = {recipe.name: recipe for recipe in FACE_RECIPES}
+    for name in ("proposal", "refinement"):
+        small, large = by_name[name], by_name[f"{name}-parent"]
         assert [(stage.blocks, stage.stride) for stage in small.spec.stages] == [
             (stage.blocks, stage.stride) for stage in large.spec.stages
         ]

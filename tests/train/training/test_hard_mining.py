@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge.errors import DataError
+from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
@@ -133,3 +133,42 @@ def test_a_run_learns_from_what_its_miner_finds(toy_faces, refinement_recipe, fa
     fit(recipe, toy_faces, tmp_path / "run", checkpoints)
     assert len(list((tmp_path / "cache").glob("mined-*"))) == 1
     assert "tiny-proposal" in (tmp_path / "run" / "run.json").read_text()
+
+
+def constant_judge(path, *outputs):
+    """The checkpoint of a refinement network that always returns the same."""
+    inputs = keras.Input((32, 32, 1))
+    dense = keras.layers.Dense(7, kernel_initializer="zeros")
+    model = keras.Model(inputs, dense(keras.layers.Flatten()(inputs)))
+    dense.bias.assign(np.array([*outputs, 0, 4, 0], np.float32))
+    model.save(path)
+    return path
+
+
+def test_only_what_the_judge_takes_for_a_face_is_kept_and_where_it_moves_it(
+    spotted, bright_finder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(hard_mining, "_SCALES", (1.0,))
+    proposed = mined_negatives(spotted, bright_finder, tmp_path)
+    doubtful = constant_judge(tmp_path / "doubtful.keras", -5, 0, 0, 0)
+    assert len(mined_negatives(spotted, bright_finder, tmp_path, doubtful)) == 0
+    # A quarter of the side to the right and twice as large.
+    sure = constant_judge(tmp_path / "sure.keras", 3, 2, 0, 8 * np.log(2))
+    judged = mined_negatives(spotted, bright_finder, tmp_path, sure)
+    on_spot = {tuple(box) for box in judged.tolist() if box[0] in spotted.face_free}
+    for index, x, y, side, _ in proposed.tolist():
+        if index in spotted.face_free:
+            assert (index, x, y, side, side) in on_spot
+            centre_x, centre_y = x + side * 0.75, y + side / 2
+            assert any(
+                box[0] == index
+                and abs(box[1] + side - centre_x) <= 1
+                and abs(box[2] + side - centre_y) <= 1
+                and box[3] == 2 * side
+                for box in on_spot
+            )
+
+
+def test_a_recipe_with_a_judge_needs_a_miner(refinement_recipe):
+    with pytest.raises(ConfigError, match="judge toy without a miner"):
+        replace(refinement_recipe, miner=None, judge="toy")
