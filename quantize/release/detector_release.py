@@ -139,7 +139,7 @@ class DetectorRelease:
             "epochs": recipe.epochs,
             "crops an epoch": recipe.crops,
             "goes on from": origin(run, network.settings["recipe"]),
-            "counter-examples mined by": recipe.miner or "no network",
+            "counter-examples mined by": ", judged by ".join(recipe.teachers) or "no network",
             "seed": recipe.seed,
             "spec": json.dumps(network.settings["recipe"]["spec"]),
             **weights_texts(network, tuned),
