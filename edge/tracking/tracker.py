@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from edge.detection.candidate import Candidate
@@ -34,6 +35,7 @@ class FaceTracker:
         self._lost: list[Track] = []
         self._last_id = 0
         self._shape = (0, 0)
+        self._followed_s = 0.0
 
     @property
     def lost_ids(self) -> list[int]:
@@ -85,12 +87,13 @@ class FaceTracker:
         """Moves each track to where the judge sees its face, or else to where its template matches."""
         # Of too many, those that waited longest.
         due = sorted(self._tracks, key=lambda track: track.looked_s)[:_MAX_FOLLOWED]
-        # Those that were surest take their place first: where two tracks meet, one face hides the other.
-        due.sort(key=lambda track: (track.seen_s, track.evidence), reverse=True)
+        looks = [(track, track.predicted(at_s), *self._look(gray, track, at_s)) for track in due]
+        # Where two tracks meet, one face hides the other: the place is that of the one expected there.
+        looks.sort(key=lambda look: (look[0].seen_s < self._followed_s, _distance(look[1], look[2])))
+        self._followed_s = at_s
         taken: list[Candidate] = []
-        for track in due:
+        for track, _, looked, correlation in looks:
             track.looked_s = at_s
-            looked, correlation = self._look(gray, track, at_s)
             inside = 0 <= looked.x < self._shape[1] and 0 <= looked.y < self._shape[0]
             if not inside or any(looked.is_same_face(other) for other in taken):
                 track.weigh(0.0)
@@ -200,3 +203,8 @@ class FaceTracker:
             elif at_s - track.seen_s <= settings.lost_track_s:
                 self._lost.append(track)
         self._tracks = alive
+
+
+def _distance(expected: Candidate, found: Candidate) -> float:
+    """Returns the distance of two squares' centres in sides of the expected one."""
+    return math.hypot(found.x - expected.x, found.y - expected.y) / expected.side

@@ -493,7 +493,7 @@ def test_a_face_is_followed_at_any_frame_rate(detector, fps):
 
 
 def test_a_doubtful_face_is_reported_at_a_low_frame_rate(detector):
-    doubtful = FaceDetector(detector.proposer, Limited(detector.judge, 0.9))
+    doubtful = FaceDetector(detector.proposer, Limited(detector.judge, 0.95))
     found = followed(doubtful, shown(20, ("happy", 200, 120, 200)), fps=2)
     assert list(found[-1]) == [1]
 
