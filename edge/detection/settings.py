@@ -51,3 +51,7 @@ class DetectorSettings:
         ):
             if not low <= value <= high:
                 raise ConfigError(f"detector {name} {value}: must be {low} to {high}")
+        if self.cascade is not None and self.kind != "haar":
+            raise ConfigError(
+                f"cascade {self.cascade}: used by --detector haar only; add that or leave it out"
+            )

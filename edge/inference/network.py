@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge.errors import ModelError
 from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.inference.interpreter import open_interpreter
-from edge.labels import FACE_TASKS, Task
+from edge.labels import Task
 from edge.types import Gray
 
 
@@ -45,11 +45,7 @@ class Network:
         path = path or find_model(MODELS_FOLDER, task)
         self.contract, content = read_model(path)
         if self.contract.task != task:
-            does = "finds" if self.contract.task in FACE_TASKS else "reads"
-            wanted = "finds" if task in FACE_TASKS else "reads"
-            raise ModelError(
-                f"model {path}: it {does} {self.contract.task}, wanted is one that {wanted} {task}"
-            )
+            raise ModelError(f"model {path}: a network for {self.contract.task}; expected one for {task}")
         try:
             self._interpreter = open_interpreter(content, threads)
             self._input, self._output = self._checked_tensors()

@@ -205,7 +205,7 @@ def test_the_settings_choose_the_proposer(models, tmp_path):
     assert len(near) < len(far)
     with pytest.raises(ModelError, match=r"none\.tflite: No such file"):
         FaceDetector.open(proposal=tmp_path / "none.tflite")
-    with pytest.raises(ModelError, match="it reads emotion, wanted is one that finds refinement"):
+    with pytest.raises(ModelError, match="a network for emotion; expected one for refinement"):
         FaceDetector.open(DetectorSettings("haar"), refinement=models / "tiny_emotion.json")
     with pytest.raises(ConfigError, match=r"none\.xml: cannot be read"):
         FaceDetector.open(DetectorSettings("haar", cascade=tmp_path / "none.xml"))

@@ -152,7 +152,7 @@ def test_threads_do_not_change_what_is_proposed():
 
 
 def test_a_network_that_is_no_proposal_network_is_refused(models, tmp_path):
-    with pytest.raises(ModelError, match="it reads emotion, wanted is one that finds proposal"):
+    with pytest.raises(ModelError, match="a network for emotion; expected one for proposal"):
         ProposalNetwork(models / "tiny_emotion.json")
     with pytest.raises(ModelError, match=r"none\.tflite: No such file"):
         ProposalNetwork(tmp_path / "none.tflite")

@@ -188,7 +188,7 @@ def test_light_and_haze_hardly_matter(judge):
 
 
 def test_a_network_that_is_no_judge_is_refused(models, tmp_path):
-    with pytest.raises(ModelError, match="it reads gender, wanted is one that finds refinement"):
+    with pytest.raises(ModelError, match="a network for gender; expected one for refinement"):
         RefinementNetwork(models / "tiny_gender.json")
     with pytest.raises(ModelError, match=r"none\.tflite: No such file"):
         RefinementNetwork(tmp_path / "none.tflite")

@@ -185,7 +185,7 @@ def test_another_suffix_is_refused(folder):
 
 def test_a_network_of_the_other_task_is_refused(folder):
     message = refusal(folder, folder / "tiny_gender.json")
-    assert message.endswith("it reads gender, wanted is one that reads emotion")
+    assert message.endswith("a network for gender; expected one for emotion")
 
 
 def test_the_one_network_of_a_task_is_found(folder):

@@ -99,8 +99,8 @@ def test_a_network_with_a_fixed_size_refuses_others_in_one_line(models, size_hw)
 @pytest.mark.parametrize(
     ("file", "task", "message"),
     [
-        ("tiny_emotion.json", "gender", "it reads emotion, wanted is one that reads gender"),
-        ("tiny_emotion.tflite", "proposal", "it reads emotion, wanted is one that finds proposal"),
+        ("tiny_emotion.json", "gender", "a network for emotion; expected one for gender"),
+        ("tiny_emotion.tflite", "proposal", "a network for emotion; expected one for proposal"),
         ("none.tflite", "emotion", r"none\.tflite: No such file"),
         ("none.json", "refinement", r"none\.json: No such file"),
     ],

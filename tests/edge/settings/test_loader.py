@@ -92,9 +92,10 @@ def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
     for raw in (read_file(path), read_environment({option.variable: in_variable})):
         assert str(raw.values[option.key]) == str(value)
         assert list(raw.origins) == [option.key]
-        # Except those for which x, 1 or 0.5 is out of range, or which name a file that must exist.
+        # Except those for which x, 1 or 0.5 is out of range, which name a file that must exist, or which
+        # another setting must go with.
         if option.key not in {
-            *("budget.hot_c", "detector.min_face", "mqtt.password_file", "mqtt.ca"),
+            *("budget.hot_c", "detector.cascade", "detector.min_face", "mqtt.password_file", "mqtt.ca"),
             *("mqtt.certificate", "mqtt.key", "mqtt.keepalive_s", "mqtt.heartbeat_s", "mqtt.queue"),
             "metrics.address",
         }:
