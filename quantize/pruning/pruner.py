@@ -29,7 +29,7 @@ from quantize.pruning.surgery import PrunableSpec, remove_channels
 from train.crops.sources import FaceData
 from train.data import Dataset
 from train.models.complexity import multiply_accumulates
-from train.models.spec import NetSpec, ProposalSpec, RefinementSpec, spec_from_dict
+from train.models.spec import NetSpec, ProposalSpec, spec_from_dict
 from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.runs.lookup import load_checkpoint, read_settings
 from train.training.epochs import Checkpoints
@@ -64,7 +64,7 @@ def prune(
         ConfigError: the network has a layer that cannot be pruned, the target is below the smallest network
             of its shape or not below the trained network, or the folder holds a run with another plan.
     """
-    if not isinstance(recipe.spec, (NetSpec, ProposalSpec, RefinementSpec)):
+    if not isinstance(recipe.spec, (NetSpec, ProposalSpec)):
         raise ConfigError(
             f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected one of stages"
         )

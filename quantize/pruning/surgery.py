@@ -14,11 +14,11 @@ import numpy.typing as npt
 from edge.errors import ConfigError
 from quantize.pruning.channel_groups import ChannelGroup, channel_groups
 from train.models.sepnet import build
-from train.models.spec import NetSpec, ProposalSpec, RefinementSpec
+from train.models.spec import NetSpec, ProposalSpec
 
 KeptChannels = Mapping[str, npt.NDArray[np.int64]]
 # The specs of networks whose widths can be changed one by one.
-PrunableSpec: TypeAlias = NetSpec | ProposalSpec | RefinementSpec
+PrunableSpec: TypeAlias = NetSpec | ProposalSpec
 
 
 def remove_channels(

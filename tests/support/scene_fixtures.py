@@ -96,14 +96,14 @@ def proposal_recipe():
 @pytest.fixture(scope="session")
 def refinement_recipe(proposal_recipe):
     """A recipe for a refinement network of a few hundred parameters."""
-    from train.models.spec import RefinementSpec, Stage
+    from train.models.spec import NetSpec, Stage
     from train.recipes.face_recipe import LossWeights
 
     return replace(
         proposal_recipe,
         name="tiny-refinement",
         task="refinement",
-        spec=RefinementSpec(stem=4, stages=(Stage(8, 2), Stage(8, 1)), head=6),
+        spec=NetSpec(stem=4, stages=(Stage(8, 2), Stage(8, 1)), head=6, classes=7, size=32),
         losses=LossWeights(face=2, box=0.5, roll=0.3, yaw=0.2),
         hard_negatives=True,
         validation_crops=40,

@@ -20,7 +20,6 @@ from train.models.spec import (
     NetSpec,
     ProposalSpec,
     ReferenceSpec,
-    RefinementSpec,
     Spec,
     Stage,
     TeacherSpec,
@@ -72,23 +71,19 @@ def _body(spec: Spec) -> keras.Model:
     return _teacher(spec) if isinstance(spec, TeacherSpec) else _small(spec)
 
 
-def _small(spec: NetSpec | RefinementSpec) -> keras.Model:
+def _small(spec: NetSpec) -> keras.Model:
     inputs = keras.Input((spec.size, spec.size, 1))
-    if isinstance(spec, NetSpec):
-        kernel, stride, momentum, outputs = 5, 2, _MOMENTUM, spec.classes
-    else:
-        kernel, stride, momentum, outputs = 3, spec.stem_stride, _FACE_MOMENTUM, spec.outputs
-    x = _stages(_stem(inputs, spec.stem, kernel, stride, momentum), spec.stages, momentum)
+    x = _stages(_stem(inputs, spec.stem, 5, _MOMENTUM), spec.stages, _MOMENTUM)
     x = layers.Conv2D(spec.head, 1, use_bias=False, name="head")(x)
-    x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn", momentum=momentum)(x))
+    x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn", momentum=_MOMENTUM)(x))
     x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
-    logits = layers.Dense(outputs, name="logits")(layers.Flatten()(x))
+    logits = layers.Dense(spec.classes, name="logits")(layers.Flatten()(x))
     return keras.Model(inputs, logits, name="body")
 
 
 def _proposal(spec: ProposalSpec) -> keras.Model:
     inputs = keras.Input((spec.size, spec.size, 1))
-    x = _stages(_stem(inputs, spec.stem, 3, 2, _FACE_MOMENTUM), spec.stages, _FACE_MOMENTUM)
+    x = _stages(_stem(inputs, spec.stem, 3, _FACE_MOMENTUM), spec.stages, _FACE_MOMENTUM)
     # Nearly every cell holds no face: started at even odds, their loss would drown that of the others (Lin et
     # al. 2017, arXiv:1708.02002).
     rare = keras.initializers.Constant([_RARE_FACE, *[0.0] * (spec.channels - 1)])
@@ -96,8 +91,8 @@ def _proposal(spec: ProposalSpec) -> keras.Model:
     return keras.Model(inputs, maps, name="body")
 
 
-def _stem(inputs: Any, channels: int, kernel: int, stride: int, momentum: float) -> Any:
-    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", use_bias=False, name="stem")(inputs)
+def _stem(inputs: Any, channels: int, kernel: int, momentum: float) -> Any:
+    x = layers.Conv2D(channels, kernel, strides=2, padding="same", use_bias=False, name="stem")(inputs)
     return layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="stem_bn", momentum=momentum)(x))
 
 

@@ -140,60 +140,6 @@ class ProposalSpec:
 
 
 @dataclass(frozen=True)
-class RefinementSpec:
-    """The spec of a network that judges a small crop, after MTCNN's second one (arXiv:1604.02878).
-
-    It differs from `NetSpec` in its first convolution: in a crop of 32 pixels, a stride of 2 loses too much.
-
-    Attributes:
-        stem: channels of the first convolution, which is 3x3.
-        stages: the separable blocks; a repeated block is not supported.
-        head: channels of the last feature map, which has one weight per position and channel.
-        outputs: number of outputs.
-        size: side of the square input in pixels.
-        stem_stride: stride of the first convolution, 1 or 2.
-    """
-
-    stem: int
-    stages: tuple[Stage, ...]
-    head: int
-    outputs: int = 7
-    size: int = 32
-    stem_stride: int = 1
-
-    def __post_init__(self) -> None:
-        widths = (self.stem, self.head, self.outputs, *(stage.channels for stage in self.stages))
-        if min(widths) < 1 or any(stage.blocks < 1 or stage.repeats for stage in self.stages):
-            raise ConfigError(
-                f"{self}: every width and block count must be at least 1, and no block repeated"
-            )
-        if self.stem_stride not in (1, 2):
-            raise ConfigError(f"{self}: stem_stride must be 1 or 2")
-
-    @property
-    def final_size(self) -> int:
-        """Side of the last feature map in pixels."""
-        side = -(-self.size // self.stem_stride)
-        for stage in self.stages:
-            side = -(-side // stage.stride)
-        return side
-
-    def stored_parameters(self) -> int:
-        """Returns the number of weights and biases that a .tflite file of the network stores.
-
-        As in `NetSpec.stored_parameters`, BatchNorm is folded, and zero biases of one length are stored once.
-        """
-        total, width, unbiased = _stem_and_stages(self.stem, self.stages)
-        total += (width + 1) * self.head + self.final_size**2 * self.head
-        unbiased.add(self.head)  # the bias of layer "places" becomes part of the logits'
-        return total + (self.head + 1) * self.outputs + sum(unbiased)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the spec for a JSON file."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class TeacherSpec:
     """The spec of a residual network (He et al. 2015, arXiv:1512.03385) that smaller ones are distilled from.
 
@@ -235,15 +181,13 @@ class ReferenceSpec:
 
 
 ClassifierSpec = NetSpec | TeacherSpec | ReferenceSpec
-Spec = ClassifierSpec | ProposalSpec | RefinementSpec
+Spec = ClassifierSpec | ProposalSpec
 
 
 def spec_from_dict(values: dict[str, Any]) -> Spec:
     """Returns the spec that a run's `run.json` stores as `values`."""
     if "stages" in values:
-        of_stages: type[NetSpec | ProposalSpec | RefinementSpec] = ProposalSpec
-        if "head" in values:
-            of_stages = RefinementSpec if "outputs" in values else NetSpec
+        of_stages: type[NetSpec | ProposalSpec] = NetSpec if "head" in values else ProposalSpec
         return of_stages(**{**values, "stages": tuple(Stage(**stage) for stage in values["stages"])})
     kinds = {frozenset(each.name for each in fields(kind)): kind for kind in (TeacherSpec, ReferenceSpec)}
     kind = kinds[frozenset(values)]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from edge.errors import ConfigError, DataError
 from train.crops.photometric import Photometry
 from train.crops.sampler import FaceTask
-from train.models.spec import NetSpec, ProposalSpec, RefinementSpec, spec_from_dict
+from train.models.spec import NetSpec, ProposalSpec, spec_from_dict
 from train.recipes.recipe import SEEDS, Optimizer, Precision, Recipe, Schedule
 
 
@@ -63,7 +63,7 @@ class FaceRecipe:
 
     name: str
     task: FaceTask
-    spec: ProposalSpec | RefinementSpec | NetSpec
+    spec: ProposalSpec | NetSpec
     epochs: int
     crops: int
     validation_crops: int = 1_024

@@ -16,7 +16,7 @@ from train.crops.sources import FaceData
 from train.data import Dataset
 from train.distributed.strategy import Cluster
 from train.models.complexity import folded_parameters, multiply_accumulates
-from train.models.spec import NetSpec, ProposalSpec, RefinementSpec
+from train.models.spec import NetSpec, ProposalSpec
 from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.training.classification import Classification
 from train.training.epochs import Checkpoints
@@ -197,7 +197,7 @@ def _stored_parameters(recipe: AnyRecipe, body: keras.Model) -> int:
     The spec of the package's own networks knows which biases become one when batch normalization is folded.
     """
     spec = recipe.spec
-    if isinstance(spec, (NetSpec, ProposalSpec, RefinementSpec)):
+    if isinstance(spec, (NetSpec, ProposalSpec)):
         return spec.stored_parameters()
     return folded_parameters(body)
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.train
 
 from quantize.release import candidates, publish  # noqa: E402
 from tests.support.pruning import small_plan  # noqa: E402
-from train.models.spec import BUDGET, NetSpec, ProposalSpec, RefinementSpec  # noqa: E402
+from train.models.spec import BUDGET, NetSpec, ProposalSpec  # noqa: E402
 from train.recipes.registry import find_recipe  # noqa: E402
 from train.reports.evaluate_any import evaluate_any  # noqa: E402
 from train.runs.archive import archive, restore  # noqa: E402
@@ -93,5 +93,5 @@ def test_a_parent_that_finds_faces_is_pruned_and_reported_too(
 @pytest.mark.parametrize("task", candidates.PLANS)
 def test_every_parent_is_larger_than_its_plan_leaves_it(task):
     spec = find_recipe(candidates.parent_of(task)).spec
-    assert isinstance(spec, (NetSpec, ProposalSpec, RefinementSpec))
+    assert isinstance(spec, (NetSpec, ProposalSpec))
     assert candidates.PLANS[task].target < BUDGET < spec.stored_parameters()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from train.models.spec import NetSpec, ProposalSpec, RefinementSpec, Stage, TeacherSpec
+from train.models.spec import NetSpec, ProposalSpec, Stage, TeacherSpec
 from train.recipes.registry import RECIPES
 
 pytestmark = pytest.mark.train
@@ -84,19 +84,6 @@ def test_a_proposal_network_has_the_parameters_and_the_map_of_its_spec():
         "stage2_block2_add",
     ]
     assert body.output_shape == (None, 4, 4, 4)
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_a_refinement_network_has_the_parameters_and_the_outputs_of_its_spec(stride):
-    from train.models.complexity import folded_parameters
-    from train.models.sepnet import build
-
-    spec = RefinementSpec(stem=4, stages=(Stage(6, 2), Stage(5, 1)), head=3, outputs=7, stem_stride=stride)
-    body = build(spec).get_layer("body")
-    # The bias of layer "places" becomes part of the logits', and its zeros are stored like the others'.
-    assert spec.stored_parameters() == folded_parameters(body)
-    assert body.output_shape == (None, 7)
-    assert body.get_layer("stem").output.shape[1:3] == (32 // stride,) * 2
 
 
 def test_a_proposal_network_sees_the_same_in_a_larger_image():
