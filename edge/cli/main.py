@@ -51,6 +51,8 @@ def _run_command(argv: Sequence[str] | None, stop: StopSignals[Settings]) -> int
     arguments = parser().parse_args(argv)
     if arguments.command not in _STOPPED_BY_SIGNALS:
         stop.restore()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     # A command's module, and what it imports, is loaded only when the command is used.
     code: int = import_module(f"edge.cli.{arguments.command}").run(arguments, stop)
     return code

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from collections.abc import Callable
-from threading import Event
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from edge.errors import EdgeError
 
 logger = logging.getLogger(__name__)
+
+_TICK_S = 0.02  # how long a wait may go on after a signal
 
 _Settings = TypeVar("_Settings")
 
@@ -23,6 +25,8 @@ class StopSignals(Generic[_Settings]):
     the run and wait in `new_settings`. If it raises an error that a user can cause, the error is logged, and
     the run goes on.
 
+    The handlers take no lock: a second signal enters them while they run, and would wait for itself for ever.
+
     Attributes:
         new_settings: The settings of the next run; None after SIGINT and SIGTERM.
     """
@@ -31,17 +35,17 @@ class StopSignals(Generic[_Settings]):
         """Starts without new settings; handles no signal yet."""
         self.new_settings: _Settings | None = None
         self._renew: Callable[[], _Settings] | None = None
-        self._ended = Event()
-        self._asked = Event()
+        self._ended = False
+        self._asked = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals[_Settings]:
-        for number, event in (
-            (signal.SIGINT, self._ended),
-            (signal.SIGTERM, self._ended),
-            (signal.SIGHUP, self._asked),
+        for number, handler in (
+            (signal.SIGINT, self._end),
+            (signal.SIGTERM, self._end),
+            (signal.SIGHUP, self._ask),
         ):
-            self._before[number] = signal.signal(number, lambda *_, event=event: event.set())
+            self._before[number] = signal.signal(number, handler)
         return self
 
     def __exit__(
@@ -64,17 +68,29 @@ class StopSignals(Generic[_Settings]):
 
     def is_set(self) -> bool:
         """Returns whether the run must end; called between frames, in the thread of the run."""
-        if self._asked.is_set() and self._renew is not None and self.new_settings is None:
-            self._asked.clear()
+        if self._asked and self._renew is not None and self.new_settings is None:
+            self._asked = False
             try:
                 self.new_settings = self._renew()
                 logger.info("SIGHUP: restarting with new settings")
             except (EdgeError, OSError) as error:  # OSError: a folder that this user may not read
                 logger.error("SIGHUP: %s; keeping the old settings", " ".join(str(error).split()))
-        if self._ended.is_set():
+        if self._ended:
             self.new_settings = None
-        return self._ended.is_set() or self.new_settings is not None
+        return self._ended or self.new_settings is not None
 
     def wait(self, timeout: float) -> bool:
         """Waits until the run must end, for at most `timeout` seconds."""
-        return self._ended.wait(timeout) or self.is_set()
+        end_s = time.monotonic() + timeout
+        while not self.is_set():
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            time.sleep(min(left_s, _TICK_S))
+        return True
+
+    def _end(self, *_: object) -> None:
+        self._ended = True
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -99,3 +103,91 @@ def test_earlier_handlers_come_back(early: bool) -> None:
             stop.restore()
             assert [signal.getsignal(number) for number in HANDLED] == [signal.SIG_IGN] * 3
     assert [signal.getsignal(number) for number in HANDLED] == [signal.SIG_IGN] * 3
+
+
+def in_a_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, check=False, timeout=30, capture_output=True, text=True)
+
+
+# Sends a second signal at every call of and in a handler, and ends when it should.
+_NESTED = """
+import signal, sys
+from edge.system.signals import StopSignals
+number = signal.Signals(int(sys.argv[1]))
+depth = 0
+def again(frame, event, argument):
+    global depth
+    if depth < 9 and event in ("call", "c_call") and frame.f_code.co_name != "<module>":
+        depth += 1
+        signal.raise_signal(number)
+with StopSignals() as stop:
+    stop.arm(lambda: "new")
+    sys.setprofile(again)
+    signal.raise_signal(number)
+    sys.setprofile(None)
+    assert depth, "no second signal came while the first was handled"
+    sys.exit(0 if stop.wait(1) else 1)
+"""
+
+
+@pytest.mark.parametrize("number", HANDLED)
+def test_a_signal_that_comes_while_one_is_handled_does_not_hang(number: signal.Signals) -> None:
+    ended = in_a_process(_NESTED, str(int(number)))
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+_WAITING = """
+from edge.system.signals import StopSignals
+with StopSignals() as stop:
+    stop.arm(lambda: "new")
+    print("ready", flush=True)
+    while not stop.wait(0.001):
+        pass
+    print("ended", flush=True)
+    import time
+    time.sleep(0.05)  # what comes late is answered, too
+"""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_burst_of_signals_ends_the_run_once(seed: int) -> None:
+    chance = random.Random(seed)
+    with subprocess.Popen([sys.executable, "-c", _WAITING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(chance.randint(2, 5)):
+            process.send_signal(chance.choice([signal.SIGINT, signal.SIGTERM]))
+            time.sleep(chance.uniform(0, 0.001))
+        try:
+            assert process.stdout.read() == "ended\n"
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+def test_a_wait_ends_soon_after_a_signal() -> None:
+    with StopSignals[str]() as stop:
+        before_s = time.monotonic()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.wait(60)
+        assert time.monotonic() - before_s < 30
+
+
+_INTERRUPTED = """
+import builtins, signal, sys
+import edge.__main__
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
+before = builtins.__import__
+def interrupted(name, *rest, **more):
+    if name == "edge.cli.main":
+        signal.raise_signal(signal.SIGINT)
+    return before(name, *rest, **more)
+builtins.__import__ = interrupted
+edge.__main__.main()
+"""
+
+
+def test_an_interrupt_while_the_program_is_loaded_prints_no_traceback() -> None:
+    ended = in_a_process(_INTERRUPTED)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
