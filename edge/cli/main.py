@@ -13,7 +13,7 @@ from edge.errors import EdgeError, MissingDependencyError
 from edge.system import remedies
 from edge.system.platform import detect_platform
 from edge.system.signals import StopSignals
-from edge.system.stdio import print_message
+from edge.system.stdio import open_missing_streams, print_message
 
 if TYPE_CHECKING:
     from edge.settings.settings import Settings
@@ -24,6 +24,7 @@ _STOPPED_BY_SIGNALS = ("run", "check")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code; an error is one line on standard error."""
+    open_missing_streams()
     try:
         stop: StopSignals[Settings] = StopSignals()
         with stop:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, OutputError
-from edge.files import atomic_write
+from edge.files import atomic_write, os_error_reason
 from edge.output.drawing import draw_faces
 from edge.output.sink import Sink, raise_if_closed
 from edge.types import Face, Frame, Gray, Report
@@ -31,7 +31,8 @@ def open_annotation(path: Path) -> Sink:
         path: A new .mp4 or .avi for all frames, or a new .png for the last one.
 
     Raises:
-        ConfigError: the file exists, its folder does not or is read-only, or the suffix is another.
+        ConfigError: the file exists, its folder does not or is read-only, its name is too long, or the suffix
+            is another.
     """
     if path.suffix not in (*_FOURCC, ".png"):
         raise ConfigError(f"annotation {path}: expected a file name ending in .mp4, .avi or .png")
@@ -39,7 +40,12 @@ def open_annotation(path: Path) -> Sink:
         raise ConfigError(f"annotation {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"annotation {path}: the folder {path.parent} cannot be written to")
-    if path.exists():
+    try:
+        exists = path.exists()
+        _temporary(path).exists()  # its name is longer
+    except OSError as error:
+        raise ConfigError(f"annotation {path}: {os_error_reason(error)}") from error
+    if exists:
         raise ConfigError(f"annotation {path}: exists; remove it or choose another name")
     return PictureSink(path) if path.suffix == ".png" else VideoSink(path)
 

@@ -13,6 +13,25 @@ from edge.system.journal import is_journal, priority_prefix
 _STDERR = 2
 
 
+def open_missing_streams() -> None:
+    """Opens /dev/null in place of each standard stream that is closed.
+
+    A program that is started by `emotiny run >&-` has no descriptor 1. Without this, the next file that it
+    opens gets that number, and whatever a library prints ends up in it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(_STDERR, "w", closefd=False)
+
+
 def write_text(stream: TextIO, text: str) -> None:
     """Writes the text as it is, without adding a newline, and flushes.
 

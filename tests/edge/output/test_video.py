@@ -33,6 +33,8 @@ def frames_of(path):
         ("seen", "expected a file name ending"),
         ("old.mp4", "exists; remove it or choose another name"),
         ("nowhere/seen.mp4", "there is no folder .*nowhere"),
+        (f"{300 * 'a'}.mp4", "File name too long"),
+        (f"{250 * 'a'}.mp4", "File name too long"),  # the file's name until it is finished
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused_at_once(tmp_path, name, message):
