@@ -103,12 +103,15 @@ class ClassicLoop:
 class EmotinyLoop:
     """Works on a frame as `emotiny run` does, including the output of its report."""
 
-    def __init__(self, settings: Settings, detector: FaceDetector | None = None) -> None:
+    def __init__(
+        self, settings: Settings, detector: FaceDetector | None = None, *, with_stages: bool = True
+    ) -> None:
         """Opens what `emotiny run` opens, except a camera.
 
         Args:
             settings: Settings of the run.
             detector: Used instead of the one that the settings name.
+            with_stages: Whether its stages are timed, which takes time, too.
         """
         self.timer = timer = StageTimer()
         self._now_s = 0.0
@@ -119,6 +122,8 @@ class EmotinyLoop:
         )
         if detector is not None:
             pipeline.tracker.detector = detector
+        if not with_stages:
+            return
         timer.instrument(pipeline.tracker.detector.proposer, propose="propose")
         timer.instrument(pipeline.tracker.detector.judge, refine="judge")
         timer.instrument(pipeline.tracker, update="tracker")

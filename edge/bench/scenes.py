@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.bench.clip import compose
 from edge.bench.library_time import library_time
-from edge.bench.loops import LOOPS
+from edge.bench.loops import LOOPS, EmotinyLoop
 from edge.bench.measure import Progress, exclusive_times, play
 from edge.settings.settings import Settings
 from edge.types import Gray
@@ -107,7 +107,7 @@ def _scene(
     own = runs["c"]
     # In a run of its own: measuring each call takes time, too.
     with library_time() as libraries:
-        wall_s = sum(play(LOOPS["c"](settings), clip).wall_ms) / 1e3
+        wall_s = sum(play(EmotinyLoop(settings, with_stages=False), clip).wall_ms) / 1e3
     stages: dict[str, list[float]] = {}
     for frame_ms, frame in zip(own.wall_ms, own.stages, strict=True):
         for stage, stage_ms in exclusive_times(frame_ms, frame).items():

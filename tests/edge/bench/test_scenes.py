@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+import edge.bench.scenes
 from edge.bench.clip import demo_faces
 from edge.bench.library_time import library_time
 from edge.bench.loops import LOOPS
@@ -48,13 +49,14 @@ def test_all_loops_have_the_scene_s_number_of_threads(settings, monkeypatch):
     threads = []
 
     class IdleLoop:
-        def __init__(self, settings):
+        def __init__(self, settings, with_stages=True):
             threads.append((settings.models.threads, cv2.getNumThreads()))
             self.timer = StageTimer()
 
         def step(self, frame):
             return []
 
+    monkeypatch.setattr(edge.bench.scenes, "EmotinyLoop", IdleLoop)
     for name in LOOPS:
         monkeypatch.setitem(LOOPS, name, IdleLoop)
     measure_scenes(settings, demo_faces(), without_progress, ((2, (320, 240), 1),))
