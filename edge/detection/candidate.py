@@ -53,10 +53,12 @@ class Candidate(NamedTuple):
         return overlap >= _SAME_IOU * (smaller + larger - overlap) or overlap >= _SAME_SHARE * smaller
 
     def _intersection(self, other: Candidate) -> float:
-        reach = (self.side + other.side) / 2
-        width = min(reach - abs(self.x - other.x), self.side, other.side)
-        height = min(reach - abs(self.y - other.y), self.side, other.side)
-        return max(width, 0.0) * max(height, 0.0)
+        side, other_side = self.side, other.side
+        reach = (side + other_side) / 2
+        width, height = reach - abs(self.x - other.x), reach - abs(self.y - other.y)
+        if width <= 0 or height <= 0:  # as most pairs do: the rest is for the few that overlap
+            return 0.0
+        return min(width, side, other_side) * min(height, side, other_side)
 
 
 def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -30,7 +30,10 @@ from edge.types import Gray
 # A window of 320x240 takes a third of a millisecond on a desktop processor.
 _SCALE = SearchScale((14.0, SIDES_PX[1]), max_pixels=81_920)
 _MAX_CANDIDATES = 24  # in a window, those with the highest confidence
-_SHAPES = 8  # sizes of windows for which an interpreter is kept
+_SHAPES = 12  # sizes of windows for which an interpreter is kept
+# To open an interpreter takes as long as several frames. For frames of the commonest size it is done at the
+# start; for larger ones, which take longer anyway, with the first frame.
+_COMMONEST_HW = (480, 640)
 
 
 class ProposalNetwork:
@@ -66,6 +69,8 @@ class ProposalNetwork:
         self._temperature = network.contract.temperature
         logit = math.log(threshold / (1 - threshold)) * self._temperature
         self._least_code = math.ceil(logit / self._scale) + self._zero_point
+        for part in self.plan(_COMMONEST_HW):
+            self._network(_padded_hw(part))
 
     def plan(self, frame_hw: tuple[int, int]) -> tuple[SearchPart, ...]:
         """Returns the parts in which a frame of (height, width) is searched, smallest faces first."""
@@ -84,12 +89,13 @@ class ProposalNetwork:
         area, (width, height) = part.area, part.size_wh
         window = gray[area.y : area.y + area.height, area.x : area.x + area.width]
         window = normalize_contrast(downscale(window, part.size_wh))
-        right, bottom = -width % STRIDE_PX, -height % STRIDE_PX
-        if right or bottom:
+        padded_hw = _padded_hw(part)
+        if padded_hw != (height, width):
+            bottom, right = padded_hw[0] - height, padded_hw[1] - width
             window = np.asarray(
                 cv2.copyMakeBorder(window, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8
             )
-        maps = self._network((height + bottom, width + right)).run(window)
+        maps = self._network(padded_hw).run(window)
         faces = np.ascontiguousarray(maps[:, :, 0])
         # A cell counts where none of its eight neighbours is higher: non-maximum suppression of centres.
         highest = np.asarray(cv2.dilate(faces.view(np.uint8) ^ 0x80, _NEIGHBOURS), np.uint8) ^ 0x80
@@ -127,3 +133,9 @@ class ProposalNetwork:
 
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+def _padded_hw(part: SearchPart) -> tuple[int, int]:
+    """Returns height and width of a window that is padded to whole cells."""
+    width, height = part.size_wh
+    return height + -height % STRIDE_PX, width + -width % STRIDE_PX

@@ -132,7 +132,16 @@ def test_each_interpreter_is_opened_once(monkeypatch, frame_hw):
     for _ in range(2):
         for part in network.plan(frame_hw):
             network.propose(gray, part)
-    assert len(opened) == len(set(opened)) <= 9
+    assert len(opened) == len(set(opened)) <= 13
+
+
+def test_frames_of_the_commonest_size_find_their_interpreters_open(monkeypatch):
+    network = ProposalNetwork()
+    monkeypatch.setattr(edge.detection.proposal, "Network", None)  # no further one can be opened
+    for part in network.plan((480, 640)):
+        network.propose(np.zeros((480, 640), np.uint8), part)
+    with pytest.raises(TypeError):
+        network.propose(np.zeros((480, 648), np.uint8), network.plan((480, 648))[0])
 
 
 def test_frames_whose_size_changes_all_the_time_do_not_fill_the_memory():
@@ -141,7 +150,7 @@ def test_frames_whose_size_changes_all_the_time_do_not_fill_the_memory():
         gray = np.zeros((side, side), np.uint8)
         for part in network.plan((side, side)):
             network.propose(gray, part)
-    assert len(network._networks) <= 8
+    assert len(network._networks) <= 12
 
 
 def test_threads_do_not_change_what_is_proposed():
