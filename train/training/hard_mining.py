@@ -34,8 +34,11 @@ from train.models.weights_hash import weights_digest
 
 logger = logging.getLogger(__name__)
 
-_SCALES = (1.0, 0.5, 0.25)  # faces of 9.5 to 144 pixels
-_LOWEST_LOGIT = -2.5
+# Each size of face is proposed at two scales, as it is by the device in frames of different sizes.
+_SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18)
+# The device judges boxes that are this likely and this large, in pixels of the reduced copy.
+_LOWEST_LOGIT = -1.5
+_LEAST_SIDE_PX = 12.0
 _LARGEST_COUNT = 12  # boxes of a scene at one scale
 _LARGEST_OVERLAP = 0.2  # with a face; what overlaps more is not clearly wrong
 _BATCH = 8
@@ -62,7 +65,9 @@ def mined_negatives(
         DataError: the checkpoint is missing, or of another kind of network.
         OutputError: the file cannot be written.
     """
-    file = cache / f"mined-{images.fingerprint}-{weights_digest(checkpoint)[:16]}.npy"
+    # The cache is good for one way of mining.
+    way = f"{'-'.join(f'{100 * scale:g}' for scale in _SCALES)}-{_LOWEST_LOGIT:g}-{_LEAST_SIDE_PX:g}"
+    file = cache / f"mined-{images.fingerprint}-{weights_digest(checkpoint)[:16]}-{way}.npy"
     if not file.exists():
         network = keras.models.load_model(checkpoint, compile=False)
         if len(network.output_shape) != 4:
@@ -152,7 +157,8 @@ def _wrong(
 ) -> npt.NDArray[np.float64]:
     """Returns (M, 4) boxes, x, y, width and height in the scene's pixels, that lie on no face."""
     scores, kept = distinct_boxes(logits, boxes)
-    kept = kept[scores >= _LOWEST_LOGIT][:_LARGEST_COUNT].astype(np.float64)
+    proposed = (scores >= _LOWEST_LOGIT) & (kept[:, 2] >= _LEAST_SIDE_PX)
+    kept = kept[proposed][:_LARGEST_COUNT].astype(np.float64)
     x, y, side = ((kept[:, 0] + 0.5) / scale, (kept[:, 1] + 0.5) / scale, kept[:, 2] / scale)
     inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
     found = np.stack([x - side / 2, y - side / 2, side, side], axis=1)[inside]

@@ -110,6 +110,20 @@ def test_another_kind_of_network_is_refused(spotted, refinement_recipe, tmp_path
     assert not list(tmp_path.glob("mined-*"))
 
 
+def test_boxes_that_were_mined_another_way_are_not_used(spotted, bright_finder, tmp_path, monkeypatch):
+    before = mined_negatives(spotted, bright_finder, tmp_path)
+    monkeypatch.setattr(hard_mining, "_LEAST_SIDE_PX", 60.0)
+    assert len(mined_negatives(spotted, bright_finder, tmp_path)) < len(before)
+    assert len(list(tmp_path.glob("mined-*.npy"))) == 2
+
+
+def test_boxes_smaller_than_the_device_judges_are_not_mined(spotted, bright_finder, tmp_path, monkeypatch):
+    monkeypatch.setattr(hard_mining, "_SCALES", (1.0,))
+    assert len(mined_negatives(spotted, bright_finder, tmp_path))
+    monkeypatch.setattr(hard_mining, "_LEAST_SIDE_PX", 18.5)  # the network says 18 of everything
+    assert len(mined_negatives(spotted, bright_finder, tmp_path)) == 0
+
+
 def test_mined_boxes_are_among_the_counter_examples(toy_sources):
     sources = replace(
         toy_sources(),
