@@ -10,6 +10,7 @@ from typing import Literal
 from edge.bench.loops import EmotinyLoop, Loop
 from edge.detection.candidate import Candidate, distinct
 from edge.detection.detector import FaceDetector, Judge, Proposer
+from edge.detection.joint_judge import JointJudge
 from edge.detection.search import SearchPart
 from edge.pipeline.assembly import open_detector
 from edge.settings.settings import Settings
@@ -65,17 +66,27 @@ def _open_whole(kind: _Kind, settings: Settings) -> Loop:
     return EmotinyLoop(replace(settings, detector=replace(settings.detector, kind=kind)))
 
 
+def _open_face_judge(settings: Settings) -> Loop:
+    whole = open_detector(settings)
+    judge = whole.judge
+    if not isinstance(judge, JointJudge):
+        raise TypeError(f"{type(judge).__name__} has no second opinion to leave out")
+    return EmotinyLoop(settings, FaceDetector(whole.proposer, judge.face, settings.detector.min_face))
+
+
 ABLATION: dict[str, Callable[[Settings], Loop]] = {
     "haar": partial(_open, "haar", False),
     "haar+judge": partial(_open, "haar", True),
     "haar+judge+follow": partial(_open_whole, "haar"),
     "network": partial(_open, "network", False),
     "network+judge": partial(_open, "network", True),
+    "network+face+follow": _open_face_judge,
 }
 ABLATION_DESCRIPTIONS = {
     "haar": "the cascade in this package's search, faces followed by their looks",
-    "haar+judge": "the same, each detection judged by the refinement network",
-    "haar+judge+follow": "the same, faces followed by the refinement network: --detector haar",
+    "haar+judge": "the same, each detection judged by both networks",
+    "haar+judge+follow": "the same, faces followed by the judges: --detector haar",
     "network": "the proposal network in this package's search, faces followed by their looks",
-    "network+judge": "the same, each detection judged; emotiny (c) also follows by the refinement network",
+    "network+judge": "the same, each detection judged; emotiny (c) also follows by the judges",
+    "network+face+follow": "emotiny (c) without the second opinion of the proposal network",
 }

@@ -14,8 +14,8 @@ from edge.inference.interpreter import open_interpreter
 
 # The functions that the loop calls for every frame or face.
 _FUNCTIONS = (
-    *("LUT", "absdiff", "addWeighted", "calcHist", "copyMakeBorder", "dilate", "matchTemplate", "meanStdDev"),
-    *("minMaxLoc", "resize", "warpAffine"),
+    *("LUT", "absdiff", "addWeighted", "calcHist", "copyMakeBorder", "dilate", "flip", "matchTemplate"),
+    *("meanStdDev", "minMaxLoc", "resize", "warpAffine"),
 )
 _METHODS = ("get_tensor", "invoke", "set_tensor")
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from edge.detection.candidate import Candidate, distinct, without_duplicates
 from edge.detection.haar_proposer import HaarProposer
+from edge.detection.joint_judge import JointJudge
 from edge.detection.proposal import ProposalNetwork
-from edge.detection.refinement import RefinementNetwork
 from edge.detection.search import SearchPart
 from edge.detection.settings import DetectorSettings
 from edge.types import Gray
@@ -42,7 +42,7 @@ class Proposer(Protocol):
 
 
 class Judge(Protocol):
-    """Interface of what tells whether a square holds a face, such as `RefinementNetwork`."""
+    """Interface of what tells whether a square holds a face, such as `JointJudge`."""
 
     def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
         """Returns the square moved to the face, with the confidence that a face is there."""
@@ -96,7 +96,7 @@ class FaceDetector:
             proposer = HaarProposer(settings.cascade, settings.min_face)
         else:
             proposer = ProposalNetwork(proposal, settings.min_face, threads=threads)
-        return cls(proposer, RefinementNetwork(refinement, threads), settings.min_face)
+        return cls(proposer, JointJudge(refinement, proposal, threads), settings.min_face)
 
     @classmethod
     def shipped(cls) -> FaceDetector:

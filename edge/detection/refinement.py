@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from edge.detection.candidate import Candidate
 from edge.detection.outputs import (
     CROP_MARGIN,
@@ -20,6 +23,8 @@ from edge.inference.preprocess import Framing, crop_face
 from edge.types import Gray
 
 _FRAMING = Framing(CROP_MARGIN, 0.0)
+# What mirroring a picture does to "face", "dx", "dy", "size", "roll_sin", "roll_cos" and "yaw".
+_SIGNS = (1, -1, 1, 1, -1, 1, 1)
 
 
 class RefinementNetwork:
@@ -55,8 +60,13 @@ class RefinementNetwork:
         box = candidate.box()
         network, size = self._network, self._network.contract.size
         scale, zero_point = network.scale, network.zero_point
-        codes = network.run(crop_face(gray, box, size, _FRAMING)).tolist()
-        logit, dx, dy, growth, sine, cosine, yaw = ((code - zero_point) * scale for code in codes)
+        crop = crop_face(gray, box, size, _FRAMING)
+        codes, mirrored = network.run(crop).tolist(), network.run(_mirror(crop)).tolist()
+        # The mean of both: a face is as much a face in a mirror, with dx and the roll turned round.
+        logit, dx, dy, growth, sine, cosine, yaw = (
+            scale * ((code - zero_point) + sign * (other - zero_point)) / 2
+            for code, other, sign in zip(codes, mirrored, _SIGNS, strict=True)
+        )
         found = Candidate(
             box.x + box.width * (0.5 + dx / REFINEMENT_SHIFT_SCALE),
             box.y + box.height * (0.5 + dy / REFINEMENT_SHIFT_SCALE),
@@ -67,6 +77,10 @@ class RefinementNetwork:
         )
         # Nothing can be cut around a face outside the frame.
         return found if _is_inside(found, gray) else found._replace(confidence=0.0)
+
+
+def _mirror(crop: Gray) -> Gray:
+    return np.asarray(cv2.flip(crop, 1), np.uint8)
 
 
 def _is_inside(square: Candidate, gray: Gray) -> bool:

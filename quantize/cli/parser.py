@@ -79,6 +79,16 @@ def _add_release(commands: Commands) -> None:
         help="also print the signal-to-noise ratio of every tensor, the worst three marked",
     )
 
+    scenes = _add(commands, "scenes", "search whole scenes with the published files, and weigh both judges")
+    scenes.add_argument(
+        "--models",
+        default="models",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the files (default: %(default)s)",
+    )
+    _add_data(scenes)
+
 
 def _add_pruning(commands: Commands) -> None:
     prune = _add(commands, "prune", "prune a trained network in steps; an interrupted pruning can be resumed")

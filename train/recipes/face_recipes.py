@@ -40,10 +40,12 @@ REFINEMENT_FIRST = FaceRecipe(
     hard_negatives=True,
     miner="proposal",
     batch_size=128,
+    optimizer="muon",
+    learning_rate=0.016,
 )
 
 # The hard ones are those that the first network is wrong about.
-REFINEMENT = replace(REFINEMENT_FIRST, name="refinement", judge="refinement-first")
+REFINEMENT = replace(REFINEMENT_FIRST, name="refinement", epochs=110, judge="refinement-first")
 
 REFINEMENT_PARENT = replace(
     REFINEMENT,

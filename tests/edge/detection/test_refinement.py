@@ -28,7 +28,7 @@ def judge():
 
 @pytest.fixture
 def judge_of(monkeypatch):
-    """Makes a judge whose network says the same of every crop."""
+    """Makes a judge whose network says the same of every crop, and the mirror image of it of its mirror."""
 
     def make(*outputs, temperature=1.0):
         class ConstantNetwork:
@@ -36,11 +36,15 @@ def judge_of(monkeypatch):
             contract = SimpleNamespace(name="constant", size=32, temperature=temperature)
 
             def __init__(self, path, task, threads=1):
-                pass
+
+                self.calls = 0
 
             def run(self, pixels):
                 assert pixels.shape == (32, 32)
-                codes = [round(value / self.scale) + self.zero_point for value in outputs]
+                self.calls += 1
+                signs = (1, -1, 1, 1, -1, 1, 1) if self.calls % 2 == 0 else (1,) * 7
+                values = [sign * value for sign, value in zip(signs, outputs, strict=True)]
+                codes = [round(value / self.scale) + self.zero_point for value in values]
                 return np.clip(codes, -128, 127).astype(np.int8)
 
         monkeypatch.setattr(edge.detection.refinement, "Network", ConstantNetwork)
@@ -58,6 +62,17 @@ def test_outputs_are_read_in_their_units(judge_of):
     assert found.confidence == pytest.approx(1 / (1 + math.exp(-1)))
     assert found.roll_deg == pytest.approx(45)
     assert found.yaw == pytest.approx(3 / YAW_SCALE)
+
+
+@pytest.mark.parametrize("side", [80, 200])
+def test_a_mirrored_face_is_judged_alike(judge, side):
+    """Both the picture and its mirror image are looked at, so neither direction is preferred."""
+    gray = scene(("surprise", 320 - side // 2, 240 - side // 2, side))
+    left, right = (judge.refine(each, Candidate(320, 240, side, 1.0)) for each in (gray, cv2.flip(gray, 1)))
+    assert left.confidence == pytest.approx(right.confidence, abs=0.01)
+    assert left.x == pytest.approx(640 - right.x, abs=0.02 * side)
+    assert left.roll_deg == pytest.approx(-right.roll_deg, abs=1)
+    assert left.side == pytest.approx(right.side, rel=0.02)
 
 
 def test_a_yaw_is_not_below_0(judge_of):
