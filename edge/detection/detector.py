@@ -15,7 +15,7 @@ from edge.detection.settings import DetectorSettings
 from edge.types import Gray
 
 # The second look starts where the first one moved the square to; less confidence than this is not worth it.
-_WORTH_A_SECOND_LOOK = 0.2
+_WORTH_A_SECOND_LOOK = 0.08
 # A face may seem this much smaller than it is.
 _LEEWAY = 0.85
 # A candidate this many times larger than a known face may be the face of which the known one is an eye.

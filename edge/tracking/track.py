@@ -16,8 +16,9 @@ _MAX_DISTANCE = 1.5
 _MAX_SIZE_RATIO = 2.0
 # One frame says no more for or against a face than this many nats: neighbouring frames are nearly alike.
 _MAX_STEP = 2.0
-# Log odds of what is proposed: most of it is no face.
-_PRIOR = 1.5
+# What a look must be surer of than even odds, in nats, to count for a face: a network that errs on one frame
+# errs on the next ones, too.
+_PRIOR = 0.5
 _MAX_EVIDENCE = 8.0
 # Share of a new measurement in the smoothed square; the rest is what was known before.
 _POSITION_GAIN, _SIZE_GAIN, _ROLL_GAIN = 0.7, 0.35, 0.35

