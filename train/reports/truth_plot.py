@@ -58,7 +58,8 @@ def _results_of(content: Mapping[str, Any]) -> TruthResults:
     truth = content.get("truth", {})
     results: TruthResults = {}
     for group in _GROUPS:
-        loops = {name: groups[group] for name, groups in truth.items() if group in groups}
+        # What --ablation measures besides is a table of its own.
+        loops = {name: truth[name][group] for name in _NAMES if group in truth.get(name, {})}
         if loops:
             plain_ms = float(loops["a"]["cpu_ms"])
             results[group] = {name: _figures(fields, plain_ms) for name, fields in loops.items()}
@@ -93,8 +94,8 @@ def _draw_group(axes: Axes, group: str, loops: Mapping[str, LoopFigures]) -> Non
             [index + (number - (len(loops) - 1) / 2) * width for index in range(len(values))],
             [value or 0.0 for value in values],
             width,
-            color=_COLOURS.get(name, "C4"),
-            label=f"{_NAMES.get(name, name)}, processor time {figures.cpu:.2g}",
+            color=_COLOURS[name],
+            label=f"{_NAMES[name]}, processor time {figures.cpu:.2g}",
         )
         axes.bar_label(
             bars, ["" if value is None else f"{value:.2f}" for value in values], fontsize=6, padding=1

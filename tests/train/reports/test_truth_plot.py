@@ -25,6 +25,7 @@ def path(tmp_path):
     groups = {
         "a": {"real": plain, "composed": empty, "several": plain},
         "c": {"real": own, "composed": empty, "several": own},
+        "haar": {"real": own, "composed": empty, "several": own},
     }
     path = tmp_path / "bench.json"
     path.write_text(to_json(Results({}, truth=annotated_to_dict(groups))))
@@ -34,6 +35,7 @@ def path(tmp_path):
 def test_figures_are_computed_from_the_counts(path):
     results = read_truth_results(path)
     assert list(results) == ["real", "composed"]
+    assert list(results["real"]) == ["a", "c"]  # what --ablation adds is not drawn
     assert results["real"]["c"] == LoopFigures(0.9, 0.25, 10 / 12, 0.75, 0.025)
     assert results["composed"]["c"] == LoopFigures(None, None, None, None, 1.0)
 
