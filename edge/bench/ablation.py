@@ -10,7 +10,7 @@ from typing import Literal
 from edge.bench.loops import EmotinyLoop, Loop
 from edge.detection.candidate import Candidate, distinct
 from edge.detection.detector import FaceDetector, Judge, Proposer
-from edge.detection.joint_judge import JointJudge
+from edge.detection.refinement import RefinementNetwork
 from edge.detection.search import SearchPart
 from edge.pipeline.assembly import open_detector
 from edge.settings.settings import Settings
@@ -67,11 +67,9 @@ def _open_whole(kind: _Kind, settings: Settings) -> Loop:
 
 
 def _open_face_judge(settings: Settings) -> Loop:
-    whole = open_detector(settings)
-    judge = whole.judge
-    if not isinstance(judge, JointJudge):
-        raise TypeError(f"{type(judge).__name__} has no second opinion to leave out")
-    return EmotinyLoop(settings, FaceDetector(whole.proposer, judge.face, settings.detector.min_face))
+    models, least_px = settings.models, settings.detector.min_face
+    judge = RefinementNetwork(models.refinement, models.threads)
+    return EmotinyLoop(settings, FaceDetector(open_detector(settings).proposer, judge, least_px))
 
 
 ABLATION: dict[str, Callable[[Settings], Loop]] = {

@@ -10,6 +10,7 @@ from edge.detection.candidate import Candidate, distinct, without_duplicates
 from edge.detection.haar_proposer import HaarProposer
 from edge.detection.joint_judge import JointJudge
 from edge.detection.proposal import ProposalNetwork
+from edge.detection.refinement import RefinementNetwork
 from edge.detection.search import SearchPart
 from edge.detection.settings import DetectorSettings
 from edge.types import Gray
@@ -96,7 +97,8 @@ class FaceDetector:
             proposer = HaarProposer(settings.cascade, settings.min_face)
         else:
             proposer = ProposalNetwork(proposal, settings.min_face, threads=threads)
-        return cls(proposer, JointJudge(refinement, proposal, threads), settings.min_face)
+        judge = JointJudge(RefinementNetwork(refinement, threads), proposal, threads)
+        return cls(proposer, judge, settings.min_face)
 
     @classmethod
     def shipped(cls) -> FaceDetector:

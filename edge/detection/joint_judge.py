@@ -34,27 +34,23 @@ class JointJudge:
 
     Attributes:
         face: The judge that sees a face alone.
-        name: Path of its file.
     """
 
-    def __init__(
-        self, refinement: Path | None = None, proposal: Path | None = None, threads: int = 1
-    ) -> None:
-        """Opens both networks.
+    def __init__(self, face: RefinementNetwork, proposal: Path | None = None, threads: int = 1) -> None:
+        """Takes the judge of a face alone, and opens the network of the second opinion.
 
         Args:
-            refinement: The .tflite file of the refinement network or its contract; None for the network that
+            face: The judge that sees a face alone.
+            proposal: The .tflite file of the proposal network or its contract; None for the network that
                 comes with the package.
-            proposal: The same of the proposal network.
-            threads: Processor threads of each network.
+            threads: Processor threads of that network.
 
         Raises:
             ModelError: a file is missing, damaged or not what its contract describes.
             MissingDependencyError: no TFLite runtime is installed.
         """
-        self.face = RefinementNetwork(refinement, threads)
+        self.face = face
         self._proposal = Network(proposal, "proposal", threads, (_WINDOW_PX, _WINDOW_PX))
-        self.name = self.face.name
 
     def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
         """Judges a square and moves it to the face.

@@ -6,6 +6,7 @@ import argparse
 
 from edge.detection.joint_judge import JointJudge
 from edge.detection.proposal import ProposalNetwork
+from edge.detection.refinement import RefinementNetwork
 from edge.inference.contract import find_model
 from quantize.verification.scene_judgements import LIGHTS, PRECISIONS, judge_scenes
 from train.data.locate import find_scenes
@@ -16,7 +17,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Prints recall by the face alone and by both judges, and the weights that fit best."""
     proposal, refinement = (find_model(arguments.models, task) for task in ("proposal", "refinement"))
     # Below the device's threshold, too: what a lower one would add is seen.
-    proposer, judge = ProposalNetwork(proposal, threshold=0.1), JointJudge(refinement, proposal)
+    proposer = ProposalNetwork(proposal, threshold=0.1)
+    judge = JointJudge(RefinementNetwork(refinement), proposal)
     scenes = load_scenes(find_scenes(arguments.data)).part("val")
     found = judge_scenes(scenes, proposer, judge)
     face, surroundings, bias = found.weights()

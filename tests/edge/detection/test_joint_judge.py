@@ -8,6 +8,7 @@ import pytest
 
 from edge.detection.candidate import Candidate
 from edge.detection.joint_judge import JointJudge, joint_confidence
+from edge.detection.refinement import RefinementNetwork
 from edge.errors import ModelError
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.labels import EMOTIONS
@@ -18,7 +19,7 @@ X, Y, SIDE = 320, 240, 100
 
 @pytest.fixture(scope="module")
 def judge():
-    return JointJudge()
+    return JointJudge(RefinementNetwork())
 
 
 def at(emotion, side=SIDE, size_wh=(640, 480)):
@@ -81,8 +82,5 @@ def test_a_dim_face_is_seen_by_both(judge):
 
 
 def test_a_network_for_another_task_is_refused():
-    gender = find_model(MODELS_FOLDER, "gender")
-    with pytest.raises(ModelError, match="expected one for refinement"):
-        JointJudge(refinement=gender)
     with pytest.raises(ModelError, match="expected one for proposal"):
-        JointJudge(proposal=gender)
+        JointJudge(RefinementNetwork(), find_model(MODELS_FOLDER, "gender"))
