@@ -28,7 +28,7 @@ class ModelSettings:
     proposal: Path | None = field(
         default=None,
         metadata=option(
-            "network that proposes faces: its .tflite or .json file",
+            "network that proposes faces and gives a second opinion: its .tflite or .json file",
             "--proposal-model",
             default="the one installed",
         ),
