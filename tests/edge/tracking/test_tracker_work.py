@@ -250,7 +250,7 @@ def test_each_face_of_a_still_is_new(kind):
 
 def test_the_tilt_of_a_head_in_a_still(detector):
     for turn in (40, -40):
-        picture = turned(scene(("surprise", 200, 120, 200)), (300, 220), turn)
+        picture = turned(scene(("happy", 200, 120, 200)), (300, 220), turn)
         (face,) = FaceTracker(detector).detect_still(picture, 0.0)
         assert 20 < face.roll_deg * np.sign(turn) < 60
 
