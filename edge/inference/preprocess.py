@@ -69,14 +69,11 @@ def crop_square(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
     Raises:
         ValueError: the square lies outside the frame.
     """
-    side = max(1, round(max(box.width, box.height) * framing.margin))
+    side = _whole_side(max(box.width, box.height) * framing.margin, size)
     centre_x = box.x + box.width / 2
     centre_y = box.y + box.height / 2 + framing.shift_y * max(box.width, box.height)
     square = Box(round(centre_x - side / 2), round(centre_y - side / 2), side, side)
-    # Area averaging keeps a large face from aliasing, but does not interpolate. The exact interpolation
-    # yields the same pixels on every processor.
-    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR_EXACT
-    return np.asarray(cv2.resize(_cut(gray, square), (size, size), interpolation=method), dtype=np.uint8)
+    return _resize(_cut(gray, square), size)
 
 
 def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: float) -> Gray:
@@ -87,11 +84,10 @@ def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: f
     x = box.x + box.width / 2 - math.sin(roll) * framing.shift_y * side
     y = box.y + box.height / 2 + math.cos(roll) * framing.shift_y * side
     # A square that holds the crop however it is turned, at the scale of the result.
-    wide = max(1, round(side * framing.margin * _DIAGONAL))
     wide_size = round(size * _DIAGONAL)
+    wide = _whole_side(side * framing.margin * _DIAGONAL, wide_size)
     square = Box(round(x - wide / 2), round(y - wide / 2), wide, wide)
-    method = cv2.INTER_AREA if wide > wide_size else cv2.INTER_LINEAR_EXACT
-    around = cv2.resize(_cut(gray, square), (wide_size, wide_size), interpolation=method)
+    around = _resize(_cut(gray, square), wide_size)
     # Maps pixels of the result to those of `around`: about the centres of both, turned by the roll.
     sine, cosine = math.sin(roll), math.cos(roll)
     middle, wide_middle = (size - 1) / 2, (wide_size - 1) / 2
@@ -103,6 +99,36 @@ def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: f
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(around, to_around, (size, size), flags=flags), np.uint8)
+
+
+def _whole_side(side: float, size: int) -> int:
+    """Returns a side in whole pixels that `_resize` can divide by a whole factor.
+
+    It differs from the side by a quarter of a pixel of the result at most.
+    """
+    whole = max(1, round(side))
+    factor = _whole_factor(whole, size)
+    return round(whole / factor) * factor
+
+
+def _whole_factor(side: int, size: int) -> int:
+    """Returns by how much a square is reduced at once, so that at least twice the size remains."""
+    return max(1, side // (2 * size))
+
+
+def _resize(square: Gray, size: int) -> Gray:
+    """Returns a square, (side, side) uint8, as (size, size).
+
+    Area averaging keeps a large face from aliasing, but does not interpolate. By a whole factor OpenCV does
+    it several times as fast; to judge a face of 360 pixels takes a fourth of the time. The exact
+    interpolation yields the same pixels on every processor.
+    """
+    side = square.shape[0]
+    factor = _whole_factor(side, size)
+    if factor > 1:
+        square = np.asarray(cv2.resize(square, (side // factor,) * 2, interpolation=cv2.INTER_AREA), np.uint8)
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR_EXACT
+    return np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)
 
 
 def _cut(gray: Gray, square: Box) -> Gray:

@@ -137,3 +137,24 @@ def test_a_turned_crop_leaves_the_picture_as_it_is():
     picture.flags.writeable = False
     crop_face(picture, Box(170, 120, 60, 60), 48, EXACT, 45)
     np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize("side", [128, 131, 254, 255, 700, 1001])
+@pytest.mark.parametrize("size", [32, 48])
+def test_a_large_face_is_reduced_in_two_steps_to_what_one_step_gives(side, size):
+    """The faster way moves an edge by a quarter of a pixel of the result at most."""
+    noise = np.random.default_rng(side).integers(0, 256, (1080, 1100), dtype=np.uint8)
+    blurred = cv2.GaussianBlur(noise, (0, 0), side / 10).astype(float)
+    picture = np.rint(255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
+    crop = crop_square(picture, Box(50, 40, side, side), size, EXACT)
+    whole = cv2.resize(picture[40 : 40 + side, 50 : 50 + side], (size, size), interpolation=cv2.INTER_AREA)
+    difference = np.abs(crop.astype(int) - whole)
+    assert difference.mean() < 1.5
+    assert difference.max() < 12
+
+
+def test_a_face_of_a_usual_size_is_reduced_in_one_step():
+    picture = np.random.default_rng(1).integers(0, 256, (200, 200), dtype=np.uint8)
+    crop = crop_square(picture, Box(3, 5, 127, 127), 32, EXACT)
+    whole = cv2.resize(picture[5:132, 3:130], (32, 32), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(crop, whole)
