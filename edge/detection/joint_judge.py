@@ -22,7 +22,7 @@ _WINDOW_PX, _FACE_PX = 64, 20.0
 _FRAMING = Framing(_WINDOW_PX / _FACE_PX, 0.0)
 _MIDDLE = _WINDOW_PX // STRIDE_PX // 2
 # Log odds of a face, at even odds before: FACE * log odds of the refinement network + SURROUNDINGS * logit of
-# the second opinion + BIAS. `python -m quantize scenes` fits 1.42, 1.06 and -0.78 to single pictures; on the
+# the second opinion + BIAS. `python -m quantize scenes` fits 1.41, 1.10 and -0.82 to single pictures; on the
 # clips of `bench --truth`, where a false alarm lasts, the second opinion is worth more.
 _FACE, _SURROUNDINGS, _BIAS = 1.4, 1.5, -0.6
 # Where the refinement network is surer than this that there is no face, no second opinion is asked for.

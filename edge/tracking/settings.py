@@ -46,7 +46,7 @@ class TrackingSettings:
         ),
     )
     coast_s: float = field(
-        default=0.7,
+        default=0.3,
         metadata=option("seconds for which a face that is no longer seen is still reported", "--coast"),
     )
     lost_track_s: float = field(

@@ -15,8 +15,9 @@ from edge.types import Gray, TrackedFace
 
 # An unconfirmed track is dropped below this evidence, or after this many seconds and at least as many looks.
 _DROPPED, _MAX_UNCONFIRMED_S, _LEAST_LOOKS = -1.0, 1.0, 8
-# The judge sees the face of a track from this confidence on; a detection begins a track from the second on.
-_FOLLOWED, _DETECTED = 0.5, 0.5
+# The judge sees the face of a track from this confidence on. A detection begins a track from less on: nothing
+# is reported before its evidence suffices.
+_FOLLOWED, _DETECTED = 0.5, 0.4
 _MAX_FOLLOWED = 32  # tracks that are judged in one frame; the others wait for the next
 
 
