@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 PLANS: dict[Task, PruningPlan] = {
     "emotion": PruningPlan(target=9_950, epochs=144),
     "gender": PruningPlan(target=6_300, epochs=48),
-    "proposal": PruningPlan(target=9_950, epochs=72),
+    "proposal": PruningPlan(target=9_950, epochs=30),
     "refinement": PruningPlan(target=9_950, epochs=30),
 }
 _SPLITS: tuple[Split, ...] = ("val", "train")
