@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import imgaug.augmenters as iaa
 import numpy as np
 
-from edge.inference.preprocess import Framing, crop_square, normalize_contrast
+from edge.inference.preprocess import Framing, crop_square, normalize_face
 from edge.types import Box, Gray
 from train.data import Boxes, Dataset
 
@@ -87,7 +87,8 @@ def epoch_images(data: Dataset, crop: CropSpec, settings: Augmentation, seed: in
         seed: equal seeds give equal images.
 
     Returns:
-        (N, size, size) uint8, with the contrast evened as the device does with every crop.
+        (N, size, size) uint8, with contrast, noise and sharpness evened as the device does with every
+        crop.
     """
     if data.boxes is None:
         changed = augment(data.images, settings, seed)
@@ -95,13 +96,13 @@ def epoch_images(data: Dataset, crop: CropSpec, settings: Augmentation, seed: in
         boxes = _jitter(data.boxes, settings, np.random.default_rng(seed))
         # The jitter has shifted and scaled already; the warp only rotates.
         changed = augment(_crop(data.images, boxes, crop), replace(settings, shift=0.0, scale=0.0), seed)
-    return np.stack([normalize_contrast(image) for image in changed])
+    return np.stack([normalize_face(image) for image in changed])
 
 
 def plain_images(data: Dataset, crop: CropSpec) -> Gray:
     """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
     images = data.images if data.boxes is None else _crop(data.images, data.boxes, crop)
-    return np.stack([normalize_contrast(image) for image in images])
+    return np.stack([normalize_face(image) for image in images])
 
 
 def _crop(images: Gray, boxes: Boxes, crop: CropSpec) -> Gray:

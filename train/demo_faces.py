@@ -13,7 +13,7 @@ from tqdm import tqdm
 from edge.errors import DataError
 from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model
-from edge.inference.preprocess import normalize_contrast
+from edge.inference.preprocess import normalize_face
 from edge.labels import GENDERS
 from edge.types import Gray
 from train.data import Dataset
@@ -70,7 +70,7 @@ def classify_genders(images: Gray) -> npt.NDArray[np.int_]:
     size = classifier.contract.size
     labels = (
         classifier.classify(
-            normalize_contrast(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
+            normalize_face(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
         ).label
         for image in tqdm(images, desc="apparent gender", unit="face")
     )

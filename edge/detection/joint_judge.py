@@ -14,7 +14,7 @@ from edge.detection.candidate import Candidate
 from edge.detection.outputs import STRIDE_PX
 from edge.detection.refinement import RefinementNetwork
 from edge.inference.network import Network
-from edge.inference.preprocess import Framing, crop_face
+from edge.inference.preprocess import Framing, crop_square, normalize_contrast
 from edge.types import Gray
 
 # The window that the proposal network sees around a face, and the side of the face in it.
@@ -76,7 +76,8 @@ class JointJudge:
             face: A square whose centre lies in the frame.
         """
         network = self._proposal
-        codes = network.run(crop_face(gray, face.box(), _WINDOW_PX, _FRAMING))
+        crop = normalize_contrast(crop_square(gray, face.box(), _WINDOW_PX, _FRAMING))
+        codes = network.run(crop)
         centre = codes[_MIDDLE - 1 : _MIDDLE + 1, _MIDDLE - 1 : _MIDDLE + 1, 0]
         return (int(centre.max()) - network.zero_point) * network.scale
 

@@ -19,7 +19,7 @@ from edge.detection.outputs import (
     YAW_SCALE,
 )
 from edge.inference.network import Network
-from edge.inference.preprocess import Framing, crop_face
+from edge.inference.preprocess import Framing, crop_square, normalize_contrast
 from edge.types import Gray
 
 _FRAMING = Framing(CROP_MARGIN, 0.0)
@@ -60,7 +60,7 @@ class RefinementNetwork:
         box = candidate.box()
         network, size = self._network, self._network.contract.size
         scale, zero_point = network.scale, network.zero_point
-        crop = crop_face(gray, box, size, _FRAMING)
+        crop = normalize_contrast(crop_square(gray, box, size, _FRAMING))
         codes, mirrored = network.run(crop).tolist(), network.run(_mirror(crop)).tolist()
         # The mean of both: a face is as much a face in a mirror, with dx and the roll turned round.
         logit, dx, dy, growth, sine, cosine, yaw = (

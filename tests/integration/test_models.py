@@ -11,7 +11,7 @@ import pytest
 from edge.errors import DataError
 from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model, read_model
-from edge.inference.preprocess import normalize_contrast
+from edge.inference.preprocess import normalize_face
 from edge.labels import EMOTIONS, GENDERS, TASKS
 from train.data.dataset import decode_gray
 
@@ -24,11 +24,11 @@ from pathlib import Path
 import cv2
 from edge.inference.classifier import Classifier
 from edge.inference.contract import MODELS_FOLDER, find_model
-from edge.inference.preprocess import normalize_contrast
+from edge.inference.preprocess import normalize_face
 for task in ("emotion", "gender"):
     classifier = Classifier(find_model(MODELS_FOLDER, task), task, int(sys.argv[1]))
     for path in sorted(Path("edge/sources/demo_faces").glob("*.png")):
-        face = normalize_contrast(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+        face = normalize_face(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
         print(*classifier.classify(face).values)
 """
 
@@ -83,7 +83,7 @@ def test_the_demo_is_read_as_what_it_shows(emotion, gender):
     face = decode_gray((ROOT / "edge" / "sources" / "demo_faces" / f"{emotion}-{gender}.png").read_bytes())
     assert face is not None
     said = {
-        task: Classifier(find_model(MODELS_FOLDER, task), task).classify(normalize_contrast(face)).label
+        task: Classifier(find_model(MODELS_FOLDER, task), task).classify(normalize_face(face)).label
         for task in TASKS
     }
     assert said["gender"] == gender
@@ -104,7 +104,7 @@ def test_the_emotion_figure_is_had_again_from_the_data():
     rows = load_fer2013(path).part("val")
     sample = rows.take(np.arange(0, len(rows), 3))
     classifier = Classifier(find_model(MODELS_FOLDER, "emotion"), "emotion")
-    labels = [EMOTIONS.index(classifier.classify(normalize_contrast(image)).label) for image in sample.images]
+    labels = [EMOTIONS.index(classifier.classify(normalize_face(image)).label) for image in sample.images]
     accuracy = float((np.array(labels) == sample.labels).mean())
     # A third of the split: its standard error is 1.4 points.
     assert accuracy == pytest.approx(contract.figures["val"]["int8"]["accuracy"], abs=0.04)

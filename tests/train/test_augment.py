@@ -7,7 +7,7 @@ pytestmark = pytest.mark.train
 
 from dataclasses import replace  # noqa: E402
 
-from edge.inference.preprocess import Framing, crop_face, normalize_contrast  # noqa: E402
+from edge.inference.preprocess import Framing, crop_face, normalize_face  # noqa: E402
 from edge.types import Box  # noqa: E402
 from train.augment import Augmentation, CropSpec, augment, epoch_images, plain_images  # noqa: E402
 from train.data import Dataset  # noqa: E402
@@ -65,10 +65,10 @@ def test_shifts_stay_within_their_limit():
         assert np.ptp(position) > 1
 
 
-def test_a_dataset_without_boxes_is_not_cropped_but_its_contrast_is_normalized():
+def test_a_dataset_without_boxes_is_not_cropped_but_made_even():
     images = random_images()
     plain = plain_images(dataset(images), VIEW)
-    np.testing.assert_array_equal(plain[3], normalize_contrast(images[3]))
+    np.testing.assert_array_equal(plain[3], normalize_face(images[3]))
     np.testing.assert_array_equal(epoch_images(dataset(images), VIEW, NOTHING, 1), plain)
 
 

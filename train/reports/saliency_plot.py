@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.detection.haar import HaarDetector
 from edge.errors import DataError
-from edge.inference.preprocess import crop_square, normalize_contrast
+from edge.inference.preprocess import crop_square, normalize_face
 from edge.types import Gray
 from train.augment import CropSpec, plain_images
 from train.data import Dataset
@@ -119,9 +119,9 @@ def read_face(path: Path, crop: CropSpec, detector: HaarDetector) -> Gray:
     boxes = [detection.box for detection in detector.detect(gray)]
     if not boxes:
         small = cv2.resize(gray, (crop.size, crop.size), interpolation=cv2.INTER_AREA)
-        return normalize_contrast(small.astype(np.uint8))
+        return normalize_face(small.astype(np.uint8))
     largest = max(boxes, key=lambda box: box.width * box.height)
-    return normalize_contrast(crop_square(gray, largest, crop.size, crop.framing))
+    return normalize_face(crop_square(gray, largest, crop.size, crop.framing))
 
 
 def _faces_of(networks: Networks, rows: Dataset, crop: CropSpec, label: int) -> Gray:

@@ -22,7 +22,7 @@ from edge.detection.outputs import (
     STRIDE_PX,
 )
 from edge.errors import DataError
-from edge.inference.preprocess import Framing, crop_face, normalize_contrast
+from edge.inference.preprocess import Framing, crop_square, normalize_contrast
 from edge.types import Box, Gray
 from train.crops.proposal_targets import decode_maps
 from train.crops.refinement import DX, DY, FACE, SIZE
@@ -92,7 +92,10 @@ def _mistakes(
     for start in tqdm(range(0, len(boxes), _JUDGED), desc="judging false alarms", unit="batch", leave=False):
         part = boxes[start : start + _JUDGED]
         crops = np.stack(
-            [crop_face(images.image(index), Box(*box), size, framing) for index, *box in part.tolist()]
+            [
+                normalize_contrast(crop_square(images.image(index), Box(*box), size, framing))
+                for index, *box in part.tolist()
+            ]
         )
         outputs = keras.ops.convert_to_numpy(
             network.predict_on_batch(crops[..., np.newaxis].astype(np.float32))

@@ -36,6 +36,7 @@ def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
         "boxes": None if training.boxes is None else hashlib.sha256(training.boxes.tobytes()).hexdigest(),
         **{name: recipe.to_dict()[name] for name in ("framing", "augmentation", "views")},
         "size": recipe.spec.size,
+        "evened": "contrast, noise, sharpness",  # by `normalize_face`
     }
     shape = (recipe.views, len(training), recipe.spec.size, recipe.spec.size)
 

@@ -1,8 +1,17 @@
+import hashlib
+
 import cv2
 import numpy as np
 import pytest
 
-from edge.inference.preprocess import Framing, crop_face, crop_square, normalize_contrast
+from edge.inference.preprocess import (
+    Framing,
+    crop_face,
+    crop_square,
+    even_sharpness,
+    normalize_contrast,
+    normalize_face,
+)
 from edge.types import Box
 from tests.support.faces import turned
 
@@ -59,9 +68,10 @@ def test_a_square_outside_the_picture_is_refused():
         crop_square(RAMP, Box(50, 50, 4, 4), 4, EXACT)
 
 
-def test_a_face_is_cut_and_its_contrast_made_even():
+def test_a_face_is_cut_and_made_even():
     face = crop_face(RAMP, Box(2, 3, 4, 4), 4, EXACT)
-    np.testing.assert_array_equal(face, normalize_contrast(RAMP[3:7, 2:6]))
+    np.testing.assert_array_equal(face, normalize_face(RAMP[3:7, 2:6]))
+    np.testing.assert_array_equal(face, even_sharpness(normalize_contrast(RAMP[3:7, 2:6])))
 
 
 @pytest.mark.parametrize(("gain", "level"), [(1.0, 0), (0.4, 60), (0.4, 150)])
@@ -79,6 +89,99 @@ def test_what_shows_nothing_is_not_blown_up():
     assert (normalize_contrast(np.full((8, 8), 7, np.uint8)) == 128).all()
     noise = np.random.default_rng(0).integers(100, 103, (48, 48), dtype=np.uint8)
     assert normalize_contrast(noise).std() == pytest.approx(4 * noise.std(), rel=0.01)
+
+
+def drawing(sigma_px, seed=0):
+    """A picture of 48x48 with lines as fine as a face's, blurred, of even contrast."""
+    random = np.random.default_rng(seed)
+    image = np.full((48, 48), 128, np.uint8)
+    for _ in range(30):
+        (x, y, across, down), level = random.integers(0, 48, 4).tolist(), int(random.integers(0, 256))
+        cv2.ellipse(image, (x, y), (across // 3, down // 3), 0, 0, 360, (level,), 2)
+    return normalize_contrast(np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8))
+
+
+def sharpness(image):
+    return float(np.sqrt((cv2.Laplacian(image, cv2.CV_64F) ** 2).mean()))
+
+
+def with_noise(image, sigma, seed=1):
+    noisy = image + np.random.default_rng(seed).normal(0, sigma, image.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma_px", [1.2, 1.4, 1.6])
+def test_a_blurred_picture_is_sharpened_to_one_sharpness(sigma_px):
+    blurred = drawing(sigma_px)
+    assert sharpness(blurred) < 29
+    assert sharpness(even_sharpness(blurred)) == pytest.approx(30, abs=1)
+
+
+def test_sharpening_has_a_limit():
+    very_blurred = drawing(4.0)
+    assert sharpness(very_blurred) < sharpness(even_sharpness(very_blurred)) < 20
+
+
+def test_a_clear_picture_stays_as_it_is():
+    clear = drawing(0.8)
+    assert sharpness(clear) > 30
+    assert even_sharpness(clear) is clear
+
+
+@pytest.mark.parametrize("sigma", [12, 16, 24])
+def test_noise_is_reduced(sigma):
+    clear = drawing(0.8)
+    noisy = with_noise(clear, sigma)
+    before, after = (float((image - clear.astype(float)).std()) for image in (noisy, even_sharpness(noisy)))
+    assert after < 0.8 * before
+
+
+def test_an_edge_in_noise_stays_an_edge():
+    edge = np.tile(np.repeat(np.array([60, 196], np.uint8), 24), (48, 1))
+    evened = even_sharpness(with_noise(edge, 10))
+    assert evened[:, 24].mean() - evened[:, 23].mean() > 0.8 * (196 - 60)
+    assert evened[:, :20].std() < 7
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize("size", [1, 2, 4, 48])
+def test_what_shows_nothing_stays_as_it_is(level, size):
+    flat = np.full((size, size), level, np.uint8)
+    np.testing.assert_array_equal(even_sharpness(flat), flat)
+
+
+def test_the_extreme_levels_do_not_overflow():
+    checks = np.indices((48, 48)).sum(axis=0) % 2 * 255
+    stripes = np.tile(np.repeat([0, 255], 24), (48, 1))
+    for image in (checks, stripes, 255 - stripes):
+        evened = even_sharpness(image.astype(np.uint8)).astype(int)
+        assert (np.abs(evened - image) < 200).all()
+
+
+def test_evening_leaves_its_input_as_it_is():
+    for image in (drawing(1.4), with_noise(drawing(0.8), 16)):
+        before = image.copy()
+        image.flags.writeable = False
+        assert not np.array_equal(even_sharpness(image), before)
+        np.testing.assert_array_equal(image, before)
+
+
+def test_sharpness_is_evened_to_the_same_pixels_on_every_processor():
+    """The digest was computed on x86-64 with AVX-512, OpenCV 4.11 and NumPy 1.26."""
+    random = np.random.default_rng(0)
+    levels = random.integers(0, 256, (20, 12, 12), dtype=np.uint8)
+    images = levels.repeat(4, axis=1).repeat(4, axis=2)  # blocks, which are sharp
+    ramps = (np.arange(48)[:, None] * np.arange(48)[None, :] // 9).astype(np.uint8)  # smooth
+    noise = random.integers(-12, 13, (20, 48, 48))
+    noisy = np.clip(images.astype(int) // 2 + 64 + noise, 0, 255).astype(np.uint8)
+    digest = hashlib.sha256()
+    for image in (*images, ramps, ramps.T[::-1].copy(), *noisy):
+        digest.update(even_sharpness(image).tobytes())
+        blurred = (
+            image.astype(int) + np.roll(image, 1, 0) + np.roll(image, 1, 1) + np.roll(image, 2, 0)
+        ) // 4
+        digest.update(even_sharpness(blurred.astype(np.uint8)).tobytes())
+    assert digest.hexdigest()[:16] == "b2f58e99c8f4fa4a"
 
 
 def blob(seed=0):
@@ -101,7 +204,7 @@ def test_a_turned_face_is_cut_as_the_upright_one(roll, side, framing):
     difference = np.abs(cut.astype(int) - crop_face(upright, box, 48, framing))
     assert difference.mean() < 6  # both squares are rounded to whole pixels
     assert np.percentile(difference, 99) < 24
-    assert np.abs(cut.astype(int) - crop_face(tilted, box, 48, framing)).mean() > 4 * difference.mean()
+    assert np.abs(cut.astype(int) - crop_face(tilted, box, 48, framing)).mean() > 3 * difference.mean()
 
 
 @pytest.mark.parametrize("roll", [-10, 0, 5, 10])

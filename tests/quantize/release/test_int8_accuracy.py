@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from edge.inference.preprocess import normalize_contrast  # noqa: E402
+from edge.inference.preprocess import normalize_face  # noqa: E402
 from quantize.release.int8_accuracy import measure_run  # noqa: E402
 from train.evaluation.predictions import predict  # noqa: E402
 from train.runs.lookup import load_checkpoint  # noqa: E402
@@ -17,7 +17,7 @@ from train.training.fit import fit  # noqa: E402
 
 
 def float_accuracy(run, rows):
-    images = np.stack([normalize_contrast(image) for image in rows.images])
+    images = np.stack([normalize_face(image) for image in rows.images])
     predicted = predict(load_checkpoint(run), images[..., np.newaxis]).argmax(axis=1)
     return (predicted == rows.labels).mean()
 
