@@ -101,8 +101,12 @@ def epoch_images(data: Dataset, crop: CropSpec, settings: Augmentation, seed: in
 
 def plain_images(data: Dataset, crop: CropSpec) -> Gray:
     """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
-    images = data.images if data.boxes is None else _crop(data.images, data.boxes, crop)
-    return np.stack([normalize_face(image) for image in images])
+    return np.stack([normalize_face(image) for image in square_crops(data, crop)])
+
+
+def square_crops(data: Dataset, crop: CropSpec) -> Gray:
+    """Returns every image as `plain_images` does, but with its own contrast, noise and sharpness."""
+    return data.images if data.boxes is None else _crop(data.images, data.boxes, crop)
 
 
 def _crop(images: Gray, boxes: Boxes, crop: CropSpec) -> Gray:

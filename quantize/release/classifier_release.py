@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from quantize.release.training_texts import origin, provenance_of, weights_texts
 from quantize.verification.fidelity import Comparison, compare_with_float, scores_of
 from train.augment import CropSpec, plain_images
 from train.data import Dataset, Split
+from train.evaluation.robustness import measure_robustness
 from train.evaluation.temperature_scaling import fit_temperature
 from train.reports.confusion import save_confusion_png
 from train.runs.lookup import crop_spec_of
@@ -85,6 +87,12 @@ class ClassifierRelease:
         scores = scores_of(classifier, images)
         logits = network.tta.predict(network.model, images) / classifier.contract.temperature
         return compare_with_float(self._data.part(split), split, logits, scores)
+
+    def further_figures(self, network: FloatNetwork, file: Path) -> dict[str, Any]:
+        """Returns what it reads on validation images as a camera spoils them."""
+        classifier = Classifier(file, network.task)
+        robustness = measure_robustness(self._data, network.crop, partial(scores_of, classifier))
+        return {"robustness": robustness.to_dict()}
 
     def plot(self, fidelity: Comparison, contract: Contract, split: Split, run: Path) -> None:
         """Plots the confusion matrix."""

@@ -108,6 +108,10 @@ class DetectorRelease:
         comparison = compare_faces(evaluation, name, before, after, device.contract.temperature)
         return replace(comparison, groups=self._groups(comparison, device, split))
 
+    def further_figures(self, network: FloatNetwork, file: Path) -> dict[str, Any]:
+        """Returns nothing more."""
+        return {}
+
     def plot(self, fidelity: FaceComparison, contract: Contract, split: Split, run: Path) -> None:
         """Plots precision and recall."""
         title = f"{contract.name}, {contract.parameters:,} parameters\n{fidelity.split}"

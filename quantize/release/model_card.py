@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge.inference.contract import Contract
-from quantize.release.markdown import table
+from quantize.release.markdown import table, wide_table
 from quantize.release.provenance import PROVENANCE
+from train.evaluation.corruptions import CAMERA_ROWS
 
 _MEANING = {
     "emotion": """The label is the expression that an annotator saw in a picture of a face. It is not what the
@@ -46,6 +47,7 @@ def model_card(contract: Contract) -> str:
         _MEANING[contract.task],
         "## Accuracy",
         *(_results(split, result) for split, result in figures.items() if split in ("val", "test")),
+        *_robustness(figures.get("robustness")),
         "## Training",
         table({key: str(value) for key, value in training.items() if key != PROVENANCE}),
         "## Use",
@@ -75,6 +77,30 @@ def _results(split: str, result: Mapping[str, Any]) -> str:
             {name: f"{group['accuracy']:.1%} of {group['count']}" for name, group in groups.items()}
         )
     return text
+
+
+def _robustness(result: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yields the section on corruptions; files of earlier versions have no such figures."""
+    if result is None:
+        return
+    yield "## As a camera sees it"
+    yield (
+        f"On {result['split']} ({result['count']:,} pictures), in int8 through the device's own code, after "
+        "corruptions that cameras cause. Lengths are pixels of a crop of 48 pixels, noise and factors are of "
+        f"gray levels. Camera accuracy, the mean of the rows without a star: "
+        f"**{result['camera_accuracy']:.1%}**."
+    )
+    yield wide_table(
+        ("corruption", "accuracy", "calibration error"),
+        [
+            (
+                name if name in CAMERA_ROWS else f"{name} \\*",
+                f"{row['accuracy']:.1%}",
+                f"{row['calibration_error']:.1%}",
+            )
+            for name, row in result["corruptions"].items()
+        ],
+    )
 
 
 def _failures(figures: Mapping[str, Any]) -> str:

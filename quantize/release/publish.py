@@ -70,6 +70,7 @@ def publish(
         figures = {"val": comparison.to_dict()}
         for split in release.splits[1:]:
             figures[split] = _compare(chosen, release, split, folder).to_dict()
+        figures |= chosen.further_figures(release, folder)
         if len(runs) > 1:
             figures["runs"] = _score_of_runs(converted)
         contract = replace(chosen.contract, figures=figures)

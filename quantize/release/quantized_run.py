@@ -6,6 +6,7 @@ import hashlib
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from edge.files import atomic_write
 from edge.inference.contract import Contract
@@ -43,6 +44,10 @@ class QuantizedRun:
     def compare_with_float(self, release: Release, split: Split, folder: Path) -> Fidelity:
         """Compares the int8 file with its parent on a split; the file is put into `folder` for that."""
         return release.compare(self.parent, _stage(folder, self.contract, self.content), split)
+
+    def further_figures(self, release: Release, folder: Path) -> dict[str, Any]:
+        """Returns the release's further figures of the int8 file, which is put into `folder` for that."""
+        return release.further_figures(self.parent, _stage(folder, self.contract, self.content))
 
 
 def convert(path: Path, release: Release, folder: Path) -> QuantizedRun:

@@ -68,6 +68,10 @@ class Release(Protocol):
         """Compares an int8 file, by the code that runs on the device, with the network it was made from."""
         ...
 
+    def further_figures(self, network: FloatNetwork, file: Path) -> dict[str, Any]:
+        """Returns figures of a finished int8 file that its contract holds beside the results of `compare`."""
+        ...
+
     def plot(self, fidelity: Any, contract: Contract, split: Split, run: Path) -> None:
         """Plots a result of `compare` into the folder of the run."""
         ...

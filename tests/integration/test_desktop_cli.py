@@ -15,6 +15,7 @@ from quantize.cli.main import main as quantize_main  # noqa: E402
 from train.cli.main import main as train_main  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
+PROPOSAL = str(Path(__file__).parents[2] / "models" / "proposal_sepnet_128_int8.tflite")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,10 @@ TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
         ),
         (train_main, ["fit", "emotion", "--threads", "0"], 2, "--threads 0: expected 1 or more"),
         (train_main, ["workers", "2", "fit", "--strategy", "none"], 2, "--strategy none: workers train by"),
+        (train_main, ["robustness", "{}/none.tflite"], 2, "cannot read {}/none.tflite: No such file"),
+        (train_main, ["robustness", PROPOSAL, "--data", "{}"], 2, f"{PROPOSAL} finds faces; expected a net"),
+        (train_main, ["robustness", "emotion", "--plot", "a.pdf"], 2, "a.pdf: expected a file name ending"),
+        (train_main, ["robustness", "emotion", "--runs", "{}"], 3, "no trained run in {}/emotion"),
         (train_main, ["evaluate"], 2, "expected either RUN or --out FOLDER"),
         (train_main, ["evaluate", "emotion", "--out", "{}"], 2, "expected either RUN or --out FOLDER"),
         (quantize_main, ["run", "emotion"], 2, "models/emotion_sepnet_48_int8.tflite exists; say --overwr"),
@@ -187,6 +192,18 @@ def test_any_run_is_evaluated_and_its_saliency_drawn(toy, toy_recipe, seventy_fa
     assert train_main(["saliency", "pruned", "--out", str(out), *where]) == 0
     assert out.stat().st_size > 10_000
     capsys.readouterr()
+    figures = seventy_faces / "robustness.json"
+    shipped = str(Path(__file__).parents[2] / "models" / "emotion_sepnet_48_int8.tflite")
+    plot = seventy_faces / "robustness.png"
+    options = ["--json", str(figures), "--plot", str(plot)]
+    assert train_main(["robustness", shipped, "pruned", *options, *where]) == 0
+    printed = capsys.readouterr().out
+    assert "emotion_sepnet_48_int8: FER-2013 val, 35 pictures" in printed
+    assert "lower half covered *" in printed
+    assert list(json.loads(figures.read_text())) == ["emotion_sepnet_48_int8", "pruned"]
+    assert plot.stat().st_size > 10_000
+    assert (seventy_faces / "runs" / "pruned" / "robustness.png").exists()
+    assert "As a camera sees it" in (seventy_faces / "runs" / "pruned" / "report.html").read_text()
     assert train_main(["saliency", "shipped", *where]) == 2
     assert capsys.readouterr().err == (
         "train: error: 'shipped' is a group of recipes; name one of them, or one run\n"

@@ -68,6 +68,15 @@ def _add_runs(commands: Commands) -> None:
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="folder of one run, instead of RUN")
     evaluate.add_argument("--dataset", help="evaluate on another dataset: utkface, imdb-wiki, rafd, ...")
 
+    robustness = _add_with_data(
+        commands, "robustness", "measure networks on validation images as a camera spoils them"
+    )
+    robustness.add_argument(
+        "names", nargs="+", metavar="NETWORK", help=f"a .tflite file, {_RUN_HELP}, or a group of recipes"
+    )
+    robustness.add_argument("--plot", type=Path, metavar="FILE", help="PNG file with all of them to write")
+    robustness.add_argument("--json", type=Path, metavar="FILE", help="file of figures to write")
+
     table = _add_with_data(commands, "table", "compare all finished runs in Markdown, CSV and a plot")
     table.add_argument("--out", type=Path, metavar="FOLDER", help="folder to write to (default: RUNS)")
     table.add_argument("--earlier", type=Path, metavar="CSV", help="also list the other runs of this table")

@@ -36,6 +36,11 @@ _FURTHER_PLOTS = {
         "guided back-propagation (Springenberg et al. 2015): red speaks for the label, blue against it. On "
         "the right, the mean absolute value over many faces: where the label depends on the face.",
     ),
+    "robustness": (
+        "As a camera sees it",
+        "Accuracy on the validation pictures, one look at each, after corruptions that cameras cause. Camera "
+        "accuracy is the mean of the rows without a star.",
+    ),
     "pruning": (
         "Pruning",
         "Accuracy right after channels were removed and after fine-tuning, and the number of channels left.",

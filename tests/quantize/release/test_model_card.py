@@ -1,5 +1,6 @@
 """The model card says what the contract says, and where the network fails."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,21 @@ def test_the_weakest_label_and_the_worst_group_are_named(contract):
     assert f"Weakest label: {min(recall, key=recall.get)}, {min(recall.values()):.1%}" in failures
     if "groups" in figures:
         assert f"{min(group['accuracy'] for group in figures['groups'].values()):.1%} of" in failures
+
+
+def test_figures_on_corruptions_are_listed_where_there_are_some(contract):
+    figures = {
+        "split": "FER-2013 val",
+        "count": 3579,
+        "camera_accuracy": 0.5961,
+        "corruptions": {
+            "clean": {"accuracy": 0.6521, "calibration_error": 0.027},
+            "16 px": {"accuracy": 0.3581, "calibration_error": 0.139},
+        },
+    }
+    card = model_card(replace(contract, figures=contract.figures | {"robustness": figures}))
+    assert "the mean of the rows without a star: **59.6%**" in card
+    assert "| clean | 65.2% | 2.7% |" in card
+    assert "| 16 px \\* | 35.8% | 13.9% |" in card
+    without = {name: each for name, each in contract.figures.items() if name != "robustness"}
+    assert "As a camera sees it" not in model_card(replace(contract, figures=without))

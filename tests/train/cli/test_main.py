@@ -21,6 +21,7 @@ COMMANDS = {
     "workers 2 fit": "workers",
     "recipes": "recipes",
     "evaluate": "evaluate",
+    "robustness a": "robustness",
     "table": "table",
     "archive a": "archive",
     "restore": "restore",
