@@ -80,9 +80,9 @@ def test_another_parent_than_its_own_is_refused(shipped, toy, tmp_path):
 
 def test_a_file_is_compared_with_the_views_that_it_was_made_with(shipped, toy, tmp_path, monkeypatch):
     folder, _ = shipped
-    monkeypatch.setitem(float_network.ZOOMS, ("emotion", 16), (10,))
+    monkeypatch.setitem(float_network.ZOOMS, ("emotion", 16), (14,))
     made = publish.publish([folder / "toy"], toy, tmp_path)
-    assert made.training["provenance"]["zooms"] == [10]
+    assert made.training["provenance"]["zooms"] == [14]
     monkeypatch.delitem(float_network.ZOOMS, ("emotion", 16))  # what the next version may do
     lines = list(acceptance.accept(tmp_path / f"{made.name}.tflite", folder / "toy", toy))
     figures = json.loads(lines[1])
