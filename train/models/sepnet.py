@@ -76,7 +76,11 @@ def _small(spec: NetSpec) -> keras.Model:
     x = _stages(_stem(inputs, spec.stem, 5, _MOMENTUM), spec.stages, _MOMENTUM)
     x = layers.Conv2D(spec.head, 1, use_bias=False, name="head")(x)
     x = layers.ReLU(name="head_relu")(layers.BatchNormalization(name="head_bn", momentum=_MOMENTUM)(x))
-    x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
+    if spec.separable_head:
+        x = layers.DepthwiseConv2D((spec.final_size, 1), use_bias=False, name="rows")(x)
+        x = layers.DepthwiseConv2D((1, spec.final_size), name="columns")(x)
+    else:
+        x = layers.DepthwiseConv2D(spec.final_size, name="places")(x)
     logits = layers.Dense(spec.classes, name="logits")(layers.Flatten()(x))
     return keras.Model(inputs, logits, name="body")
 
@@ -98,6 +102,8 @@ def _stem(inputs: Any, channels: int, kernel: int, momentum: float) -> Any:
 
 def _stages(x: Any, stages: Sequence[Stage], momentum: float) -> Any:
     for number, stage in enumerate(stages):
+        if not stage.blocks:
+            x = _widened(x, stage.channels, stage.stride)
         for block in range(stage.blocks):
             stride = stage.stride if block == 0 else 1
             x = _separable(x, stage.channels, stride, f"stage{number}_block{block}", momentum)
@@ -117,6 +123,14 @@ def _separable(x: Any, channels: int, stride: int, name: str, momentum: float) -
     if shortcut is not None:
         x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _widened(x: Any, channels: int, stride: int) -> Any:
+    """Takes maxima of `stride` x `stride` pixels and adds channels of zeros: no weights."""
+    if stride > 1:
+        x = layers.MaxPooling2D(stride, padding="same")(x)
+    missing = channels - x.shape[-1]
+    return keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, missing))) if missing else x
 
 
 def _repeated(x: Any, times: int, name: str) -> Any:

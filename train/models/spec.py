@@ -18,7 +18,9 @@ class Stage:
 
     Attributes:
         channels: width of the blocks.
-        blocks: number of separable blocks with weights of their own; the first one has the stride.
+        blocks: number of separable blocks with weights of their own; the first one has the stride. With 0, a
+            maximum over `stride` x `stride` pixels and channels of zeros lead to the stage's resolution and
+            width: they store nothing.
         stride: stride of the first block; 2 halves the resolution.
         repeats: number of times that one more block is applied, always with the same weights, since
             parameters are scarce and multiplications are not. Each application has its own scale and offset
@@ -41,6 +43,8 @@ class NetSpec:
         head: channels of the last feature map, which has one weight per position and channel.
         classes: number of labels.
         size: side of the square input in pixels.
+        separable_head: whether a position's weight is the product of its row's and its column's, which stores
+            `2 * final_size` weights a channel instead of `final_size` squared.
     """
 
     stem: int
@@ -48,15 +52,24 @@ class NetSpec:
     head: int
     classes: int
     size: int = 48
+    separable_head: bool = False
 
     def __post_init__(self) -> None:
         widths = (self.stem, self.head, *(stage.channels for stage in self.stages))
         if (
             min(widths) < 1
             or self.classes < 2
-            or any(stage.blocks < 1 or stage.repeats < 0 for stage in self.stages)
+            or any(min(stage.blocks, stage.repeats) < 0 for stage in self.stages)
         ):
-            raise ConfigError(f"{self}: every width and block count must be at least 1, classes at least 2")
+            raise ConfigError(
+                f"{self}: every width must be at least 1, block counts at least 0, classes at least 2"
+            )
+        before = (self.stem, *(stage.channels for stage in self.stages))
+        narrowed = [a for a, b in zip(before, self.stages, strict=False) if not b.blocks and b.channels < a]
+        if narrowed:
+            raise ConfigError(
+                f"{self}: a stage without blocks of its own cannot be narrower than {narrowed[0]}"
+            )
         if self.final_size < 1:
             raise ConfigError(f"{self}: nothing is left of {self.size} pixels after all strides")
 
@@ -81,10 +94,12 @@ class NetSpec:
                 total += 9 * width + (width + 1) * stage.channels
                 unbiased.add(width)
                 width = stage.channels
+            width = stage.channels
             if stage.repeats:
                 total += 9 * width + width**2 + 2 * width * stage.repeats
                 unbiased.add(width)
-        total += (width + 1) * self.head + self.final_size**2 * self.head
+        places = 2 * self.final_size if self.separable_head else self.final_size**2
+        total += (width + 1) * self.head + places * self.head
         unbiased.add(self.head)  # the bias of layer "places" becomes part of the logits'
         return total + (self.head + 1) * self.classes + sum(unbiased)
 

@@ -8,11 +8,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
 from edge.files import atomic_write
+from train.models.spec import spec_from_dict
 
 
 def claim(
@@ -47,13 +49,22 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
         ConfigError: the file holds other values.
     """
     wanted = json.loads(json.dumps(decisive))
-    stored = json.loads(file.read_text(encoding="utf-8"))
+    stored = _with_defaults(json.loads(file.read_text(encoding="utf-8")))
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     if differing:
         raise ConfigError(
             f"{file.parent} holds a run with another {', '.join(differing)}; "
             "name another folder with --out, or remove this one"
         )
+
+
+def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
+    """Adds what specs did not have yet when a run was written; its default is what was built then."""
+    recipe = stored.get("recipe")
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("spec"), dict):
+        return stored
+    spec = json.loads(json.dumps(asdict(spec_from_dict(recipe["spec"]))))
+    return {**stored, "recipe": {**recipe, "spec": spec}}
 
 
 @contextmanager

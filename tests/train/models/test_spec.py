@@ -40,10 +40,25 @@ def test_parameters_are_those_counted_by_hand():
     assert spec.stored_parameters() == stem + block + repeated + head + logits + zeros
 
 
-@pytest.mark.parametrize("change", [{"stem": 0}, {"head": 0}, {"classes": 1}, {"stages": (Stage(4, 0),)}])
+def test_a_stage_without_blocks_of_its_own_and_a_separable_head_store_little():
+    spec = NetSpec(4, (Stage(6, 0, repeats=2),), head=3, classes=2, size=16, separable_head=True)
+    assert spec.final_size == 4
+    stem = 25 * 4 + 4
+    repeated = 9 * 6 + 6 * 6 + 2 * 2 * 6
+    head = 6 * 3 + 3 + 2 * 4 * 3
+    logits = 3 * 2 + 2
+    assert spec.stored_parameters() == stem + repeated + head + logits + 6 + 3
+
+
+@pytest.mark.parametrize("change", [{"stem": 0}, {"head": 0}, {"classes": 1}, {"stages": (Stage(4, -1),)}])
 def test_impossible_networks_are_refused(change):
     with pytest.raises(ConfigError, match="must be at least 1"):
         replace(EMOTION, **change)
+
+
+def test_a_stage_without_blocks_cannot_take_channels_away():
+    with pytest.raises(ConfigError, match="cannot be narrower than 12"):
+        NetSpec(12, (Stage(8, 0, repeats=1),), 4, 7)
 
 
 def test_every_stride_halves_the_side_and_rounds_up():
