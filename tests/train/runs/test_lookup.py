@@ -24,7 +24,7 @@ from train.runs.lookup import (  # noqa: E402
     runs_named,
     runs_to_show,
 )
-from train.training.optimizers import PointwiseMuon  # noqa: E402
+from train.training.muon import PointwiseMuon  # noqa: E402
 
 
 def make_run(folder, *files):
@@ -100,8 +100,8 @@ def test_a_checkpoint_of_before_the_optimizer_was_moved_is_loaded(tmp_path):
         for name in new.namelist():
             content = new.read(name)
             if name == "config.json":
-                assert b"train.training.optimizers" in content
-                content = content.replace(b"train.training.optimizers", b"train.muon")
+                assert b"train.training.muon" in content
+                content = content.replace(b"train.training.muon", b"train.muon")
             old.writestr(name, content)
     # In a process of its own: here, the imports of other tests have registered the class.
     code = "import sys, pathlib; from train.runs.lookup import *; load_checkpoint(pathlib.Path(sys.argv[1]))"

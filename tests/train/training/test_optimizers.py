@@ -14,7 +14,8 @@ from keras import layers  # noqa: E402
 
 from train.training import optimizers  # noqa: E402
 from train.training.fit import fit  # noqa: E402
-from train.training.optimizers import PointwiseMuon, make_optimizer, plateau_rate  # noqa: E402
+from train.training.muon import PointwiseMuon  # noqa: E402
+from train.training.optimizers import make_optimizer, plateau_rate  # noqa: E402
 
 
 @pytest.fixture
