@@ -9,11 +9,12 @@ SYSTEMCTL ?= systemctl
 
 DEVICE := .venv-device
 DESKTOP := .venv
+ACCELERATOR := .venv-accelerator
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
-        train quantize test test-device test-device-systemd test-device-camera test-device-picamera \
+        train quantize test test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
         test-device-arm64 test-device-gstreamer dist check format clean
 
 help: ## list these commands
@@ -43,6 +44,10 @@ test: $(DESKTOP)/.done ## run all tests except test-device (EMOTINY_DATA=folder 
 	@# Whole files, since tests in one may share what they trained; two more at a time than there are cores,
 	@# since many tests wait for a broker or for other processes.
 	@$(DESKTOP)/bin/python -m pytest -n $$(($$(nproc) + 2)) --dist loadfile $(ARGS)
+
+test-accelerator: $(ACCELERATOR)/.done ## test the training on an accelerator, on this machine's processor (JAX; 2 minutes)
+	@# Without the fixtures of other tests, which need TensorFlow.
+	@$(ACCELERATOR)/bin/python -m pytest tests/accelerator --confcutdir tests/accelerator -W ignore $(ARGS)
 
 test-device: $(DESKTOP)/.done ## as root: run all test-device-... commands below, in real systems that are built once
 	@$(DESKTOP)/bin/python -m pytest tests/device $(ARGS)
@@ -75,8 +80,8 @@ format: $(DESKTOP)/.done ## format the code
 	@$(DESKTOP)/bin/ruff format .
 	@$(DESKTOP)/bin/ruff check --fix .
 
-clean: ## remove both environments and all caches; keeps data/ and runs/
-	rm -rf $(DEVICE) $(DESKTOP) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+clean: ## remove all environments and all caches; keeps data/ and runs/
+	rm -rf $(DEVICE) $(DESKTOP) $(ACCELERATOR) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
 # If the system has picamera2, the environment must use it, and the system's numpy, for which picamera2 is built.
 $(DEVICE)/.done: setup.cfg pyproject.toml
@@ -102,4 +107,15 @@ $(DESKTOP)/.done: setup.cfg pyproject.toml
 	@$(DESKTOP)/bin/pip install $(PIP_QUIET) --force-reinstall --no-deps opencv-python-headless==4.11.0.86
 	@# train and quantize are not installed: this file lets the environment's Python find them here from any folder.
 	@echo '$(CURDIR)' > "$$($(DESKTOP)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/emotiny-desktop.pth"
+	@touch $@
+
+$(ACCELERATOR)/.done: setup.cfg pyproject.toml
+	@echo "setting up $(ACCELERATOR): JAX, Keras and pytest, about 900 MB; this happens once"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: $$($(PYTHON) --version 2>&1) is too old for JAX, 3.11 or later is needed:" \
+	           "make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -m venv $(ACCELERATOR) || \
+	    { echo "error: no venv module: sudo apt install python3-venv"; exit 2; }
+	@$(ACCELERATOR)/bin/pip install $(PIP_QUIET) -e '.[accelerator]' || \
+	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
 	@touch $@

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from edge.labels import TASKS
 from train.tensorflow_env import THREADS_HELP
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ def _add_runs(commands: Commands) -> None:
             help="folder of the archives (default: models/trained)",
         )
 
+    collect = _add_with_data(commands, "collect", "make a run of a network that an accelerator trained")
+    collect.add_argument("file", type=Path, metavar="FILE.zip", help="file of `python -m train.accelerator`")
+    collect.add_argument("recipe", metavar="RECIPE", help="the recipe that it is a run of")
+    collect.add_argument("--network", metavar="NAME", help="its name in the file (default: the file's)")
+
     saliency = _add_with_data(commands, "saliency", "draw which pixels a trained network's outputs depend on")
     saliency.add_argument("name", metavar="RUN", help=_RUN_HELP)
     saliency.add_argument("--against", metavar="RUN", help="a folder in RUNS, drawn next to the first run")
@@ -122,6 +128,10 @@ def _add_datasets(commands: Commands) -> None:
     expand.add_argument("recipe", help="a recipe with views, such as emotion")
     expand.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="must not exist yet")
     expand.add_argument("--count", type=int, help="number of training images (default: all)")
+
+    pack = _add_with_data(commands, "pack", "write what `python -m train.accelerator` needs into one file")
+    pack.add_argument("task", choices=TASKS, help="the task")
+    pack.add_argument("out", type=Path, metavar="FILE.npz", help="file to write")
 
     framing = _add_with_data(
         commands, "framing", "measure where the face detector's box lies in each dataset's images"

@@ -34,7 +34,8 @@ def save_curves_png(log_csv: Path, path: Path, title: str) -> None:
     The training figures are those of the log: on augmented images, while the weights still move.
 
     Args:
-        log_csv: a run's log with at least one epoch; losses are drawn if it has a column `val_loss`.
+        log_csv: a run's log with at least one epoch; losses are drawn if it has a column `val_loss`. Figures
+            that were not measured are `nan`, and are not drawn.
         path: PNG file to write.
         title: text above the plot.
 
@@ -49,7 +50,8 @@ def save_curves_png(log_csv: Path, path: Path, title: str) -> None:
     left, right = figure.subplots(1, 2)
     gap = 100 * _draw_pair(left, rows, "accuracy")
     left.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    left.set_title(f"accuracy: training - validation {gap:+.1f} points at the end", fontsize=9)
+    measured = f"training - validation {gap:+.1f} points at the end" if np.isfinite(gap) else "validation"
+    left.set_title(f"accuracy: {measured}", fontsize=9)
     if all("val_loss" in row and "loss" in row for row in rows):
         gap = _draw_pair(right, rows, "loss")
         right.set_title(f"loss: training - validation {gap:+.3f} at the end", fontsize=9)
@@ -197,8 +199,11 @@ def _draw_pair(axes: Axes, rows: Sequence[dict[str, float]], key: str) -> float:
     )
     marker = "o" if len(rows) <= 3 else None
     axes.fill_between(epochs, training, validation, color=GRAY, alpha=0.2, linewidth=0, label="gap")
-    axes.plot(epochs, training, color=BLUE, marker=marker, label="training (augmented pictures)")
-    axes.plot(epochs, validation, color=ORANGE, marker=marker, label="validation")
+    lines = ((training, BLUE, "training (augmented pictures)"), (validation, ORANGE, "validation"))
+    for values, color, label in lines:
+        known = np.isfinite(values)  # an accelerator measures some epochs only
+        if known.any():
+            axes.plot(epochs[known], values[known], color=color, marker=marker, label=label)
     if len(rows) == 1:  # a single epoch leaves no area to shade
         axes.vlines(epochs, training, validation, color=GRAY, alpha=0.4, linewidth=6, zorder=0)
     axes.legend(fontsize=8, frameon=False)

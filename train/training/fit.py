@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -88,12 +89,7 @@ def fit(
     if cluster.broadcast_flag(finished):
         return keras.models.load_model(folder / "best.keras") if finished else model
     body = model.get_layer("body")
-    facts = {
-        "parameters": _stored_parameters(recipe, body),
-        "multiply_accumulates": multiply_accumulates(body),
-        "labels": list(objective.labels),
-    }
-    claim(folder, decisive, facts)
+    claim(folder, decisive, network_facts(recipe, body, objective.labels))
     with locked(folder):
         return _Run(recipe, objective, folder, cluster, model).train(checkpoints)
 
@@ -189,6 +185,21 @@ class _Run:
             self._objective.describe(row, self._best),
             row["seconds"],
         )
+
+
+def network_facts(recipe: AnyRecipe, body: keras.Model, labels: Sequence[str]) -> dict[str, Any]:
+    """Returns what `run.json` holds of a network beside what decides its weights.
+
+    Args:
+        recipe: the recipe that it was built for.
+        body: its layer "body".
+        labels: names of its outputs.
+    """
+    return {
+        "parameters": _stored_parameters(recipe, body),
+        "multiply_accumulates": multiply_accumulates(body),
+        "labels": list(labels),
+    }
 
 
 def _stored_parameters(recipe: AnyRecipe, body: keras.Model) -> int:

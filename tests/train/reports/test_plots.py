@@ -58,6 +58,12 @@ def test_curves_of_a_single_epoch_even_if_the_next_line_is_cut(tmp_path, lines):
     assert cv2.imread(str(tmp_path / "curves.png")).shape[1] > 600
 
 
+def test_curves_whose_training_accuracy_was_not_measured(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,accuracy,val_accuracy\n1,nan,nan\n2,nan,0.5\n3,nan,0.6\n")
+    save_curves_png(tmp_path / "log.csv", tmp_path / "curves.png", "toy")
+    assert cv2.imread(str(tmp_path / "curves.png")) is not None
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "no epoch"), (LOG + "1,x,1,1,1,1,1,1\n", "damaged"), ("a,b\n1,2\n", "column 'epoch'")],

@@ -1,0 +1,88 @@
+"""The whole program in a minute on a processor, from a pack to files that other code reads."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import jax.numpy as jnp
+import numpy as np
+
+from train.accelerator.population import Budget, Instance, Method, Population
+from train.models.sepnet import build
+from train.models.spec import NetSpec, Stage, spec_from_dict
+from train.training.muon import PointwiseMuon
+
+SPEC = NetSpec(4, (Stage(6, 0, 2, 1),), 4, 2, separable_head=True)
+
+
+def plain_sampler(key, batch, settings, data):
+    del key, settings
+    return data["images"][batch].astype(jnp.float32)[..., None], data["targets"][batch]
+
+
+def population(instances):
+    def muon():
+        return PointwiseMuon(0.02, weight_decay=None, adam_weight_decay=None)
+
+    return Population(SPEC, instances, Method(muon, plain_sampler, 16))
+
+
+def test_instances_with_equal_settings_end_alike_and_with_others_not(pack):
+    _, arrays = pack
+    data = {
+        "images": jnp.asarray(arrays["images"][:, 4:52, 4:52]),
+        "targets": jnp.asarray(np.eye(2, dtype=np.float32)[arrays["labels"]]),
+    }
+    rows = jnp.arange(64, dtype=jnp.int32)
+    both = population([Instance(1, 0.05), Instance(2, 0.05), Instance(1, 0.0)])
+    both.compile(rows, data)
+    both.train(rows, data, Budget(epochs=8), lambda _: {})
+    again = population([Instance(2, 0.05), Instance(1, 0.0), Instance(1, 0.05)])
+    again.adopt(both)  # the settings are no part of the compiled program
+    again.train(rows, data, Budget(epochs=8), lambda _: {})
+    for index, other in ((0, 2), (1, 0), (2, 1)):
+        for ours, theirs in zip(both.weights(index), again.weights(other), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+    assert both.epochs == len(both.log) == 8
+    losses = np.array([row["loss"] for row in both.log])
+    assert losses[-1, 0] < 0.5 * losses[0, 0]
+    images = jnp.asarray(arrays["val_images"], jnp.float32)[..., None]
+    logits = np.asarray(both.predict(images))
+    assert (logits[0].argmax(-1) == arrays["val_labels"]).mean() > 0.9
+    model = build(SPEC)
+    model.set_weights(both.weights(0))
+    np.testing.assert_allclose(model.predict(np.asarray(images), verbose=0), logits[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_budget_is_used_by_the_shorter_of_time_and_epochs():
+    assert Budget(seconds=10).share(5, 100) == 0.5
+    assert Budget(epochs=10).share(5, 2) == 0.2
+    assert Budget(seconds=10, epochs=10).share(2, 9) == 0.9
+    assert Budget(seconds=10).share(11, 0) == 1.0
+
+
+def test_the_program_writes_every_network(pack, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "train.accelerator", str(pack[0]), str(out), "--seconds", "20"]
+    ended = subprocess.run(
+        [*command, "--rehearse"], capture_output=True, text=True, check=False, env={**os.environ}
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(path.name for path in out.iterdir()) == [
+        "answers.npz",
+        "small.zip",
+        "teacher-1.zip",
+        "teacher-2.zip",
+    ]
+    with np.load(out / "answers.npz") as answers:
+        assert answers["answers"].shape == (2, 64, 2)
+        np.testing.assert_allclose(answers["answers"].astype(float).sum(-1), 1, atol=1e-2)
+    with zipfile.ZipFile(out / "small.zip") as small:
+        described = json.loads(small.read("student-3.json"))
+        assert described["instance"]["seed"] == 3
+        with np.load(small.open("student-3.npz")) as arrays:
+            weights = [arrays[name] for name in sorted(arrays.files)]
+    build(spec_from_dict(described["spec"])).set_weights(weights)
+    assert "the mean of all so far is right in" in ended.stderr
