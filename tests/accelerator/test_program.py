@@ -8,7 +8,9 @@ import zipfile
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from train.accelerator.__main__ import main
 from train.accelerator.population import Budget, Instance, Method, Population
 from train.models.sepnet import build
 from train.models.spec import NetSpec, Stage, spec_from_dict
@@ -86,3 +88,23 @@ def test_the_program_writes_every_network(pack, tmp_path):
             weights = [arrays[name] for name in sorted(arrays.files)]
     build(spec_from_dict(described["spec"])).set_weights(weights)
     assert "the mean of all so far is right in" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["none.npz", "out"], 3, "none.npz: no file of `python -m train pack`"),
+        (["damaged.npz", "out"], 3, "damaged.npz: no file of `python -m train pack`"),
+        (["gender.npz", "there"], 2, "there exists; name another folder"),
+        (["gender.npz", "out", "--seconds", "0"], 2, "--seconds 0: expected more than 0"),
+    ],
+)
+def test_a_mistake_is_one_line_and_a_code(pack, tmp_path, monkeypatch, caplog, words, code, message):
+    del pack  # it is in the folder
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "damaged.npz").write_bytes(b"no pack")
+    (tmp_path / "there").mkdir()
+    assert main([*words, *([] if "--seconds" in words else ["--seconds", "9"])]) == code
+    assert len(caplog.messages) == 1
+    assert message in caplog.messages[0]
+    assert not (tmp_path / "out").exists()

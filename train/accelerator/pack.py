@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,6 +10,8 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from edge.errors import DataError
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -30,9 +33,16 @@ def write_pack(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def read_task(path: Path) -> str:
-    """Returns the task that a pack is for."""
-    with np.load(path) as contents:
-        return str(contents["task"])
+    """Returns the task that a pack is for.
+
+    Raises:
+        DataError: the file is missing, damaged or no pack.
+    """
+    try:
+        with np.load(path) as contents:
+            return str(contents["task"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: no file of `python -m train pack` ({error})") from error
 
 
 def read_pack(path: Path) -> dict[str, Array]:
