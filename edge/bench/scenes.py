@@ -105,9 +105,10 @@ def _scene(
     settings = replace(settings, models=replace(settings.models, threads=threads))
     runs = {name: play(open_loop(settings), clip, _FRAMES[name]) for name, open_loop in LOOPS.items()}
     own = runs["c"]
-    # In a run of its own: measuring each call takes time, too.
+    # In a run of its own: measuring each call takes time, too. To open the loop belongs to no frame.
+    loop = EmotinyLoop(settings, with_stages=False)
     with library_time() as libraries:
-        wall_s = sum(play(EmotinyLoop(settings, with_stages=False), clip).wall_ms) / 1e3
+        wall_s = sum(play(loop, clip).wall_ms) / 1e3
     stages: dict[str, list[float]] = {}
     for frame_ms, frame in zip(own.wall_ms, own.stages, strict=True):
         for stage, stage_ms in exclusive_times(frame_ms, frame).items():
@@ -120,6 +121,6 @@ def _scene(
         ms={name: float(np.mean(run.wall_ms)) for name, run in runs.items()},
         frame=Tail.of(own.wall_ms),
         stages={stage: Tail.of(values_ms) for stage, values_ms in stages.items()},
-        own_share=max(0.0, 1 - libraries.seconds / wall_s),
+        own_share=libraries.own_share(wall_s),
         followed=float(np.mean([len(observed) for observed in last_second])),
     )

@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
+import edge.bench.library_time
 import edge.bench.scenes
 from edge.bench.clip import demo_faces
-from edge.bench.library_time import library_time
+from edge.bench.library_time import LibraryTime, library_time
 from edge.bench.loops import LOOPS
 from edge.bench.scenes import measure_scenes
 from edge.bench.timing import StageTimer
+from edge.inference.network import Network
 
 # Without the men's, which are averages of more people and blurred.
 CLEAR_FACES = demo_faces()[::2]
@@ -43,6 +45,33 @@ def test_what_the_libraries_take_is_measured_and_given_back():
         cv2.resize(np.zeros((2000, 2000), np.uint8), (700, 700))
         assert measured.seconds > 0
     assert cv2.resize is before
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: cv2.boxFilter(np.zeros((500, 500), np.uint8), cv2.CV_32F, (5, 5)),
+        lambda: Network(None, "proposal", size_hw=(64, 64)),
+    ],
+)
+def test_every_function_and_an_interpreter_s_opening_belong_to_the_libraries(work):
+    with library_time() as measured:
+        work()
+    assert measured.calls > 0
+    assert measured.seconds > 0
+
+
+def test_what_the_measurement_itself_takes_is_nobody_s(monkeypatch):
+    measured = LibraryTime()
+    measured.seconds, measured.calls = 0.006, 1000
+    monkeypatch.setattr(edge.bench.library_time, "_cost_of_timing_s", lambda: (2e-6, 1e-6))
+    assert measured.own_share(0.010) == pytest.approx(1 - 0.005 / 0.008)
+
+
+def test_timing_a_call_takes_a_moment_of_which_a_part_is_counted():
+    added_s, counted_s = edge.bench.library_time._cost_of_timing_s()
+    assert 1e-8 < added_s < 1e-4
+    assert abs(counted_s) < 1e-4
 
 
 def test_all_loops_have_the_scene_s_number_of_threads(settings, monkeypatch):
