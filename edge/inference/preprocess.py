@@ -85,11 +85,12 @@ def crop_square(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
     Raises:
         ValueError: the square lies outside the frame.
     """
-    side = _whole_side(max(box.width, box.height) * framing.margin, size)
-    centre_x = box.x + box.width / 2
-    centre_y = box.y + box.height / 2 + framing.shift_y * max(box.width, box.height)
-    square = Box(round(centre_x - side / 2), round(centre_y - side / 2), side, side)
-    return _resize(_cut(gray, square), size)
+    x, y, width, height = box
+    longer = max(width, height)
+    side = _whole_side(longer * framing.margin, size)
+    left = round(x + width / 2 - side / 2)
+    top = round(y + height / 2 + framing.shift_y * longer - side / 2)
+    return _resize(_cut(gray, left, top, side), size)
 
 
 def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: float) -> Gray:
@@ -102,8 +103,7 @@ def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: f
     # A square that holds the crop however it is turned, at the scale of the result.
     wide_size = round(size * _DIAGONAL)
     wide = _whole_side(side * framing.margin * _DIAGONAL, wide_size)
-    square = Box(round(x - wide / 2), round(y - wide / 2), wide, wide)
-    around = _resize(_cut(gray, square), wide_size)
+    around = _resize(_cut(gray, round(x - wide / 2), round(y - wide / 2), wide), wide_size)
     # Maps pixels of the result to those of `around`: about the centres of both, turned by the roll.
     sine, cosine = math.sin(roll), math.cos(roll)
     middle, wide_middle = (size - 1) / 2, (wide_size - 1) / 2
@@ -124,12 +124,12 @@ def _whole_side(side: float, size: int) -> int:
     """
     whole = max(1, round(side))
     factor = _whole_factor(whole, size)
-    return round(whole / factor) * factor
+    return whole if factor == 1 else round(whole / factor) * factor
 
 
 def _whole_factor(side: int, size: int) -> int:
     """Returns by how much a square is reduced at once, so that at least twice the size remains."""
-    return max(1, side // (2 * size))
+    return side // (2 * size) or 1
 
 
 def _resize(square: Gray, size: int) -> Gray:
@@ -147,17 +147,19 @@ def _resize(square: Gray, size: int) -> Gray:
     return np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)
 
 
-def _cut(gray: Gray, square: Box) -> Gray:
+def _cut(gray: Gray, left: int, top: int, side: int) -> Gray:
     """Returns the pixels of a square; the frame's edge pixels are repeated beyond it."""
-    inside = square.clipped((gray.shape[0], gray.shape[1]))
-    if inside is None:
-        raise ValueError(f"{square} lies outside a frame of {gray.shape[1]}x{gray.shape[0]}")
-    crop = gray[inside.y : inside.y + inside.height, inside.x : inside.x + inside.width]
-    if inside == square:
-        return crop
-    left, top = inside.x - square.x, inside.y - square.y
-    right, bottom = square.width - left - inside.width, square.height - top - inside.height
-    bordered = cv2.copyMakeBorder(crop, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    height, width = gray.shape
+    right, bottom = left + side, top + side
+    if left >= 0 and top >= 0 and right <= width and bottom <= height:  # as nearly always
+        return gray[top:bottom, left:right]
+    crop = gray[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    if not crop.size:
+        raise ValueError(
+            f"the square of {side} pixels at ({left}, {top}) lies outside a frame of {width}x{height}"
+        )
+    beyond = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
+    bordered = cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE)
     return np.asarray(bordered, dtype=np.uint8)
 
 
@@ -186,9 +188,9 @@ def normalize_contrast(crop: Gray) -> Gray:
         (H, W) uint8.
     """
     mean, deviation = cv2.meanStdDev(crop)
-    gain = min(_DEVIATION / max(float(deviation[0, 0]), 1.0), _MAX_GAIN)
+    gain = min(_DEVIATION / max(deviation.item(), 1.0), _MAX_GAIN)
     # (level - mean) * gain + 128, rounded and clipped to 0 to 255.
-    table = cv2.addWeighted(_LEVELS, gain, _LEVELS, 0, 128 - float(mean[0, 0]) * gain)
+    table = cv2.addWeighted(_LEVELS, gain, _LEVELS, 0, 128 - mean.item() * gain)
     return np.asarray(cv2.LUT(crop, table), dtype=np.uint8)
 
 
@@ -204,20 +206,31 @@ def even_sharpness(crop: Gray) -> Gray:
     Returns:
         (H, W) uint8.
     """
-    return _sharpen(_reduce_noise(crop))
+    energy = _laplacian_energy(crop)
+    noise = _noise(crop, energy)
+    if noise > 0:
+        crop = _reduce_noise(crop, noise)
+        energy = _laplacian_energy(crop)
+    missing = _SHARPNESS * crop.size - energy
+    return _sharpen(crop, missing) if missing > 0 else crop
 
 
-def _reduce_noise(crop: Gray) -> Gray:
-    """Draws pixels to the mean of their neighbourhood where that varies no more than the noise.
+def _noise(crop: Gray, energy: float) -> float:
+    """Returns the variance of the noise that a crop should lose; not more than 0 where it has little.
 
-    This is the local Wiener filter (Lee 1980, doi:10.1109/TPAMI.1980.4766994). The noise is measured by the
-    mask of Immerkær 1996 (doi:10.1006/cviu.1996.0060), to which edges matter less than to the Laplacian.
+    It is measured by the mask of Immerkær 1996 (doi:10.1006/cviu.1996.0060), to which edges matter less than
+    to the Laplacian, whose energy is passed.
     """
     answers = cv2.sepFilter2D(crop, cv2.CV_16S, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)
     measured = (cv2.norm(answers, cv2.NORM_L1) / crop.size) ** 2 * _MASK_VARIANCE
-    noise = (_FACE_RATIO * measured - _laplacian_energy(crop) / crop.size) / _NOISE_DIVISOR
-    if noise <= 0:
-        return crop
+    return (_FACE_RATIO * measured - energy / crop.size) / _NOISE_DIVISOR
+
+
+def _reduce_noise(crop: Gray, noise: float) -> Gray:
+    """Draws pixels to the mean of their neighbourhood where that varies no more than the noise.
+
+    This is the local Wiener filter (Lee 1980, doi:10.1109/TPAMI.1980.4766994).
+    """
     sums = cv2.boxFilter(crop, cv2.CV_32F, _WINDOW, normalize=False)
     squares = cv2.sqrBoxFilter(crop, cv2.CV_32F, _WINDOW, normalize=False)
     # Both variances times the squared area, so that there is nothing to round.
@@ -227,27 +240,23 @@ def _reduce_noise(crop: Gray) -> Gray:
     return np.asarray(np.rint(crop - share * (crop - sums / np.float32(_WINDOW_AREA))), dtype=np.uint8)
 
 
-def _sharpen(crop: Gray) -> Gray:
-    """Sharpens by an unsharp mask, as much as brings the Laplacian's mean square to `_SHARPNESS`.
+def _sharpen(crop: Gray, missing: float) -> Gray:
+    """Sharpens by an unsharp mask, as much as adds the missing energy of the Laplacian.
 
     With the detail d = crop - smooth, the energy of the Laplacian L of crop + a d is quadratic in a:
-    |L crop|^2 + 2 a (L crop . L d) + a^2 |L d|^2.
+    |L crop|^2 + 2 a (L crop . L d) + a^2 |L d|^2. All of it is whole numbers that float64 adds up exactly.
     """
-    missing = _SHARPNESS * crop.size - _laplacian_energy(crop)
-    if missing <= 0:
-        return crop
+    pixels = crop.astype(np.float32)
     # Two boxes are nearly a Gaussian with a deviation of 2 pixels, in whole numbers.
     smooth = cv2.boxFilter(cv2.boxFilter(crop, cv2.CV_32F, _BOX, normalize=False), -1, _BOX, normalize=False)
-    detail = crop * np.float32(_BOXES_AREA) - smooth  # times the area
-    of_crop, of_detail = (
-        cv2.Laplacian(image, cv2.CV_32F).ravel().astype(np.float64) for image in (crop, detail)
-    )
-    energy, product = float(of_detail @ of_detail), float(of_crop @ of_detail)
+    detail = pixels * np.float32(_BOXES_AREA) - smooth  # times the area
+    of_crop, of_detail = (cv2.Laplacian(image, cv2.CV_32F).astype(np.float64) for image in (pixels, detail))
+    energy, product = float(np.vdot(of_detail, of_detail)), float(np.vdot(of_crop, of_detail))
     if energy == 0:
         return crop  # nothing to be seen
     wanted = (math.sqrt(product**2 + energy * missing) - product) / energy
-    amount = np.float32(min(wanted, _MAX_SHARPENING / _BOXES_AREA))
-    return np.asarray(np.clip(np.rint(crop + amount * detail), 0, 255), dtype=np.uint8)
+    detail *= np.float32(min(wanted, _MAX_SHARPENING / _BOXES_AREA))
+    return np.rint(pixels + detail).clip(0, 255).astype(np.uint8)
 
 
 def _laplacian_energy(crop: Gray) -> float:
