@@ -61,8 +61,8 @@ class ProposalNetwork:
             ModelError: a file is missing, damaged or not what its contract describes.
             MissingDependencyError: no TFLite runtime is installed.
         """
-        self._path, self._smallest_px, self._threads = path, smallest_px, threads
-        network = Network(path, "proposal", threads)
+        self._smallest_px = smallest_px
+        self._base = network = Network(path, "proposal", threads)
         self.name = network.contract.name
         self._networks: dict[tuple[int, int], Network] = {}
         self._scale, self._zero_point = network.scale, network.zero_point
@@ -96,22 +96,29 @@ class ProposalNetwork:
                 cv2.copyMakeBorder(window, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8
             )
         maps = self._network(padded_hw).run(window)
-        faces = np.ascontiguousarray(maps[:, :, 0])
-        # A cell counts where none of its eight neighbours is higher: non-maximum suppression of centres.
-        highest = np.asarray(cv2.dilate(faces.view(np.uint8) ^ 0x80, _NEIGHBOURS), np.uint8) ^ 0x80
-        rows, columns = np.nonzero((faces == highest.view(np.int8)) & (faces >= self._least_code))
+        faces = maps[:, :, 0]
+        rows, columns = np.nonzero(faces >= self._least_code)
         if not len(rows):
-            return []
-        if len(rows) > _MAX_CANDIDATES:
-            order = np.argsort(-faces[rows, columns].astype(np.int16), kind="stable")[:_MAX_CANDIDATES]
-            rows, columns = rows[order], columns[order]
-        cells = zip(rows.tolist(), columns.tolist(), maps[rows, columns].tolist(), strict=True)
-        candidates = [self._candidate(part, *cell) for cell in cells]
-        return sorted(candidates, key=lambda each: -each.confidence)
+            return []  # as in most windows
+        # A cell counts where none of its eight neighbours is higher: non-maximum suppression of centres.
+        highest = np.asarray(cv2.dilate(faces.astype(np.int16), _NEIGHBOURS), np.int16)
+        cells = list(
+            zip(
+                rows.tolist(),
+                columns.tolist(),
+                maps[rows, columns].tolist(),
+                highest[rows, columns].tolist(),
+                strict=True,
+            )
+        )
+        peaks = [(row, column, codes) for row, column, codes, most in cells if codes[0] == most]
+        peaks.sort(key=lambda peak: -peak[2][0])
+        return [self._candidate(part, *peak) for peak in peaks[:_MAX_CANDIDATES]]
 
     def _candidate(self, part: SearchPart, row: int, column: int, codes: list[int]) -> Candidate:
         """Decodes one cell of the map."""
-        logit, dx, dy, size = ((code - self._zero_point) * self._scale for code in codes)
+        zero_point, scale = self._zero_point, self._scale
+        logit, dx, dy, size = [(code - zero_point) * scale for code in codes]
         side = PROPOSAL_SIDE_PX * math.exp(size / PROPOSAL_SIZE_SCALE) * part.reduction
         # In pixels of the window, whose whole numbers are centres of pixels.
         x = STRIDE_PX * column + CELL_CENTRE_PX + PROPOSAL_SHIFT_PX * dx + 0.5
@@ -128,7 +135,7 @@ class ProposalNetwork:
         if size_hw not in self._networks:
             if len(self._networks) >= _SHAPES:
                 self._networks.clear()
-            self._networks[size_hw] = Network(self._path, "proposal", self._threads, size_hw)
+            self._networks[size_hw] = self._base.resized(size_hw)
         return self._networks[size_hw]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,27 @@ class Network:
                 one.
             MissingDependencyError: no TFLite runtime is installed.
         """
-        path = path or find_model(MODELS_FOLDER, task)
-        self.contract, content = read_model(path)
+        self._path, self._threads = path or find_model(MODELS_FOLDER, task), threads
+        self.contract, self._content = read_model(self._path)
         if self.contract.task != task:
-            raise ModelError(f"model {path}: a network for {self.contract.task}; expected one for {task}")
-        try:
-            self._interpreter = open_interpreter(content, threads)
-            self._input, self._output = self._checked_tensors()
-            if size_hw is not None:
-                self._resize(size_hw)
-        except ModelError as error:
-            raise ModelError(f"model {path.with_suffix('.tflite')}: {error}") from error
-        self.scale, self.zero_point = _quantization("output", self._output)
+            raise ModelError(
+                f"model {self._path}: a network for {self.contract.task}; expected one for {task}"
+            )
+        self._reads_pixels = self.contract.input_dtype == "uint8"
+        self._open(size_hw)
+
+    def resized(self, size_hw: tuple[int, int]) -> Network:
+        """Opens the same network for pictures of another size; the file is not read again.
+
+        Args:
+            size_hw: Height and width of the pictures to be read.
+
+        Raises:
+            ModelError: the network is not convolutional throughout.
+        """
+        network = copy.copy(self)
+        network._open(size_hw)
+        return network
 
     def run(self, pixels: Gray) -> npt.NDArray[Any]:
         """Runs the network.
@@ -65,16 +75,29 @@ class Network:
             The output codes without the batch's axis, a copy.
         """
         # Flipping the highest bit subtracts 128 modulo 256: pixel 0 becomes -128.
-        codes = pixels if self.contract.input_dtype == "uint8" else (pixels ^ 0x80).view(np.int8)
-        self._interpreter.set_tensor(self._input["index"], codes[np.newaxis, :, :, np.newaxis])
-        self._interpreter.invoke()
+        codes = pixels if self._reads_pixels else (pixels ^ 0x80).view(np.int8)
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input_index, codes[np.newaxis, :, :, np.newaxis])
+        interpreter.invoke()
         # get_tensor returns a copy: no view into the interpreter's memory outlives a call.
-        output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
+        output: npt.NDArray[Any] = interpreter.get_tensor(self._output_index)[0]
         return output
+
+    def _open(self, size_hw: tuple[int, int] | None) -> None:
+        """Opens an interpreter of its own and compares it with the contract."""
+        try:
+            self._interpreter = open_interpreter(self._content, self._threads)
+            read, output = self._checked_tensors()
+            self._input_index, self._output_index = int(read["index"]), int(output["index"])
+            self.scale, self.zero_point = _quantization("output", output)
+            if size_hw is not None:
+                self._resize(size_hw)
+        except ModelError as error:
+            raise ModelError(f"model {self._path.with_suffix('.tflite')}: {error}") from error
 
     def _resize(self, size_hw: tuple[int, int]) -> None:
         try:
-            self._interpreter.resize_tensor_input(self._input["index"], [1, *size_hw, 1])
+            self._interpreter.resize_tensor_input(self._input_index, [1, *size_hw, 1])
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"it cannot read pictures of {size_hw[1]}x{size_hw[0]} ({error})") from error

@@ -32,8 +32,13 @@ def network_of(monkeypatch):
             scale, zero_point = SCALE, ZERO_POINT
             contract = SimpleNamespace(name="map", temperature=temperature)
 
-            def __init__(self, path, task, threads=1, size_hw=None):
-                self.size_hw = size_hw
+            def __init__(self, path, task, threads=1):
+                self.size_hw = None
+
+            def resized(self, size_hw):
+                network = MapNetwork(None, "proposal")
+                network.size_hw = size_hw
+                return network
 
             def run(self, pixels):
                 assert pixels.shape == self.size_hw
@@ -123,9 +128,9 @@ def test_each_interpreter_is_opened_once(monkeypatch, frame_hw):
     opened = []
 
     class Counting(Network):
-        def __init__(self, path, task, threads=1, size_hw=None):
+        def resized(self, size_hw):
             opened.append(size_hw)
-            super().__init__(path, task, threads, size_hw)
+            return super().resized(size_hw)
 
     monkeypatch.setattr(edge.detection.proposal, "Network", Counting)
     network, gray = ProposalNetwork(), np.zeros(frame_hw, np.uint8)
@@ -137,7 +142,7 @@ def test_each_interpreter_is_opened_once(monkeypatch, frame_hw):
 
 def test_frames_of_the_commonest_size_find_their_interpreters_open(monkeypatch):
     network = ProposalNetwork()
-    monkeypatch.setattr(edge.detection.proposal, "Network", None)  # no further one can be opened
+    monkeypatch.setattr(Network, "resized", None)  # no further one can be opened
     for part in network.plan((480, 640)):
         network.propose(np.zeros((480, 640), np.uint8), part)
     with pytest.raises(TypeError):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ModelError
-from edge.inference.contract import read_model
+from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.network import Network
 from edge.labels import FACE_TASKS, LABELS, TASKS
@@ -85,6 +85,19 @@ def test_two_sizes_of_one_network_do_not_disturb_each_other():
     before = small.run(picture)
     large.run(RANDOM.integers(0, 256, (128, 96), dtype=np.uint8))
     np.testing.assert_array_equal(small.run(picture), before)
+
+
+def test_another_size_is_opened_without_reading_the_file_again(tmp_path):
+    for suffix in (".tflite", ".json"):
+        shipped = find_model(MODELS_FOLDER, "proposal").with_suffix(suffix)
+        (tmp_path / shipped.name).write_bytes(shipped.read_bytes())
+    network = Network(tmp_path / shipped.name, "proposal", size_hw=(64, 64))
+    for path in tmp_path.iterdir():
+        path.unlink()  # as by an update of the package while the device runs
+    picture = RANDOM.integers(0, 256, (128, 96), dtype=np.uint8)
+    expected = Network(None, "proposal", size_hw=(128, 96)).run(picture)
+    np.testing.assert_array_equal(network.resized((128, 96)).run(picture), expected)
+    assert network.run(picture[:64, :64]).shape == (8, 8, 4)  # the first one keeps its size
 
 
 @pytest.mark.parametrize("size_hw", [(0, 8), (1, 1), (7, 9)])
