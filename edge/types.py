@@ -28,9 +28,9 @@ class Box(NamedTuple):
 
     def clipped(self, frame_hw: tuple[int, int]) -> Box | None:
         """Returns the part of the box inside a frame of (height, width), or None if nothing is left."""
-        left, top = max(self.x, 0), max(self.y, 0)
-        right = min(self.x + self.width, frame_hw[1])
-        bottom = min(self.y + self.height, frame_hw[0])
+        x, y, width, height = self
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + width, frame_hw[1]), min(y + height, frame_hw[0])
         if right <= left or bottom <= top:
             return None
         return Box(left, top, right - left, bottom - top)
@@ -81,9 +81,8 @@ class Detection:
     confidence: float | None = None
 
 
-@dataclass(frozen=True)
-class TrackedFace:
-    """A face that the tracker follows, as it is in one frame.
+class TrackedFace(NamedTuple):
+    """A face that the tracker follows, as it is in one frame. A NamedTuple for the same reason as `Box`.
 
     Attributes:
         id: Identity from 1; the same face keeps it from frame to frame.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,8 +40,7 @@ class GroundTruthTrack:
     boxes: dict[int, Box] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(NamedTuple):
     """A face as a loop reports it.
 
     Attributes:

@@ -132,11 +132,13 @@ class FaceDetector:
         proposed = [
             each
             for each in without_duplicates(self.proposer.propose(gray, part))
-            if not any(each.is_same_face(face) and each.side < _LARGER * face.side for face in exclude)
+            if not any(
+                each.is_same_face(face) and each.side < _LARGER * face.side for face in each.touching(exclude)
+            )
         ]
         judged = [self.refine(gray, each) for each in proposed[:_MAX_JUDGED]]
         faces = distinct(each for each in judged if each.confidence >= least)
-        return [face for face in faces if not any(_is_known(face, other) for other in exclude)]
+        return [face for face in faces if not any(_is_known(face, other) for other in face.touching(exclude))]
 
     def detect_all(self, gray: Gray, least: float = 0.5) -> list[Candidate]:
         """Searches a whole frame, (H, W) uint8, at once; see `detect`."""

@@ -42,7 +42,8 @@ class RefinementNetwork:
             MissingDependencyError: no TFLite runtime is installed.
         """
         self._network = Network(path, "refinement", threads)
-        self.name = self._network.contract.name
+        contract = self._network.contract
+        self.name, self._size, self._temperature = contract.name, contract.size, contract.temperature
 
     def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
         """Judges a square and moves it to the face.
@@ -58,20 +59,21 @@ class RefinementNetwork:
         if not _is_inside(candidate, gray) or candidate.side < 1:
             return Candidate(candidate.x, candidate.y, candidate.side, 0.0)
         box = candidate.box()
-        network, size = self._network, self._network.contract.size
-        scale, zero_point = network.scale, network.zero_point
-        crop = normalize_contrast(crop_square(gray, box, size, _FRAMING))
+        x, y, side, _ = box
+        network = self._network
+        crop = normalize_contrast(crop_square(gray, box, self._size, _FRAMING))
         codes, mirrored = network.run(crop).tolist(), network.run(_mirror(crop)).tolist()
         # The mean of both: a face is as much a face in a mirror, with dx and the roll turned round.
-        logit, dx, dy, growth, sine, cosine, yaw = (
-            scale * ((code - zero_point) + sign * (other - zero_point)) / 2
+        half, zero_point = network.scale / 2, network.zero_point
+        logit, dx, dy, growth, sine, cosine, yaw = [
+            half * ((code - zero_point) + sign * (other - zero_point))
             for code, other, sign in zip(codes, mirrored, _SIGNS, strict=True)
-        )
+        ]
         found = Candidate(
-            box.x + box.width * (0.5 + dx / REFINEMENT_SHIFT_SCALE),
-            box.y + box.height * (0.5 + dy / REFINEMENT_SHIFT_SCALE),
-            box.width * math.exp(growth / REFINEMENT_SIZE_SCALE),
-            1 / (1 + math.exp(-logit / network.contract.temperature)),
+            x + side * (0.5 + dx / REFINEMENT_SHIFT_SCALE),
+            y + side * (0.5 + dy / REFINEMENT_SHIFT_SCALE),
+            side * math.exp(growth / REFINEMENT_SIZE_SCALE),
+            1 / (1 + math.exp(-logit / self._temperature)),
             math.degrees(math.atan2(sine, cosine)),
             max(0.0, yaw / YAW_SCALE),
         )

@@ -36,7 +36,7 @@ class SearchSchedule:
     def has_moved(self, gray: Gray) -> bool:
         """Whether the frame, (H, W) uint8, differs from that in which the last search began."""
         reference = self._reference
-        return reference is None or bool(_changes(gray, reference).max() >= _MIN_CHANGE)
+        return reference is None or _most_change(_cells(gray), reference) >= _MIN_CHANGE
 
     def due(self, gray: Gray, at_s: float, plan: Sequence[SearchPart], interval_s: float) -> list[SearchPart]:
         """Returns the parts to search in this frame; none where the search rests.
@@ -71,7 +71,9 @@ class SearchSchedule:
     def _ordered(self, gray: Gray, plan: Sequence[SearchPart]) -> list[SearchPart]:
         """Returns the parts in which something moved first, then those in which faces were found."""
         reference, self._reference = self._reference, _cells(gray)
-        moved = _changes(gray, reference) >= _MIN_CHANGE if reference is not None else None
+        moved = None
+        if reference is not None and _most_change(self._reference, reference) >= _MIN_CHANGE:
+            moved = np.asarray(cv2.absdiff(self._reference, reference)) >= _MIN_CHANGE
         height, width = gray.shape
 
         def share_moved(part: SearchPart) -> float:
@@ -81,13 +83,15 @@ class SearchSchedule:
             left, top = area.x * _CELLS_WH[0] // width, area.y * _CELLS_WH[1] // height
             right = -(-(area.x + area.width) * _CELLS_WH[0] // width)
             bottom = -(-(area.y + area.height) * _CELLS_WH[1] // height)
-            return float(moved[top:bottom, left:right].mean())
+            cells = moved[top:bottom, left:right]
+            return np.count_nonzero(cells) / cells.size
 
         return sorted(plan, key=lambda part: -share_moved(part) - self._found.get(part, 0.0))
 
 
-def _changes(gray: Gray, reference: Gray) -> Gray:
-    return np.asarray(cv2.absdiff(_cells(gray), reference), np.uint8)
+def _most_change(cells: Gray, reference: Gray) -> float:
+    """Returns by how many gray levels the cell that changed most did."""
+    return cv2.norm(cells, reference, cv2.NORM_INF)
 
 
 def _cells(gray: Gray) -> Gray:

@@ -68,8 +68,8 @@ class Track:
     def predicted(self, at_s: float) -> Candidate:
         """Returns where the face should be at a time."""
         gap_s = min(at_s - self.seen_s, _MAX_GAP_S)
-        x, y = self.square.x + self.speed[0] * gap_s, self.square.y + self.speed[1] * gap_s
-        return self.square._replace(x=x, y=y)
+        (x, y, side, confidence, roll_deg, yaw), (right, down) = self.square, self.speed
+        return Candidate(x + right * gap_s, y + down * gap_s, side, confidence, roll_deg, yaw)
 
     def see(self, gray: Gray, found: Candidate, at_s: float) -> None:
         """Moves the track to where the judge saw the face."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 
 from edge.detection.candidate import Candidate
 from edge.detection.detector import FaceDetector
@@ -88,15 +89,21 @@ class FaceTracker:
         """Moves each track to where the judge sees its face, or else to where its template matches."""
         # Of too many, those that waited longest.
         due = sorted(self._tracks, key=lambda track: track.looked_s)[:_MAX_FOLLOWED]
-        looks = [(track, track.predicted(at_s), *self._look(gray, track, at_s)) for track in due]
+        looks = []
+        for track in due:
+            expected = track.predicted(at_s)
+            looked, correlation = self._look(gray, track, expected)
+            rank = track.seen_s < self._followed_s, _distance(expected, looked)
+            looks.append((rank, track, looked, correlation))
         # Where two tracks meet, one face hides the other: the place is that of the one expected there.
-        looks.sort(key=lambda look: (look[0].seen_s < self._followed_s, _distance(look[1], look[2])))
+        looks.sort(key=itemgetter(0))
         self._followed_s = at_s
+        height, width = self._shape
         taken: list[Candidate] = []
-        for track, _, looked, correlation in looks:
+        for _, track, looked, correlation in looks:
             track.looked_s = at_s
-            inside = 0 <= looked.x < self._shape[1] and 0 <= looked.y < self._shape[0]
-            if not inside or any(looked.is_same_face(other) for other in taken):
+            inside = 0 <= looked.x < width and 0 <= looked.y < height
+            if not inside or any(looked.is_same_face(other) for other in looked.touching(taken)):
                 track.weigh(0.0)
                 continue
             track.weigh(looked.confidence)
@@ -112,9 +119,9 @@ class FaceTracker:
             taken.append(track.square)
             self._confirm(track)
 
-    def _look(self, gray: Gray, track: Track, at_s: float) -> tuple[Candidate, float]:
+    def _look(self, gray: Gray, track: Track, expected: Candidate) -> tuple[Candidate, float]:
         """Returns where the face of a track is now, and how much it looks like its template, -1 to 1."""
-        looked = self.detector.look(gray, track.predicted(at_s))
+        looked = self.detector.look(gray, expected)
         if looked.confidence >= _FOLLOWED:
             return looked, 1.0
         box, correlation = track.template.match(gray, track.square.box())

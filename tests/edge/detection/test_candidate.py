@@ -91,3 +91,13 @@ def test_no_two_that_remain_are_of_one_face_and_each_that_went_is_of_one_that_re
     for each in squares:
         surer = [better for better in kept if better.confidence >= each.confidence]
         assert each in kept or any(each.is_same_face(other) for other in surer)
+
+
+@given(one=candidates, others=st.lists(candidates))
+def test_squares_that_touch_are_those_that_overlap_at_all(one, others):
+    touching = one.touching(others)
+    assert [other for other in others if one.iou(other) > 1e-6] == [
+        other for other in touching if one.iou(other) > 1e-6
+    ]
+    assert all(abs(one.x - other.x) < (one.side + other.side) / 2 for other in touching)
+    assert all(abs(one.y - other.y) < (one.side + other.side) / 2 for other in touching)

@@ -1,7 +1,6 @@
 """One track: its evidence, its place from look to look, and which detections may be its face."""
 
 import math
-from dataclasses import FrozenInstanceError
 
 import pytest
 from hypothesis import given
@@ -164,5 +163,5 @@ def test_what_is_handed_out_is_a_frozen_copy():
     )
     track.see(GRAY, FACE._replace(x=160), 0.1)
     assert face.box == Box(100, 100, 80, 80)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         face.box = Box(0, 0, 1, 1)
