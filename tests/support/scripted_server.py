@@ -55,10 +55,31 @@ def accept_and_babble(connection: socket.socket) -> None:
     connection.recv(4096)
 
 
-def receive_packet(connection: socket.socket) -> bytes:
-    """Returns the next packet, which must be shorter than 128 bytes; empty if the connection has ended."""
-    head = connection.recv(2)
-    return head + connection.recv(head[1]) if len(head) == 2 else b""
+PUBLISH, SUBSCRIBE, DISCONNECT = 3, 8, 14  # kinds of packets
+
+
+def receive_packet(connection: socket.socket) -> tuple[int, bytes] | None:
+    """Returns the kind of the next packet, and what follows its length; None if the connection has ended."""
+    head = connection.recv(1)
+    if not head:
+        return None
+    length = shift = 0
+    while True:  # seven bits in each byte
+        (byte,) = connection.recv(1)
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return head[0] >> 4, body
+
+
+def topic_and_number(body: bytes) -> tuple[str, bytes]:
+    """Returns the topic of a PUBLISH packet of QoS 1, and the two bytes of its number."""
+    end = 2 + int.from_bytes(body[:2], "big")
+    return body[2:end].decode(), body[end : end + 2]
 
 
 def acknowledge(most: int, *, subscriptions: int = 0x01) -> Script:
@@ -74,13 +95,13 @@ def acknowledge(most: int, *, subscriptions: int = 0x01) -> Script:
         connection.sendall(b"\x20\x02\x00\x00")
         taken = 0
         while packet := receive_packet(connection):
-            if packet[0] >> 4 == 8:  # SUBSCRIBE
-                connection.sendall(b"\x90\x03" + packet[2:4] + bytes([subscriptions]))
-            elif packet[0] >> 4 == 3:  # PUBLISH
+            kind, body = packet
+            if kind == SUBSCRIBE:
+                connection.sendall(b"\x90\x03" + body[:2] + bytes([subscriptions]))
+            elif kind == PUBLISH:
                 if taken == most:
                     return
                 taken += 1
-                id_at = 4 + int.from_bytes(packet[2:4], "big")
-                connection.sendall(b"\x40\x02" + packet[id_at : id_at + 2])
+                connection.sendall(b"\x40\x02" + topic_and_number(body)[1])
 
     return script

@@ -6,10 +6,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from edge.errors import ConfigError
-from edge.output.mqtt import messages
 from edge.output.mqtt.backoff import Backoff
 from edge.output.mqtt.client import make_client
 from edge.output.mqtt.connection_log import ConnectionLog
@@ -35,14 +34,17 @@ class Connection:
         settings: MqttSettings,
         topics: Sequence[str],
         on_message: MessageHandler,
+        online: Callable[[], Message],
         backoff: Backoff | None = None,
     ) -> None:
-        """Starts to connect and returns at once.
+        """Prepares the connection; `start` begins to connect.
 
         Args:
             settings: Settings of the connection; `host` must not be empty.
             topics: Topics to subscribe to.
             on_message: Called in the connection's thread with topic and payload of every message received.
+            online: Called in the connection's thread when the broker has accepted a connection; returns the
+                message to publish after all retained ones.
             backoff: Delays between attempts; None for the default ones.
 
         Raises:
@@ -52,6 +54,7 @@ class Connection:
         self._settings = settings
         self._topics = topics
         self._on_message = on_message
+        self._online = online
         self._backoff = backoff or Backoff()
         self._log = ConnectionLog("{}:{}".format(*settings.address))
         self._refused_topics: set[str] = set()
@@ -59,6 +62,9 @@ class Connection:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="MQTT", daemon=True)
+
+    def start(self) -> None:
+        """Begins to connect, and returns at once. What was published before is sent first."""
         self._thread.start()
 
     @property
@@ -76,16 +82,10 @@ class Connection:
         """Whether the thread is running; it ends early only because of an error in this program."""
         return self._thread.is_alive()
 
-    def publish(self, new: Iterable[Message], *, repeat: bool = True) -> None:
-        """Queues messages and returns at once.
-
-        Args:
-            new: Messages to publish.
-            repeat: Whether to publish also a retained message that equals the last one of its topic.
-        """
-        self._outbox.put(message for message in new if repeat or not self._outbox.is_retained(message))
-        if not self._closing.is_set():
-            os.eventfd_write(self._wake_fd, 1)
+    def publish(self, new: Iterable[Message]) -> None:
+        """Queues messages and returns at once."""
+        self._outbox.put(new)
+        self._wake()
 
     def close(self) -> None:
         """Sends what is queued if there is a connection, for two seconds at most, and ends the thread.
@@ -101,6 +101,10 @@ class Connection:
             logger.warning("MQTT: an attempt to connect is still under way; it is abandoned")
         else:
             os.close(self._wake_fd)
+
+    def _wake(self) -> None:
+        if not self._closing.is_set():
+            os.eventfd_write(self._wake_fd, 1)
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -124,7 +128,7 @@ class Connection:
             if session.is_connected and not was_connected:
                 self._backoff.connected()
                 self._log.connected()
-                self._outbox.connected(messages.status(self._settings, messages.ONLINE))
+                self._outbox.connected(self._online())
                 os.eventfd_write(self._wake_fd, 1)
             self._log.still_connected()
             if self._closing.is_set():
@@ -132,7 +136,7 @@ class Connection:
                 if not session.is_connected or session.is_flushed() or time.monotonic() > give_up_s:
                     break
         session.close()
-        self._outbox.disconnected(session.in_flight.values())
+        self._outbox.disconnected()
         return session.fault or Fault("closed")
 
     def _log_refused(self, topic: str, text: str) -> None:

@@ -15,9 +15,11 @@ class Outbox:
     Three kinds of messages are treated differently:
 
     - Retained messages describe a state. The latest of each topic is sent on every new connection, because
-      that may be to another broker.
+      that may be to another broker, and the broker may hold what an earlier run said. Until the broker has
+      acknowledged each topic, nothing else of QoS 1 is sent.
     - Messages of QoS 0 are useful only at once. The latest of each topic is sent if there is a connection.
-    - All others wait for a connection. When there are too many, the oldest are dropped.
+    - All others, the events, wait for a connection. When there are too many, the oldest are dropped. One is
+      sent at a time: if its acknowledgement is lost, it arrives twice in a row, and never after a later one.
 
     Attributes:
         dropped: Number of messages that were given up.
@@ -34,22 +36,23 @@ class Outbox:
         self._lock = threading.Lock()  # guards all below
         self._retained: dict[str, Message] = {}  # by topic, for this and all later connections
         self._latest: dict[str, Message] = {}  # by topic, to be sent on this connection
+        self._unconfirmed: set[str] = set()  # retained topics that this connection has not settled yet
+        self._online: Message | None = None  # to be sent once they are
         self._waiting: deque[Message] = deque()
+        self._event_in_flight: Message | None = None
         self._connected = False
 
     def __len__(self) -> int:
         """Returns the number of messages still to be sent."""
-        return len(self._latest) + len(self._waiting)
-
-    def is_retained(self, message: Message) -> bool:
-        """Whether the last retained message of this topic is the same."""
-        return self._retained.get(message.topic) == message
+        return len(self._latest) + (self._online is not None) + len(self._waiting)
 
     def put(self, messages: Iterable[Message]) -> None:
         """Adds messages; never blocks for long."""
         with self._lock:
             for message in messages:
-                if message.retain:
+                if self._online is not None and message.topic == self._online.topic:
+                    self._online = message  # the program ends before it was online
+                elif message.retain:
                     self._retained[message.topic] = message
                     if self._connected:
                         self._latest[message.topic] = message
@@ -61,32 +64,56 @@ class Outbox:
                         self._latest[message.topic] = message
             self._drop_oldest()
 
-    def connected(self, first: Message) -> None:
-        """Notes a new connection, on which `first`, the retained and then the waiting messages are sent."""
-        with self._lock:
-            self._connected = True
-            self._latest = {first.topic: first, **self._retained}
-
-    def disconnected(self, in_flight: Iterable[Message]) -> None:
-        """Notes that the connection has ended.
+    def connected(self, online: Message) -> None:
+        """Notes a new connection.
 
         Args:
-            in_flight: Messages that were sent but not acknowledged, in the order of sending. Those that are
-                not retained are sent again before all others.
+            online: Message that makes others believe the retained ones; sent once these are acknowledged.
         """
+        with self._lock:
+            self._connected = True
+            self._retained.pop(online.topic, None)
+            self._latest = dict(self._retained)
+            self._unconfirmed = set(self._retained)
+            self._online = online
+
+    def acknowledged(self, message: Message) -> None:
+        """Notes that the broker has taken or refused a message of QoS 1."""
+        with self._lock:
+            self._unconfirmed.discard(message.topic)
+            if message is self._event_in_flight:
+                self._event_in_flight = None
+
+    def disconnected(self) -> None:
+        """Notes that the connection has ended; an event that was not acknowledged will be sent again."""
         with self._lock:
             self._connected = False
             self.dropped += sum(not message.qos for message in self._latest.values())
             self._latest.clear()
-            self._waiting.extendleft([message for message in in_flight if not message.retain][::-1])
+            self._online = None
+            self._unconfirmed.clear()
+            if self._event_in_flight is not None:
+                self._waiting.appendleft(self._event_in_flight)
+                self._event_in_flight = None
             self._drop_oldest()
 
     def pop(self) -> Message | None:
-        """Removes and returns the next message to send; None if there is none."""
+        """Removes and returns the next message to send; None if there is none for now, or no connection."""
         with self._lock:
+            if not self._connected:
+                return None
             if self._latest:
                 return self._latest.pop(next(iter(self._latest)))
-            return self._waiting.popleft() if self._waiting else None
+            if self._unconfirmed:
+                return None
+            if self._online is not None:
+                online, self._online = self._online, None
+                self._retained[online.topic] = online
+                return online
+            if self._event_in_flight is None and self._waiting:
+                self._event_in_flight = self._waiting.popleft()
+                return self._event_in_flight
+            return None
 
     def _drop_oldest(self) -> None:
         while len(self._waiting) > self._limit:

@@ -71,7 +71,7 @@ class Reporter:
             yield self._record("stats", to_versioned_json(_stats(report) | dict(extra_stats)), now_s, qos=0)
 
     def everybody_left(self, now_s: float) -> Iterator[Message]:
-        """Yields the messages for a camera that is gone or switched off: everybody present leaves."""
+        """Yields the messages for a camera that is absent or switched off: everybody present leaves."""
         for id_ in list(self._present):
             yield self._leave(id_, now_s)
         yield self._record("state", to_versioned_json(self._state()), now_s, retain=True)

@@ -125,8 +125,8 @@ class Session:
         return not (len(self._outbox) or self.in_flight or self._client.want_write())
 
     def close(self) -> None:
-        """Closes the connection; without a fault, tells the broker first, which then drops the will."""
-        if self.fault is None:
+        """Closes the connection; if all was sent, tells the broker first, which then drops the will."""
+        if self.fault is None and self.is_flushed():
             self._client.disconnect()
         opened = self._client.socket()
         if opened is not None:
@@ -186,7 +186,10 @@ class Session:
 
     def _on_publish(self, number: int, reason: ReasonCode, _properties: object) -> None:
         message = self.in_flight.pop(number, None)
-        if message is not None and reason.is_failure:
+        if message is None:
+            return
+        self._outbox.acknowledged(message)
+        if reason.is_failure:
             self._outbox.dropped += 1
             self._on_refused(message.topic, faults.describe_rejected(reason, message.topic, self._settings))
 

@@ -11,6 +11,7 @@ from edge.errors import OutputError
 from edge.output.mqtt import home_assistant, messages
 from edge.output.mqtt.backoff import Backoff
 from edge.output.mqtt.connection import Connection
+from edge.output.mqtt.messages import Message
 from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.mqtt.throttle import LogThrottle
@@ -59,13 +60,17 @@ class MqttSink(Sink):
         self._closed = False
         self._command_topic = settings.topic("enabled/set")
         birth_topics = [f"{settings.discovery}/status"] if settings.discovery else []
-        # The lock delays a retained command, which arrives at once, until the state at the start is queued.
-        with self._lock:
-            self._connection = Connection(
-                settings, [self._command_topic, *birth_topics], self._on_message, backoff
-            )
-            self._announce()
-            self._publish_reading(on=reading)
+        topics = [self._command_topic, *birth_topics]
+        self._connection = Connection(
+            settings, topics, self._on_message, lambda: self._status(messages.ONLINE), backoff
+        )
+        # Replaces what an earlier run left on the broker if it was killed. The camera comes first: while it
+        # is offline, nobody believes the rest.
+        self._publish_camera(messages.OFFLINE)
+        self._connection.publish(self._reporter.everybody_left(clock()))
+        self._publish_reading(on=reading)
+        self._announce()
+        self._connection.start()
 
     @property
     def dropped(self) -> int:
@@ -102,8 +107,13 @@ class MqttSink(Sink):
                 self._set_camera_online()
 
     def set_reading(self, *, on: bool) -> None:
-        """Publishes whether faces are read and, if they are not, that nobody is present."""
+        """Publishes, if it is new, whether faces are read and, if they are not, that nobody is present."""
         with self._lock:
+            if on == self._reading:
+                return
+            self._reading = on
+            if not on:
+                self._connection.publish(self._reporter.everybody_left(self._clock()))
             self._publish_reading(on=on)
 
     def close(self) -> None:
@@ -112,29 +122,30 @@ class MqttSink(Sink):
             return
         self._set_camera_offline()
         self._closed = True
-        self._connection.publish([messages.status(self._settings, messages.OFFLINE)])
+        self._connection.publish([self._status(messages.OFFLINE)])
         self._connection.close()
 
+    def _status(self, text: str) -> Message:
+        return messages.status(self._settings, text)
+
     def _publish_reading(self, *, on: bool) -> None:
-        """The caller must hold the lock."""
-        self._reading = on
-        if not on:
-            self._connection.publish(self._reporter.everybody_left(self._clock()))
-        self._connection.publish([messages.enabled(self._settings, on=on)], repeat=False)
+        self._connection.publish([messages.enabled(self._settings, on=on)])
+
+    def _publish_camera(self, text: str) -> None:
+        self._camera = text
+        self._connection.publish([messages.camera(self._settings, text)])
 
     def _set_camera_online(self) -> None:
         """Publishes that the camera delivers, if that is new; the caller must hold the lock."""
         if self._camera != messages.ONLINE:
-            self._camera = messages.ONLINE
-            self._connection.publish([messages.camera(self._settings, self._camera)])
+            self._publish_camera(messages.ONLINE)
 
     def _set_camera_offline(self) -> None:
-        """Publishes that the camera is gone and, if that is new, that nobody is present."""
+        """Publishes, if it is new, that the camera is gone, and that nobody is present."""
         with self._lock:
             if self._camera != messages.OFFLINE:
-                self._camera = messages.OFFLINE
                 self._connection.publish(self._reporter.everybody_left(self._clock()))
-            self._connection.publish([messages.camera(self._settings, self._camera)], repeat=False)
+                self._publish_camera(messages.OFFLINE)
 
     def _on_message(self, topic: str, payload: bytes) -> None:
         if topic == self._command_topic:

@@ -14,7 +14,7 @@ from edge.output.mqtt.session import Session
 from edge.output.mqtt.settings import MqttSettings
 from edge.types import Box
 from tests.support.broker import Broker, Listener, free_port, needs_mosquitto, wait_for_port, wait_until
-from tests.support.scripted_server import accept, accept_and_babble, receive_packet
+from tests.support.scripted_server import PUBLISH, accept, accept_and_babble, receive_packet
 from tests.support.short_delays import ShortKeepalive
 
 pytestmark = pytest.mark.filterwarnings(
@@ -152,12 +152,13 @@ def test_unacknowledged_messages_are_limited(server, wake_fd, connack, limit):
         receive_packet(connection)
         connection.sendall(connack)
         while packet := receive_packet(connection):
-            if packet[0] >> 4 == 3:  # PUBLISH
+            if packet[0] == PUBLISH:
                 received.append(packet)
 
     settings = MqttSettings(host="127.0.0.1", port=server(acknowledge_nothing).port, device="kitchen")
     outbox = Outbox(100)
-    outbox.put(Message("event", str(number)) for number in range(50))
+    outbox.put(Message(f"state/{number}", "", retain=True) for number in range(50))
+    outbox.connected(Message("status", "online", retain=True))
     session = Session(settings, outbox, ["commands"], lambda *_: None)
     session.connect()
     with contextlib.closing(session):
@@ -167,4 +168,4 @@ def test_unacknowledged_messages_are_limited(server, wake_fd, connack, limit):
         session.step(wake_fd, lambda *_: None)
         wait_until(lambda: len(received) >= limit)
     assert session.fault is None
-    assert (len(session.in_flight), len(outbox), len(received)) == (limit, 50 - limit, limit)
+    assert (len(session.in_flight), len(outbox), len(received)) == (limit, 50 + 1 - limit, limit)
