@@ -14,7 +14,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 _MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 needs_mosquitto = pytest.mark.skipif(_MOSQUITTO is None, reason="no mosquitto: apt-get install mosquitto")
@@ -104,7 +104,12 @@ class Listener:
     """
 
     def __init__(
-        self, port: int, *topics: str, login: tuple[str, str] | None = None, tls: dict[str, Any] | None = None
+        self,
+        port: int,
+        *topics: str,
+        login: tuple[str, str] | None = None,
+        tls: dict[str, Any] | None = None,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
     ) -> None:
         """Connects and subscribes.
 
@@ -113,10 +118,11 @@ class Listener:
             topics: Topic filters; none for all topics.
             login: User name and password.
             tls: Arguments for paho's `tls_set`.
+            version: Version of MQTT; properties of messages come with version 5 only.
         """
         self.received: list[paho.MQTTMessage] = []
         self._changed = threading.Condition()
-        self.client = paho.Client(CallbackAPIVersion.VERSION2)
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, protocol=version)
         if login:
             self.client.username_pw_set(*login)
         if tls:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Sequence
 
 
 class Proxy:
@@ -24,7 +25,8 @@ class Proxy:
         """
         self.bytes_s: int | None = None
         self._target = target
-        self._stalled = threading.Event()  # each connection keeps the one that was current when it began
+        # Each connection keeps those that were current when it began.
+        self._stalled, self._muted = threading.Event(), threading.Event()
         self._closed = threading.Event()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -35,6 +37,11 @@ class Proxy:
         """Stops forwarding on the present connections; new ones work."""
         self._stalled.set()
         self._stalled = threading.Event()
+
+    def mute(self) -> None:
+        """Stops forwarding from the broker on the present connections, as if acknowledgements were lost."""
+        self._muted.set()
+        self._muted = threading.Event()
 
     def close(self) -> None:
         """Closes all connections, and accepts no more."""
@@ -52,18 +59,21 @@ class Proxy:
             except OSError:
                 return
             self._sockets += [device, broker]
-            for one, other in ((device, broker), (broker, device)):
+            for one, other, stopped in (
+                (device, broker, (self._stalled,)),
+                (broker, device, (self._stalled, self._muted)),
+            ):
                 # Small buffers, so that a slow network is felt on both sides.
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                threading.Thread(target=self._pump, args=(one, other, self._stalled), daemon=True).start()
+                threading.Thread(target=self._pump, args=(one, other, stopped), daemon=True).start()
 
-    def _pump(self, one: socket.socket, other: socket.socket, stalled: threading.Event) -> None:
+    def _pump(self, one: socket.socket, other: socket.socket, stopped: Sequence[threading.Event]) -> None:
         try:
             while not self._closed.is_set():
                 if self.bytes_s is not None:
                     time.sleep(0.1)
                 data = one.recv(4096 if self.bytes_s is None else max(1, self.bytes_s // 10))
-                if stalled.is_set():
+                if any(event.is_set() for event in stopped):
                     self._closed.wait()
                     return
                 if not data:

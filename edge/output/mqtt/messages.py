@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.stamp import Stamp
 
 # Version of the payloads' fields (`v`), Home Assistant's excepted; raised when a field is removed or changed.
 FORMAT = 1
@@ -24,27 +25,34 @@ class Message:
         payload: Text.
         retain: Whether the broker keeps the message for later subscribers.
         qos: Quality of service: 0, may be lost; 1, arrives at least once.
+        properties: Names and values that MQTT 5 carries beside the payload; left out with MQTT 3.1.1.
     """
 
     topic: str
     payload: str
     retain: bool = False
     qos: int = 1
+    properties: tuple[tuple[str, str], ...] = ()
 
 
-def status(settings: MqttSettings, text: str) -> Message:
-    """Returns the message whether the device is connected; `OFFLINE` is also the last will."""
-    return Message(settings.topic("status"), text, retain=True)
+def status(settings: MqttSettings, text: str, stamp: Stamp) -> Message:
+    """Returns the message whether the device is connected, `ONLINE` or `OFFLINE`."""
+    return _word(settings.topic("status"), text, stamp)
 
 
-def camera(settings: MqttSettings, text: str) -> Message:
+def will(settings: MqttSettings) -> Message:
+    """Returns the message that the broker publishes when the connection is lost, at a time unknown here."""
+    return Message(settings.topic("status"), OFFLINE, retain=True)
+
+
+def camera(settings: MqttSettings, text: str, stamp: Stamp) -> Message:
     """Returns the message whether the camera delivers frames, `ONLINE` or `OFFLINE`."""
-    return Message(settings.topic("camera"), text, retain=True)
+    return _word(settings.topic("camera"), text, stamp)
 
 
-def enabled(settings: MqttSettings, *, on: bool) -> Message:
+def enabled(settings: MqttSettings, stamp: Stamp, *, on: bool) -> Message:
     """Returns the message whether faces are read."""
-    return Message(settings.topic("enabled/state"), ON if on else OFF, retain=True)
+    return _word(settings.topic("enabled/state"), ON if on else OFF, stamp)
 
 
 def retained_topics(settings: MqttSettings) -> list[str]:
@@ -62,6 +70,12 @@ def to_json(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, allow_nan=False, separators=(",", ":"))
 
 
-def to_versioned_json(fields: Mapping[str, Any]) -> str:
-    """Encodes a payload and adds the version of its format."""
-    return to_json({"v": FORMAT, **fields})
+def to_stamped_json(stamp: Stamp, fields: Mapping[str, Any]) -> str:
+    """Encodes a payload, and adds the version of its format and the stamp."""
+    return to_json({"v": FORMAT, **stamp.fields(), **fields})
+
+
+def _word(topic: str, text: str, stamp: Stamp) -> Message:
+    """Returns a retained message whose payload is a word that other programs compare as a whole."""
+    properties = tuple((name, str(value)) for name, value in stamp.fields().items())
+    return Message(topic, text, retain=True, properties=properties)

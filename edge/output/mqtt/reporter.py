@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.output.jsonl import report_to_dict
-from edge.output.mqtt.messages import OFF, ON, Message, to_versioned_json
+from edge.output.mqtt.messages import OFF, ON, Message, to_stamped_json
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.stamp import Stamper
 from edge.types import Face, Report
 
 _STATS_INTERVAL_S = 10.0
@@ -39,15 +40,17 @@ class Reporter:
     and repeated every `heartbeat_s`.
     """
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, stamper: Stamper) -> None:
         """Starts with nobody present and nothing published.
 
         Args:
             settings: Topics and intervals.
+            stamper: Makes the stamps of the messages.
         """
         self._settings = settings
+        self._stamper = stamper
         self._present: dict[int, _Presence] = {}
-        self._payloads: dict[str, str] = {}  # the last one published, by name of the topic
+        self._state: dict[str, Any] = {}  # as it was last published
         self._published_s: dict[str, float] = {}
 
     def messages(self, report: Report, now_s: float, extra_stats: Mapping[str, int]) -> Iterator[Message]:
@@ -60,21 +63,20 @@ class Reporter:
         """
         yield from self._events(report, now_s)
         interval_s, heartbeat_s = self._settings.interval_s, self._settings.heartbeat_s
-        state = to_versioned_json(self._state())
         age_s = self._age_s("state", now_s)
-        if (state != self._payloads.get("state") and age_s >= interval_s) or age_s >= heartbeat_s:
-            yield self._record("state", state, now_s, retain=True)
+        if (self._state != self._summary() and age_s >= interval_s) or age_s >= heartbeat_s:
+            yield self._publish_state(now_s)
         if report.faces and self._age_s("faces", now_s) >= interval_s:
-            yield self._record("faces", to_versioned_json(report_to_dict(report)), now_s, qos=0)
+            yield self._record("faces", report_to_dict(report), now_s, qos=0)
         # The first frame has no rate yet.
         if report.rates.processed_fps and self._age_s("stats", now_s) >= _STATS_INTERVAL_S:
-            yield self._record("stats", to_versioned_json(_stats(report) | dict(extra_stats)), now_s, qos=0)
+            yield self._record("stats", _stats(report) | dict(extra_stats), now_s, qos=0)
 
     def everybody_left(self, now_s: float) -> Iterator[Message]:
         """Yields the messages for a camera that is absent or switched off: everybody present leaves."""
         for id_ in list(self._present):
             yield self._leave(id_, now_s)
-        yield self._record("state", to_versioned_json(self._state()), now_s, retain=True)
+        yield self._publish_state(now_s)
 
     def _events(self, report: Report, now_s: float) -> Iterator[Message]:
         for face in report.faces:
@@ -94,10 +96,16 @@ class Reporter:
         return self._event("left", presence.face, presence.since_s, now_s)
 
     def _event(self, kind: str, face: Face, since_s: float, now_s: float) -> Message:
-        fields = {"event": kind, "id": face.id, "for_s": round(now_s - since_s, 1), **_labels(face)}
-        return Message(self._settings.topic("event"), to_versioned_json(fields))
+        stamp = self._stamper.stamp("event")
+        names = {"key": stamp.key, "event": kind, "id": face.id}
+        fields = {**names, "for_s": round(now_s - since_s, 1), **_labels(face)}
+        return Message(self._settings.topic("event"), to_stamped_json(stamp, fields))
 
-    def _state(self) -> dict[str, Any]:
+    def _publish_state(self, now_s: float) -> Message:
+        self._state = self._summary()
+        return self._record("state", self._state, now_s, retain=True)
+
+    def _summary(self) -> dict[str, Any]:
         """Summarizes everybody present; the labels are those of the largest face."""
         faces = [presence.face for presence in self._present.values()]
         largest = max(faces, key=lambda face: face.detection.box.width, default=None)
@@ -108,9 +116,10 @@ class Reporter:
         return now_s - self._published_s.get(name, -float("inf"))
 
     def _record(
-        self, name: str, payload: str, now_s: float, *, retain: bool = False, qos: int = 1
+        self, name: str, fields: Mapping[str, Any], now_s: float, *, retain: bool = False, qos: int = 1
     ) -> Message:
-        self._payloads[name], self._published_s[name] = payload, now_s
+        self._published_s[name] = now_s
+        payload = to_stamped_json(self._stamper.stamp(name), fields)
         return Message(self._settings.topic(name), payload, retain, qos)
 
 

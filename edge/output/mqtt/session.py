@@ -76,7 +76,7 @@ class Session:
         self._last_error = ""
         self._callbacks = CallbackQueue()
         client = self._client = make_client(settings)
-        will = messages.status(settings, messages.OFFLINE)
+        will = messages.will(settings)
         client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._callbacks.deferred(self._on_connect)
         client.on_disconnect = self._callbacks.deferred(self._on_disconnect)
@@ -163,12 +163,22 @@ class Session:
             message = self._outbox.pop()
             if message is None:
                 return
-            info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+            info = self._client.publish(
+                *(message.topic, message.payload, message.qos, message.retain),
+                properties=self._properties_of(message),
+            )
             if message.qos:
                 self.in_flight[info.mid] = message
             elif info.rc != paho.MQTT_ERR_SUCCESS:
                 self._outbox.dropped += 1
             self._callbacks.run()
+
+    def _properties_of(self, message: Message) -> Properties | None:
+        if not message.properties or self._settings.version != "5":
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.UserProperty = list(message.properties)
+        return properties
 
     def _on_connect(self, _flags: object, reason: ReasonCode, properties: Properties | None) -> None:
         if reason.is_failure:

@@ -14,6 +14,7 @@ from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.messages import Message
 from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.stamp import Stamper
 from edge.output.mqtt.throttle import LogThrottle
 from edge.output.sink import IdleReason, Sink, raise_if_closed
 from edge.types import Frame, Report
@@ -52,7 +53,8 @@ class MqttSink(Sink):
         self._settings = settings
         self._switch = switch
         self._clock = clock
-        self._reporter = Reporter(settings)
+        self._stamper = Stamper()
+        self._reporter = Reporter(settings, self._stamper)
         self._throttle = LogThrottle(_LOG_INTERVAL_S, clock)
         self._lock = threading.Lock()  # guards all below, because commands arrive in another thread
         self._camera = messages.OFFLINE
@@ -126,14 +128,15 @@ class MqttSink(Sink):
         self._connection.close()
 
     def _status(self, text: str) -> Message:
-        return messages.status(self._settings, text)
+        return messages.status(self._settings, text, self._stamper.stamp("status"))
 
     def _publish_reading(self, *, on: bool) -> None:
-        self._connection.publish([messages.enabled(self._settings, on=on)])
+        stamp = self._stamper.stamp("enabled/state")
+        self._connection.publish([messages.enabled(self._settings, stamp, on=on)])
 
     def _publish_camera(self, text: str) -> None:
         self._camera = text
-        self._connection.publish([messages.camera(self._settings, text)])
+        self._connection.publish([messages.camera(self._settings, text, self._stamper.stamp("camera"))])
 
     def _set_camera_online(self) -> None:
         """Publishes that the camera delivers, if that is new; the caller must hold the lock."""

@@ -11,6 +11,7 @@ from edge.output.mqtt import messages
 from edge.output.mqtt.home_assistant import discovery
 from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.stamp import Stamper
 from edge.types import UNCERTAIN, Box
 from tests.support.home_assistant import problems
 
@@ -55,17 +56,20 @@ def test_every_label_is_an_option_and_every_template_finds_its_value(frame_and_r
     assert set(components["gender"]["options"]) == {*GENDERS, UNCERTAIN}
     payloads = {}
     _, report = frame_and_report(1, Box(1, 1, 50, 50))
-    for message in Reporter(SETTINGS).messages(report, 0.0, {"unsent": 0, "lost": 0}):
+    for message in Reporter(SETTINGS, Stamper()).messages(report, 0.0, {"unsent": 0, "lost": 0}):
         payloads[message.topic] = json.loads(message.payload)
     for name, component in components.items():
         if "val_tpl" in component:
             (key,) = re.findall(r"value_json\.(\w+)", component["val_tpl"])
             assert key in payloads[component["stat_t"]], name
-    assert messages.enabled(SETTINGS, on=True).topic == components["enabled"]["stat_t"]
+    assert (
+        messages.enabled(SETTINGS, Stamper().stamp("enabled/state"), on=True).topic
+        == components["enabled"]["stat_t"]
+    )
 
 
 def test_labels_are_null_when_nobody_is_present(frame_and_report):
-    reporter = Reporter(SETTINGS)
+    reporter = Reporter(SETTINGS, Stamper())
     payloads = {m.topic: json.loads(m.payload) for m in reporter.messages(frame_and_report(1)[1], 0.0, {})}
     assert payloads["emotiny/kitchen/state"]["emotion"] is None
     assert payloads["emotiny/kitchen/state"]["gender"] is None

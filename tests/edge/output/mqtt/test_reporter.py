@@ -6,6 +6,7 @@ import pytest
 
 from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.stamp import Stamper
 from edge.types import Box, Rates
 from tests.support.broker import payload_of
 
@@ -14,7 +15,7 @@ SMALL, LARGE = Box(10, 10, 40, 40), Box(100, 60, 80, 80)
 
 @pytest.fixture
 def reporter():
-    return Reporter(MqttSettings(device="kitchen", interval_s=0.5, heartbeat_s=60.0))
+    return Reporter(MqttSettings(device="kitchen", interval_s=0.5, heartbeat_s=60.0), Stamper())
 
 
 @pytest.fixture
@@ -100,11 +101,20 @@ def test_everybody_leaves_when_the_camera_goes(send, reporter):
     send(0.0, SMALL, LARGE)
     messages = named(reporter.everybody_left(5.0))
     assert events(messages) == [("left", 1, 5.0), ("left", 2, 5.0)]
-    assert dict(messages)["state"] == {
-        "v": 1,
-        "faces": 0,
-        "presence": "OFF",
-        "emotion": None,
-        "gender": None,
-    }
+    state = dict(messages)["state"]
+    assert [state[name] for name in ("faces", "presence", "emotion", "gender")] == [0, "OFF", None, None]
     assert events(send(6.0, LARGE)) == [("appeared", 1, 0.0)]
+
+
+def test_each_topic_is_counted_by_itself(send):
+    published = [*send(0.0), *send(0.5, LARGE), *send(5.0)]
+    numbers: dict[str, list[int]] = {}
+    for name, payload in published:
+        numbers.setdefault(name, []).append(payload["seq"])
+    assert numbers == {"state": [1, 2, 3], "stats": [1], "event": [1, 2], "faces": [1]}
+    assert len({payload["run"] for _, payload in published}) == 1
+
+
+def test_an_event_has_a_key_of_run_and_number(send):
+    (event,) = (payload for name, payload in send(0.0, LARGE) if name == "event")
+    assert event["key"] == f"{event['run']}-1"

@@ -53,6 +53,7 @@ def test_after_sigkill_with_people_in_view_a_start_without_a_camera_says_that_no
 ):
     with program(models, broker.port, "--source", "demo") as process:
         listener.wait(lambda m: m.topic == "emotiny/hall/state" and payload_of(m)["faces"] > 0)
+        first = payload_of(listener.wait(lambda m: m.topic == "emotiny/hall/event"))
         process.send_signal(signal.SIGKILL)
         listener.wait_topic("emotiny/hall/status", "offline")
     retained = retained_on(broker.port)
@@ -66,6 +67,7 @@ def test_after_sigkill_with_people_in_view_a_start_without_a_camera_says_that_no
         assert messages[0].payload == b"offline"
         state = payload_of(messages[1])
         assert [state[name] for name in ("faces", "presence", "emotion")] == [0, "OFF", None]
+        assert state["run"] != first["run"]
         assert payload_of(retained_on(broker.port)["emotiny/hall/state"])["faces"] == 0
 
 
