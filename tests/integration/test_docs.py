@@ -145,7 +145,7 @@ def test_the_entities_are_those_that_are_announced():
     text = TEXTS["home-assistant.md"]
     announced = json.loads(discovery(MqttSettings(host="h", device="kitchen")).payload)
     entities = {f"{each['p']}.kitchen_{identifier_of(each['name'])}" for each in announced["cmps"].values()}
-    named = set(re.findall(r"\b(?:sensor|binary_sensor|switch)\.kitchen_\w+", text))
+    named = set(re.findall(r"\b(?:sensor|binary_sensor|event|switch)\.kitchen_\w+", text))
     assert named == entities
 
 

@@ -1,20 +1,24 @@
-"""Checks a discovery message of a device by the rules of Home Assistant.
+"""Checks a discovery message of a device, and the messages of events, by the rules of Home Assistant.
 
 The rules come from the documentation and hold since core 2024.11 unless stated otherwise:
 - https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload: topic, `device`, `origin`,
   `components`, `platform`, `unique_id`, shared options;
 - .../mqtt/#using-availability-topics, .../mqtt/#supported-abbreviations-in-mqtt-discovery-messages;
-- https://www.home-assistant.io/integrations/sensor.mqtt/, binary_sensor.mqtt/ and switch.mqtt/: keys of each;
-- https://www.home-assistant.io/integrations/sensor/#device-class and binary_sensor/#device-class.
+- https://www.home-assistant.io/integrations/sensor.mqtt/, binary_sensor.mqtt/, switch.mqtt/ and event.mqtt/:
+  keys of each;
+- https://www.home-assistant.io/integrations/sensor/#device-class, binary_sensor/#device-class and
+  event/#device-class.
 
 Others come from core's source (components/mqtt, 2024.11 to 2026.5): an unknown key next to `components` makes
 it refuse the whole device, while one within a component is silently ignored; `qos` and `encoding` next to
 `components` are allowed but had no effect until core pull request 170195 (May 2026); a template that renders
-"None" sets a sensor to unknown before its options are checked.
+"None" sets a sensor to unknown before its options are checked; an event is ignored if it is retained, no JSON
+object, or of a type that was not announced (components/mqtt/event.py).
 
 The schemas of core 2024.11.3 refuse or ignore everything that is reported here, except for these, which the
 documentation or a later step forbids: a text that is a number, no components at all, a unique id that occurs
-twice, an enum without options, a unit that does not fit the device class, and a sensor's category `config`.
+twice, an enum or an event without options, a unit that does not fit the device class, and a sensor's category
+`config`.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ _ABBREVIATIONS = {
     "e": "encoding",
     "en": "enabled_by_default",
     "ent_cat": "entity_category",
+    "evt_typ": "event_types",
     "exp_aft": "expire_after",
     "frc_upd": "force_update",
     "ic": "icon",
@@ -121,6 +126,7 @@ _PLATFORM_KEYS = {
         "unit_of_measurement",
     },
     "binary_sensor": {"expire_after", "force_update", "off_delay", "payload_off", "payload_on"},
+    "event": {"event_types"},
     "switch": {
         "command_template",
         "command_topic",
@@ -132,7 +138,12 @@ _PLATFORM_KEYS = {
         "state_on",
     },
 }
-_CATEGORIES = {"sensor": {"diagnostic"}, "binary_sensor": {"diagnostic"}, "switch": {"diagnostic", "config"}}
+_CATEGORIES = {
+    "sensor": {"diagnostic"},
+    "binary_sensor": {"diagnostic"},
+    "event": {"diagnostic"},
+    "switch": {"diagnostic", "config"},
+}
 _STATE_CLASSES = {"measurement", "measurement_angle", "total", "total_increasing"}
 # Units of the device classes that a device such as ours may use; there are more classes.
 _UNITS: dict[str, set[str | None]] = {
@@ -159,7 +170,12 @@ _BINARY_CLASSES = {
     *("running", "safety", "smoke", "sound", "tamper"),
     *("update", "vibration", "window"),
 }
-_SWITCH_CLASSES = {"outlet", "switch"}
+_CLASSES = {
+    "sensor": set(_UNITS),
+    "binary_sensor": _BINARY_CLASSES,
+    "event": {"button", "doorbell", "motion"},
+    "switch": {"outlet", "switch"},
+}
 
 
 def problems(topic: str, text: str) -> list[str]:
@@ -172,6 +188,26 @@ def problems(topic: str, text: str) -> list[str]:
     if not isinstance(payload, dict):
         return [*found, "no object"]
     return [*found, *_check_root(_expand(payload, _ABBREVIATIONS))]
+
+
+def event_problems(component: Mapping[str, Any], text: str, *, retain: bool) -> list[str]:
+    """Returns why Home Assistant would ignore a message of an event entity; empty if it is taken.
+
+    Args:
+        component: The entity as it was announced; a `value_template` is not applied.
+        text: Payload of the message.
+        retain: Whether the message was retained by the broker.
+    """
+    types = _expand(component, _ABBREVIATIONS)["event_types"]
+    try:
+        payload = json.loads(text)
+    except ValueError as error:
+        return [f"no JSON: {error}"]
+    found = ["retained"] if retain else []
+    if not isinstance(payload, dict) or "event_type" not in payload:
+        return [*found, "no object with an event_type"]
+    kind = payload["event_type"]
+    return found if kind in types else [*found, f"event_type {kind!r}: not announced"]
 
 
 def _expand(fields: Mapping[str, Any], abbreviations: Mapping[str, str]) -> dict[str, Any]:
@@ -235,9 +271,10 @@ def _check_component(own: dict[str, Any], shared: dict[str, Any], ids: set[Any])
         yield f"value_template {template!r}"
     if platform == "sensor":
         yield from _check_sensor(own)
+    if platform == "event":
+        yield from _check_event(own)
     kind = own.get("device_class")
-    known = {"sensor": set(_UNITS), "binary_sensor": _BINARY_CLASSES, "switch": _SWITCH_CLASSES}[platform]
-    if kind is not None and kind not in known:
+    if kind is not None and kind not in _CLASSES[platform]:
         yield f"device_class {kind!r}"
 
 
@@ -260,6 +297,16 @@ def _check_sensor(own: dict[str, Any]) -> Iterator[str]:
         yield f"unit_of_measurement {unit!r}: not of {kind}"
     if "last_reset_value_template" in own and state != "total":
         yield "last_reset_value_template: of use for total only"
+
+
+def _check_event(own: dict[str, Any]) -> Iterator[str]:
+    types = own.get("event_types")
+    if not isinstance(types, list) or not types:
+        yield "event_types: none"
+    elif not all(isinstance(each, str) for each in types):
+        yield "event_types: no texts"
+    elif len(set(types)) < len(types):
+        yield "event_types: one twice"
 
 
 def _check_common(fields: dict[str, Any]) -> Iterator[str]:

@@ -87,6 +87,11 @@ class Connection:
         self._outbox.put(new)
         self._wake()
 
+    def publish_retained_again(self) -> None:
+        """Queues the latest retained message of each topic, as on a new connection, and returns at once."""
+        self._outbox.repeat_retained()
+        self._wake()
+
     def close(self) -> None:
         """Sends what is queued if there is a connection, for two seconds at most, and ends the thread.
 

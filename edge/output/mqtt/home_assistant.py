@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge.labels import EMOTIONS, GENDERS
-from edge.output.mqtt.messages import OFFLINE, ONLINE, Message, to_json
+from edge.output.mqtt.messages import EVENTS, OFFLINE, ONLINE, Message, to_json
 from edge.output.mqtt.settings import HOME_ASSISTANT, MqttSettings
 from edge.types import UNCERTAIN
 from edge.version import __version__
@@ -47,6 +47,14 @@ def discovery(settings: MqttSettings) -> Message:
             "stat_t": state,
             "val_tpl": "{{ value_json.presence }}",
             "device_class": "occupancy",
+        },
+        "face": {
+            "p": "event",
+            "name": "Face",
+            "stat_t": settings.topic("event"),
+            "event_types": list(EVENTS),
+            # Not the camera's topic: when the camera goes, its message overtakes those of people who leave.
+            "availability": [{"topic": settings.topic("status")}],
         },
         "camera": {
             "p": "binary_sensor",

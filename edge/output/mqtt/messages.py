@@ -14,6 +14,7 @@ from edge.output.mqtt.stamp import Stamp
 FORMAT = 1
 ONLINE, OFFLINE = "online", "offline"
 ON, OFF = "ON", "OFF"
+APPEARED, CHANGED, LEFT = EVENTS = ("appeared", "changed", "left")
 
 
 @dataclass(frozen=True)

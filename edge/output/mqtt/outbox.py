@@ -77,6 +77,12 @@ class Outbox:
             self._unconfirmed = set(self._retained)
             self._online = online
 
+    def repeat_retained(self) -> None:
+        """Sends the latest retained message of each topic once more, if there is a connection."""
+        with self._lock:
+            if self._connected:
+                self._latest.update(self._retained)
+
     def acknowledged(self, message: Message) -> None:
         """Notes that the broker has taken or refused a message of QoS 1."""
         with self._lock:

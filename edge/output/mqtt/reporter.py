@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.output.jsonl import report_to_dict
-from edge.output.mqtt.messages import OFF, ON, Message, to_stamped_json
+from edge.output.mqtt.messages import APPEARED, CHANGED, LEFT, OFF, ON, Message, to_stamped_json
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.mqtt.stamp import Stamper
 from edge.types import Face, Report
@@ -84,21 +84,22 @@ class Reporter:
             since_s = before.since_s if before else now_s
             self._present[face.id] = _Presence(face, since_s, now_s)
             if before is None:
-                yield self._event("appeared", face, since_s, now_s)
+                yield self._event(APPEARED, face, since_s, now_s)
             elif _labels(before.face) != _labels(face):
-                yield self._event("changed", face, since_s, now_s)
+                yield self._event(CHANGED, face, since_s, now_s)
         absent = [id_ for id_, presence in self._present.items() if now_s - presence.seen_s > _ABSENT_S]
         for id_ in absent:
             yield self._leave(id_, now_s)
 
     def _leave(self, id_: int, now_s: float) -> Message:
         presence = self._present.pop(id_)
-        return self._event("left", presence.face, presence.since_s, now_s)
+        return self._event(LEFT, presence.face, presence.since_s, now_s)
 
     def _event(self, kind: str, face: Face, since_s: float, now_s: float) -> Message:
         stamp = self._stamper.stamp("event")
-        names = {"key": stamp.key, "event": kind, "id": face.id}
-        fields = {**names, "for_s": round(now_s - since_s, 1), **_labels(face)}
+        # The kind under a second name as well, under which Home Assistant expects it.
+        names = {"key": stamp.key, "event": kind, "event_type": kind}
+        fields = {**names, "id": face.id, "for_s": round(now_s - since_s, 1), **_labels(face)}
         return Message(self._settings.topic("event"), to_stamped_json(stamp, fields))
 
     def _publish_state(self, now_s: float) -> Message:

@@ -13,7 +13,7 @@ from edge.output.mqtt.backoff import Backoff
 from edge.output.mqtt.connection import Connection
 from edge.output.mqtt.messages import Message
 from edge.output.mqtt.reporter import Reporter
-from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.settings import HOME_ASSISTANT, MqttSettings
 from edge.output.mqtt.stamp import Stamper
 from edge.output.mqtt.throttle import LogThrottle
 from edge.output.sink import IdleReason, Sink, raise_if_closed
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _LOGGED_COMMAND_BYTES = 16
 # A client that may write to this device's topics may do so a thousand times a second.
 _LOG_INTERVAL_S = 10.0
+# Home Assistant says there that it was started, whatever its prefix of discovery topics is.
+_BIRTH_TOPIC = f"{HOME_ASSISTANT}/status"
 
 
 class MqttSink(Sink):
@@ -61,8 +63,7 @@ class MqttSink(Sink):
         self._reading = reading
         self._closed = False
         self._command_topic = settings.topic("enabled/set")
-        birth_topics = [f"{settings.discovery}/status"] if settings.discovery else []
-        topics = [self._command_topic, *birth_topics]
+        topics = [self._command_topic, *([_BIRTH_TOPIC] if settings.discovery else [])]
         self._connection = Connection(
             settings, topics, self._on_message, lambda: self._status(messages.ONLINE), backoff
         )
@@ -154,7 +155,9 @@ class MqttSink(Sink):
         if topic == self._command_topic:
             self._obey(payload)
         elif payload == messages.ONLINE.encode() and self._throttle.due("birth") is not None:
-            self._announce()  # Home Assistant was started
+            # Home Assistant was started: first what there is, then how it is.
+            self._announce()
+            self._connection.publish_retained_again()
 
     def _obey(self, payload: bytes) -> None:
         on = messages.parse_enabled(payload)

@@ -3,6 +3,7 @@
 import json
 import re
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.mqtt.stamp import Stamper
 from edge.types import UNCERTAIN, Box
-from tests.support.home_assistant import problems
+from tests.support.home_assistant import event_problems, problems
 
 SETTINGS = MqttSettings(device="kitchen")
 
@@ -39,9 +40,9 @@ def test_every_component_subscribes_with_qos_1():
     assert {component["qos"] for component in payload["cmps"].values()} == {1}
 
 
-def test_the_camera_s_state_and_the_switch_stay_available_without_the_camera():
+def test_what_is_true_without_the_camera_stays_available_without_it():
     components = json.loads(discovery(SETTINGS).payload)["cmps"]
-    for name in ("camera", "enabled"):
+    for name in ("camera", "enabled", "face"):
         assert components[name]["availability"] == [{"topic": "emotiny/kitchen/status"}]
 
 
@@ -73,6 +74,35 @@ def test_labels_are_null_when_nobody_is_present(frame_and_report):
     payloads = {m.topic: json.loads(m.payload) for m in reporter.messages(frame_and_report(1)[1], 0.0, {})}
     assert payloads["emotiny/kitchen/state"]["emotion"] is None
     assert payloads["emotiny/kitchen/state"]["gender"] is None
+
+
+def test_home_assistant_takes_every_kind_of_event(frame_and_report):
+    reporter, face = Reporter(SETTINGS, Stamper()), json.loads(discovery(SETTINGS).payload)["cmps"]["face"]
+    _, present = frame_and_report(1, Box(1, 1, 50, 50))
+    sad = replace(present.faces[0], emotion=replace(present.faces[0].emotion, label="sad"))
+    published = [
+        *reporter.messages(present, 0.0, {}),
+        *reporter.messages(replace(present, faces=(sad,)), 1.0, {}),
+        *reporter.everybody_left(2.0),
+    ]
+    events = [message for message in published if message.topic == face["stat_t"]]
+    assert [event_problems(face, event.payload, retain=event.retain) for event in events] == [[]] * 3
+    assert [json.loads(event.payload)["event_type"] for event in events] == face["event_types"]
+
+
+@pytest.mark.parametrize(
+    ("text", "retain", "problem"),
+    [
+        ("left", False, "no JSON"),
+        ("[]", False, "no object"),
+        ('{"event": "left"}', False, "no object with an event_type"),
+        ('{"event_type": "gone"}', False, "event_type 'gone': not announced"),
+        ('{"event_type": "left"}', True, "retained"),
+    ],
+)
+def test_the_checker_finds_events_that_home_assistant_would_ignore(text, retain, problem):
+    (found,) = event_problems({"event_types": ["left"]}, text, retain=retain)
+    assert found.startswith(problem)
 
 
 def replace_value(*path_and_value):
@@ -171,6 +201,26 @@ BROKEN = {
     "a sensor without a state": (
         remove_key("cmps", "faces", "stat_t"),
         "components.faces: state_topic: none",
+    ),
+    "an event without types": (
+        remove_key("cmps", "face", "event_types"),
+        "components.face: event_types: none",
+    ),
+    "an event with a type twice": (
+        replace_value("cmps", "face", "event_types", ["left", "left"]),
+        "components.face: event_types: one twice",
+    ),
+    "an event whose type is a number": (
+        replace_value("cmps", "face", "event_types", [1]),
+        "components.face: event_types: no texts",
+    ),
+    "an event of a class of sensors": (
+        replace_value("cmps", "face", "device_class", "occupancy"),
+        "components.face: device_class 'occupancy'",
+    ),
+    "an event without a topic": (
+        remove_key("cmps", "face", "stat_t"),
+        "components.face: state_topic: none",
     ),
     "half a wildcard": (
         replace_value("cmps", "faces", "stat_t", "a/b+"),

@@ -81,6 +81,16 @@ def test_a_program_that_ends_before_it_was_online_says_offline_only():
     assert payloads(drain(outbox)) == ["1", "offline"]
 
 
+def test_retained_messages_are_repeated_on_demand_if_there_is_a_connection():
+    outbox = Outbox(10)
+    outbox.put([Message("state", "1", retain=True), event(1)])
+    outbox.repeat_retained()
+    outbox.connected(ONLINE)
+    assert payloads(drain(outbox)) == ["1", "online", "1"]
+    outbox.repeat_retained()
+    assert payloads(drain(outbox)) == ["1", "online"]
+
+
 def test_messages_of_qos_0_do_not_wait():
     outbox = Outbox(10)
     outbox.put([Message("faces", "1", qos=0)])

@@ -118,3 +118,4 @@ def test_each_topic_is_counted_by_itself(send):
 def test_an_event_has_a_key_of_run_and_number(send):
     (event,) = (payload for name, payload in send(0.0, LARGE) if name == "event")
     assert event["key"] == f"{event['run']}-1"
+    assert event["event_type"] == event["event"] == "appeared"

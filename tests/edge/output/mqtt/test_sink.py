@@ -41,6 +41,7 @@ def test_every_topic_with_its_retained_flag(broker, listener, sink_on, frame_and
     assert without_stamp(event) == {
         "v": 1,
         "key": key,
+        "event_type": "appeared",
         "event": "appeared",
         "id": 1,
         "for_s": 0.0,
@@ -130,15 +131,29 @@ def test_a_frame_that_was_in_work_when_reading_was_switched_off_is_not_published
     assert payload_of(listener.wait_topic("emotiny/kitchen/event"))["event"] == "appeared"
 
 
-def test_home_assistant_s_birth_message_is_answered(broker, listener, sink_on):
-    sink_on(broker.port)
-    config = listener.wait_topic("homeassistant/device/emotiny_kitchen/config")
+@pytest.mark.parametrize("prefix", ["homeassistant", "elsewhere"])
+def test_home_assistant_s_birth_message_is_answered(broker, listener, sink_on, frame_and_report, prefix):
+    sink = sink_on(broker.port, discovery=prefix)
+    config = listener.wait_topic(f"{prefix}/device/emotiny_kitchen/config")
     payload = payload_of(config)
     assert payload["dev"]["ids"] == ["emotiny_kitchen"]
-    assert {part["p"] for part in payload["cmps"].values()} == {"sensor", "binary_sensor", "switch"}
+    assert {part["p"] for part in payload["cmps"].values()} == {
+        *("sensor", "binary_sensor", "event", "switch")
+    }
+    sink.send(*frame_and_report(1, NEAR))
+    listener.wait(lambda m: m.topic == "emotiny/kitchen/state" and payload_of(m)["faces"] == 1)
+    for name in ("status", "event", "faces", "stats"):
+        listener.wait_topic(f"emotiny/kitchen/{name}")
     listener.clear()
+    # Its topic does not follow the prefix of discovery.
     listener.client.publish("homeassistant/status", "online", 1)
-    listener.wait_topic("homeassistant/device/emotiny_kitchen/config")
+    listener.wait_topic("emotiny/kitchen/status", "online")
+    topics = [m.topic for m in listener.received if m.topic != "homeassistant/status"]
+    assert topics[0] == f"{prefix}/device/emotiny_kitchen/config"
+    names = ("camera", "state", "enabled/state", "status")
+    assert sorted(topics[1:]) == sorted(f"emotiny/kitchen/{name}" for name in names)
+    assert payload_of(listener.wait_topic("emotiny/kitchen/state"))["faces"] == 1
+    assert listener.wait_topic("emotiny/kitchen/camera").payload == b"online"
 
 
 def test_the_last_will_after_sigkill(broker, listener, models):
