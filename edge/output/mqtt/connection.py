@@ -92,13 +92,17 @@ class Connection:
         self._outbox.repeat_retained()
         self._wake()
 
-    def close(self) -> None:
+    def close(self, last: Message) -> None:
         """Sends what is queued if there is a connection, for two seconds at most, and ends the thread.
 
         Further calls do nothing.
+
+        Args:
+            last: Sent after everything else. Without the time for it, the broker publishes the last will.
         """
         if self._closing.is_set():
             return
+        self._outbox.finish(last)
         self._closing.set()
         os.eventfd_write(self._wake_fd, 1)
         self._thread.join(_CLOSE_S + 1.0)

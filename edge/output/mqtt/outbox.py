@@ -38,21 +38,22 @@ class Outbox:
         self._latest: dict[str, Message] = {}  # by topic, to be sent on this connection
         self._unconfirmed: set[str] = set()  # retained topics that this connection has not settled yet
         self._online: Message | None = None  # to be sent once they are
+        self._last: Message | None = None  # to be sent after everything else
         self._waiting: deque[Message] = deque()
         self._event_in_flight: Message | None = None
         self._connected = False
 
     def __len__(self) -> int:
         """Returns the number of messages still to be sent."""
-        return len(self._latest) + (self._online is not None) + len(self._waiting)
+        with self._lock:
+            single = [message for message in (self._online, self._last) if message is not None]
+            return len(self._latest) + len(self._waiting) + len(single)
 
     def put(self, messages: Iterable[Message]) -> None:
         """Adds messages; never blocks for long."""
         with self._lock:
             for message in messages:
-                if self._online is not None and message.topic == self._online.topic:
-                    self._online = message  # the program ends before it was online
-                elif message.retain:
+                if message.retain:
                     self._retained[message.topic] = message
                     if self._connected:
                         self._latest[message.topic] = message
@@ -63,6 +64,11 @@ class Outbox:
                     if self._connected:
                         self._latest[message.topic] = message
             self._drop_oldest()
+
+    def finish(self, last: Message) -> None:
+        """Adds the last message of all; what was to be sent before it is still sent, except `online`."""
+        with self._lock:
+            self._online, self._last = None, last
 
     def connected(self, online: Message) -> None:
         """Notes a new connection.
@@ -106,20 +112,19 @@ class Outbox:
     def pop(self) -> Message | None:
         """Removes and returns the next message to send; None if there is none for now, or no connection."""
         with self._lock:
-            if not self._connected:
-                return None
-            if self._latest:
+            if self._connected and self._latest:
                 return self._latest.pop(next(iter(self._latest)))
-            if self._unconfirmed:
+            if not self._connected or self._unconfirmed or self._event_in_flight is not None:
                 return None
             if self._online is not None:
                 online, self._online = self._online, None
                 self._retained[online.topic] = online
                 return online
-            if self._event_in_flight is None and self._waiting:
+            if self._waiting:
                 self._event_in_flight = self._waiting.popleft()
                 return self._event_in_flight
-            return None
+            last, self._last = self._last, None
+            return last
 
     def _drop_oldest(self) -> None:
         while len(self._waiting) > self._limit:

@@ -125,8 +125,7 @@ class MqttSink(Sink):
             return
         self._set_camera_offline()
         self._closed = True
-        self._connection.publish([self._status(messages.OFFLINE)])
-        self._connection.close()
+        self._connection.close(self._status(messages.OFFLINE))
 
     def _status(self, text: str) -> Message:
         return messages.status(self._settings, text, self._stamper.stamp("status"))

@@ -77,8 +77,22 @@ def test_a_program_that_ends_before_it_was_online_says_offline_only():
     outbox = Outbox(10)
     outbox.put([Message("state", "1", retain=True)])
     outbox.connected(ONLINE)
-    outbox.put([OFFLINE])
+    outbox.finish(OFFLINE)
+    assert len(outbox) == 2
     assert payloads(drain(outbox)) == ["1", "offline"]
+
+
+def test_the_last_message_is_sent_after_all_events():
+    outbox = Outbox(10)
+    outbox.put([event(1), event(2)])
+    outbox.connected(ONLINE)
+    assert outbox.pop() == ONLINE
+    first = outbox.pop()
+    outbox.finish(OFFLINE)
+    assert outbox.pop() is None
+    assert first is not None
+    outbox.acknowledged(first)
+    assert payloads(drain(outbox)) == ["2", "offline"]
 
 
 def test_retained_messages_are_repeated_on_demand_if_there_is_a_connection():

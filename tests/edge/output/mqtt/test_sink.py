@@ -68,6 +68,10 @@ def test_a_closed_sink_is_offline_and_nobody_is_present(broker, listener, sink_o
     sink.close()
     listener.wait_topic("emotiny/kitchen/status", "offline")
     listener.wait_topic("emotiny/kitchen/camera", "offline")
+    topics = [m.topic for m in listener.received]
+    # Home Assistant shows nothing that comes from a device that is offline.
+    assert topics[-1] == "emotiny/kitchen/status"
+    assert topics.count("emotiny/kitchen/event") == 2
     # A second client of this name connects only after the broker is done with the first one, will included.
     sink_on(broker.port)
     listener.wait(
