@@ -13,12 +13,14 @@ from edge.bench.loops import DESCRIPTIONS
 from edge.bench.measure import Outcome
 from edge.bench.scenes import Scene
 from edge.bench.soak import Sample
+from edge.documents import parse_json, read_text
 from edge.errors import ConfigError, OutputError
 from edge.files import atomic_write, os_error_reason
 
 # Two runs on the same machine differ by up to this share.
 _NOISE = 0.15
 _VERSION = 1  # of the file that --json writes
+_MAX_BYTES = 1 << 24  # of that file
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def read_earlier(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is of another version, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path, _MAX_BYTES))
         version = content["version"]
         if version == _VERSION:
             _check_comparable(content)

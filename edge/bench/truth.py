@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.bench.clip import Clip
+from edge.documents import parse_json, read_text
 from edge.errors import ConfigError
 from edge.types import Box
 
 VERSION = 1
+_MAX_BYTES = 1 << 26  # of such a file
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ def read_truth(path: Path, clip: Clip, *, is_whole: bool) -> Truth:
         ConfigError: The file cannot be read, is damaged, is of another version, or is not of this clip.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path, _MAX_BYTES))
     except OSError as error:
         raise ConfigError(f"truth {path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise ConfigError(f"truth {path}: not JSON: {error}") from error
+        raise ConfigError(f"truth {path}: {error}") from error
     try:
         version = content.get("version", VERSION)
         size_wh = tuple(int(side) for side in content["wh"])

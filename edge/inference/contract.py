@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from edge.documents import parse_json, read_bytes
 from edge.errors import ModelError
 from edge.files import atomic_write
 from edge.inference.preprocess import Framing
@@ -23,6 +23,11 @@ PROPOSAL_STRIDE = 8  # pixels from one cell of a proposal network's map to the n
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In an installed wheel it lies within the package, in a source tree next to it.
 MODELS_FOLDER = _PACKAGE / "models" if (_PACKAGE / "models").is_dir() else _PACKAGE.parent / "models"
+
+# The networks of the package have 30 kB, their contracts 8 kB.
+_MAX_BYTES: Mapping[str, int] = {".json": 1 << 18, ".tflite": 1 << 24}
+_MOST = 1e6  # what a pixel may stand for; JSON's integers have no end, and no float holds all of them
+_MAX_SHOWN = 100  # characters of a wrong value in a message
 
 Integer8 = Literal["uint8", "int8"]
 OutputKind = Literal["logits", "scores", "detection"]
@@ -64,7 +69,7 @@ class Contract:
         output_kind: `logits` if the outputs need a softmax, `scores` if the network ends with one,
             `detection` for the units of `edge.detection.outputs`.
         temperature: Divisor of the logits before the softmax or the sigmoid (Guo et al. 2017,
-            arXiv:1706.04599), above 0.
+            arXiv:1706.04599), 0.1 to 100.
         parameters: Number of weights and biases stored in the file.
         figures: Measured figures with split and sample count, for people and the model card.
         training: How and from what the network was trained; likewise.
@@ -88,31 +93,33 @@ class Contract:
 
     def __post_init__(self) -> None:
         if self.task not in LABELS:
-            raise ModelError(f"task {self.task!r}: must be {_either(tuple(LABELS))}")
+            raise ModelError(f"task {_shown(self.task)}: must be {_either(tuple(LABELS))}")
         wanted = LABELS[self.task]
         for label in self.labels:
             if label not in wanted:
-                raise ModelError(f"unknown {self.task} label {label!r}: must be {_either(wanted)}")
+                raise ModelError(f"unknown {self.task} label {_shown(label)}: must be {_either(wanted)}")
         if sorted(self.labels) != sorted(wanted):
-            raise ModelError(f"labels {list(self.labels)}: must be each of {list(wanted)} once")
+            raise ModelError(f"labels {_shown(list(self.labels))}: must be each of {list(wanted)} once")
         for key, value, choices in (
             ("input.dtype", self.input_dtype, get_args(Integer8)),
             ("output.dtype", self.output_dtype, get_args(Integer8)),
             ("output.kind", self.output_kind, get_args(OutputKind)),
         ):
             if value not in choices:
-                raise ModelError(f"{key} {value!r}: must be {_either(choices)}")
+                raise ModelError(f"{key} {_shown(value)}: must be {_either(choices)}")
         finds_faces = self.task in FACE_TASKS
         if finds_faces != (self.output_kind == "detection"):
             raise ModelError(f"output.kind {self.output_kind!r}: not that of a network for {self.task}")
         if finds_faces and self.labels != wanted:
-            raise ModelError(f"labels {list(self.labels)}: must be {list(wanted)} in this order")
+            raise ModelError(f"labels {_shown(list(self.labels))}: must be {list(wanted)} in this order")
         low, high = self.input_range
         for key, fits, expected in (
+            ("name", self.name.isprintable() and 0 < len(self.name) <= 100, "1 to 100 printable characters"),
             ("sha256", len(self.sha256) == 64, "64 hexadecimal digits"),
             ("input.height", 8 <= self.size <= 512, "8 to 512"),
-            ("input.range", math.isfinite(high - low) and low < high, "two finite numbers, rising"),
-            ("output.temperature", 0 < self.temperature < math.inf, "a number above 0"),
+            ("input.range", -_MOST < low < high < _MOST, "two finite numbers, rising"),
+            # Divided by less, a logit may be beyond the exponential function; fitted ones are 0.25 to 8.
+            ("output.temperature", 0.1 <= self.temperature <= 100, "a number from 0.1 to 100"),
             ("crop.margin", 0.5 <= self.framing.margin <= 2, "0.5 to 2"),
             ("crop.shift_y", -0.5 <= self.framing.shift_y <= 0.5, "-0.5 to 0.5"),
         ):
@@ -168,22 +175,23 @@ class Contract:
         """Parses what `to_json` returned.
 
         Raises:
-            ModelError: a key is missing, unknown or of the wrong type, or a value is out of range.
+            ModelError: the text is nested too deeply or not JSON, a key is missing, unknown or of the wrong
+                type, or a value is out of range.
         """
         try:
-            content = json.loads(text)
+            content = parse_json(text)
         except ValueError as error:
-            raise ModelError(f"not JSON: {error}") from error
+            raise ModelError(str(error)) from error
         if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
-            raise ModelError(f"format {content['format']!r}: this version reads format {FORMAT}")
+            raise ModelError(f"format {_shown(content['format'])}: this version reads format {FORMAT}")
         _check_form(content, _FORM)
         pixels, answers, crop = content["input"], content["output"], content["crop"]
         if pixels["height"] != pixels["width"] or pixels["channels"] != 1:
             raise ModelError("input.height, width and channels: expected a square of 1 channel")
         if len(pixels["range"]) != 2 or not all(type(end) in (int, float) for end in pixels["range"]):
-            raise ModelError(f"input.range {pixels['range']}: expected two numbers")
+            raise ModelError(f"input.range {_shown(pixels['range'])}: expected two numbers")
         if not all(isinstance(label, str) for label in content["labels"]):
-            raise ModelError(f"labels {content['labels']}: expected texts")
+            raise ModelError(f"labels {_shown(content['labels'])}: expected texts")
         return cls(
             name=content["name"],
             task=content["task"],
@@ -240,7 +248,7 @@ def find_model(folder: Path, task: Task) -> Path:
     Raises:
         ModelError: there is none, or more than one, or a contract cannot be read.
     """
-    found = [path for path in sorted(folder.glob("*.json")) if _parse(_read(path), path).task == task]
+    found = [path for path in sorted(folder.glob("*.json")) if _read_contract(path).task == task]
     if not found:
         raise ModelError(f"no {task} model in {folder}: run `make quantize` or install the package again")
     if len(found) > 1:
@@ -258,11 +266,26 @@ def _parse(content: bytes, path: Path) -> Contract:
         raise ModelError(f"contract {path}: {error}") from error
 
 
+def _read_contract(path: Path) -> Contract:
+    return _parse(_read(path), path)
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, _MAX_BYTES[path.suffix])
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ModelError(f"model {path}: {error}") from error
+
+
+def _shown(value: object) -> str:
+    """Returns a value for a message of one line."""
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
 def _either(choices: tuple[str, ...]) -> str:
@@ -276,16 +299,16 @@ def _check_form(content: Any, form: Mapping[str, Any], prefix: str = "") -> None
         ModelError: a key is missing or unknown, or a value has another type.
     """
     if not isinstance(content, dict):
-        raise ModelError(f"{prefix.rstrip('.') or 'content'} is {content!r}: expected an object")
+        raise ModelError(f"{prefix.rstrip('.') or 'content'} is {_shown(content)}: expected an object")
     missing = [key for key in form if key not in content]
     if missing:
         raise ModelError(f"{prefix}{missing[0]} is missing")
     for key, value in content.items():
         kinds = form.get(key)
         if kinds is None:
-            raise ModelError(f"{prefix}{key} is not known in format {FORMAT}")
+            raise ModelError(f"{prefix}{_cut(key)} is not known in format {FORMAT}")
         if isinstance(kinds, Mapping):
             _check_form(value, kinds, f"{prefix}{key}.")
         # The exact type: True is an int, too, but not a number of bytes.
         elif type(value) not in kinds:
-            raise ModelError(f"{prefix}{key} is {value!r}: expected {kinds[0].__name__}")
+            raise ModelError(f"{prefix}{key} is {_shown(value)}: expected {kinds[0].__name__}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge.documents import parse_toml, read_text
 from edge.errors import ConfigError
 from edge.settings.option import VARIABLE_PREFIX, Option
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, build
@@ -18,8 +18,8 @@ _CONFIG_VARIABLE = VARIABLE_PREFIX + "CONFIG"
 # Variables with the settings' prefix that are no settings: they choose the TFLite runtime, the folder of data
 # sets, and the instance of the systemd unit.
 RESERVED_VARIABLES = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE", _CONFIG_VARIABLE}
-# A larger file is no configuration; nobody should wait until one is parsed.
-_MAX_BYTES = 1 << 20
+# A larger file is no configuration: the one with all settings and their meaning has 6 kB.
+_MAX_BYTES = 1 << 16
 # Two ways to set one thing: the stronger origin of either replaces both of a weaker one.
 _PASSWORD_KEYS = {"mqtt.password", "mqtt.password_file"}
 
@@ -117,27 +117,15 @@ def read_file(path: Path) -> RawSettings:
     """Returns the settings in a TOML file.
 
     Raises:
-        ConfigError: the file cannot be read, is no TOML, or holds something that is no setting.
+        ConfigError: the file cannot be read, is larger or deeper than any configuration, is no TOML, or holds
+            something that is no setting.
     """
-    # Imported here, as most runs have no file and need not wait for the parser.
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        table = parse_toml(read_text(path, _MAX_BYTES))
     except OSError as error:
         raise ConfigError(f"configuration {path}: cannot be read: {error.strerror}") from error
-    if len(content) > _MAX_BYTES:
-        raise ConfigError(f"configuration {path}: larger than {_MAX_BYTES >> 20} MB")
-    try:
-        table = tomllib.loads(content.decode())
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"configuration {path}: no UTF-8 text") from error
-    except (ValueError, RecursionError) as error:  # ValueError also for more digits than Python reads
-        raise ConfigError(f"configuration {path}: no TOML: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"configuration {path}: {error}") from error
     known = {option.key: option for option in OPTIONS}
     raw = RawSettings()
     for key, value in _flatten(table):

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -42,6 +43,7 @@ def refusal(folder, path=None):
     assert caught.value.exit_code == 2
     message = str(caught.value)
     assert "\n" not in message
+    assert len(message) < 600
     return message
 
 
@@ -103,7 +105,11 @@ def test_a_missing_key_is_named(folder, key):
         ("input.range", [0], "expected two numbers"),
         ("input.range", [255, 0], "input.range: expected two finite numbers, rising"),
         ("output.kind", "softmax", "output.kind 'softmax': must be logits, scores or detection"),
-        ("output.temperature", 0, "output.temperature: expected a number above 0"),
+        ("output.temperature", 0, "output.temperature: expected a number from 0.1 to 100"),
+        ("output.temperature", 10**400, "output.temperature: expected a number from 0.1 to 100"),
+        ("input.range", [0, 10**400], "input.range: expected two finite numbers, rising"),
+        ("name", "two\nlines", "name: expected 1 to 100 printable characters"),
+        ("labels", ["x" * 100_000], "unknown emotion label 'x"),
         ("sha256", "abc", "sha256: expected 64 hexadecimal digits"),
     ],
 )
@@ -177,6 +183,22 @@ def test_where_both_are_missing_the_one_that_was_named_is_named(folder, suffix):
 def test_a_contract_that_is_no_object_is_refused(folder, content):
     (folder / "tiny_emotion.json").write_bytes(content)
     assert refusal(folder).startswith(f"contract {folder / 'tiny_emotion.json'}: ")
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"a":' * 40_000, b'{"figures":' + b"[" * 100_000])
+def test_a_contract_of_many_brackets_is_refused_before_it_is_parsed(folder, content):
+    (folder / "tiny_emotion.json").write_bytes(content)
+    assert refusal(folder).endswith("tiny_emotion.json: nested more than 32 levels deep")
+    with pytest.raises(ModelError, match="nested more than 32 levels deep"):
+        find_model(folder, "emotion")
+
+
+@pytest.mark.parametrize(("suffix", "size"), [(".json", 300_000), (".tflite", 40_000_000)])
+def test_a_file_of_any_size_is_not_read_to_its_end(folder, suffix, size):
+    path = folder / f"tiny_emotion{suffix}"
+    with path.open("r+b") as file:
+        file.truncate(size)
+    assert re.search(rf"{path.name}: larger than \d+ kB$", refusal(folder))
 
 
 def test_another_suffix_is_refused(folder):

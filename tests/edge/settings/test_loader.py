@@ -201,11 +201,23 @@ def test_variables_that_are_no_settings_are_ignored():
     assert settings_of(arguments(), environment) == Settings()
 
 
-@pytest.mark.parametrize("text", [b"\xff\xfe", b"a = 1\n" * 200_000, None], ids=["latin", "large", "folder"])
-def test_what_is_no_settings_file(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xff\xfe", "no UTF-8 text"),
+        (b"a = 1\n" * 20_000, "larger than 64 kB"),
+        (b"[a" + b".a" * 30_000 + b"]", "nested more than 32 levels deep"),
+        (b"a" + b".a" * 30_000 + b" = 1", "nested more than 32 levels deep"),
+        (b"a = " + b"[" * 60_000, "nested more than 32 levels deep"),
+        (b"a = " + b"{a = " * 10_000, "nested more than 32 levels deep"),
+        (None, "no such file"),
+    ],
+    ids=["latin", "large", "header", "key", "brackets", "braces", "folder"],
+)
+def test_what_is_no_settings_file(tmp_path, text, message):
     path = tmp_path / "config.toml"
     path.mkdir() if text is None else path.write_bytes(text)
-    with pytest.raises(ConfigError, match=r"config.toml: (no UTF-8|larger than 1 MB|no such file)"):
+    with pytest.raises(ConfigError, match=f"config.toml: {message}"):
         settings_of(arguments("--config", path), {})
 
 
