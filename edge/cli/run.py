@@ -20,7 +20,7 @@ from edge.output.mqtt.settings import MqttSettings
 from edge.output.sink import Sink
 from edge.output.systemd import open_notify
 from edge.output.video import open_annotation
-from edge.pipeline.assembly import metrics_sink, missing_paho, open_detector, open_reader
+from edge.pipeline.assembly import metrics_sink, missing_paho, open_detector, open_reader, try_networks
 from edge.pipeline.loop import Pipeline
 from edge.settings.loader import settings_of
 from edge.settings.settings import Settings
@@ -73,6 +73,7 @@ def reload_settings(read: Callable[[], Settings], current: Settings) -> Settings
         EdgeError: a run could not begin with them.
     """
     settings = read()
+    try_networks(settings)
     open_reader(settings)
     open_detector(settings)
     check_source(settings.source, settings.picture, reconnect=settings.reconnect)

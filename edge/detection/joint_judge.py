@@ -51,7 +51,7 @@ class JointJudge:
             MissingDependencyError: no TFLite runtime is installed.
         """
         self.face = face
-        self._proposal = Network(proposal, "proposal", threads, (_WINDOW_PX, _WINDOW_PX))
+        self._proposal = Network.open(proposal, "proposal", threads, (_WINDOW_PX, _WINDOW_PX))
 
     def refine(self, gray: Gray, candidate: Candidate) -> Candidate:
         """Judges a square and moves it to the face.

@@ -62,7 +62,7 @@ class ProposalNetwork:
             MissingDependencyError: no TFLite runtime is installed.
         """
         self._smallest_px = smallest_px
-        self._base = network = Network(path, "proposal", threads)
+        self._base = network = Network.open(path, "proposal", threads)
         self.name = network.contract.name
         self._networks: dict[tuple[int, int], Network] = {}
         self._scale, self._zero_point = network.scale, network.zero_point

@@ -23,6 +23,7 @@ from edge.inference.preprocess import Framing, crop_square, normalize_contrast
 from edge.types import Gray
 
 _FRAMING = Framing(CROP_MARGIN, 0.0)
+_MOST_SIDES = 4  # of the frame; no face that is seen is larger
 # What mirroring a picture does to "face", "dx", "dy", "size", "roll_sin", "roll_cos" and "yaw".
 _SIGNS = (1, -1, 1, 1, -1, 1, 1)
 
@@ -41,7 +42,7 @@ class RefinementNetwork:
             ModelError: a file is missing, damaged or not what its contract describes.
             MissingDependencyError: no TFLite runtime is installed.
         """
-        self._network = Network(path, "refinement", threads)
+        self._network = Network.open(path, "refinement", threads)
         contract = self._network.contract
         self.name, self._size, self._temperature = contract.name, contract.size, contract.temperature
 
@@ -54,7 +55,7 @@ class RefinementNetwork:
 
         Returns:
             The moved square with the confidence that a face is there; 0 where the centre lies outside the
-            frame, before or after the move.
+            frame, or the side is several times the frame's, before or after the move.
         """
         if not _is_inside(candidate, gray) or candidate.side < 1:
             return Candidate(candidate.x, candidate.y, candidate.side, 0.0)
@@ -77,7 +78,7 @@ class RefinementNetwork:
             math.degrees(math.atan2(sine, cosine)),
             max(0.0, yaw / YAW_SCALE),
         )
-        # Nothing can be cut around a face outside the frame.
+        # Nothing can be cut around a face outside the frame, and nothing should be around a giant.
         return found if _is_inside(found, gray) else found._replace(confidence=0.0)
 
 
@@ -86,6 +87,8 @@ def _mirror(crop: Gray) -> Gray:
 
 
 def _is_inside(square: Candidate, gray: Gray) -> bool:
-    """Whether the centre of a square lies in the frame."""
+    """Whether the centre of a square lies in the frame, and its side is that of a face there."""
     height, width = gray.shape
-    return 0 <= square.x < width and 0 <= square.y < height
+    # To cut out a much larger square, as a bad network may propose, would take all memory.
+    is_a_face = square.side <= _MOST_SIDES * max(height, width)
+    return is_a_face and 0 <= square.x < width and 0 <= square.y < height

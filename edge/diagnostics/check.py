@@ -93,7 +93,7 @@ def try_model(path: Path | None, task: Task) -> str:
         MissingDependencyError: no TFLite runtime is installed.
     """
     try:
-        contract = Network(path, task).contract
+        contract = Network.open(path, task).contract
     except ModelError as error:
         fix = f"leave models.{task} out, for the one that is installed" if path else remedies.package()
         raise ModelError(f"{error}; fix: {fix}") from error

@@ -33,7 +33,7 @@ class Classifier:
                 one.
             MissingDependencyError: no TFLite runtime is installed.
         """
-        self._network = Network(path, task, threads)
+        self._network = Network.open(path, task, threads)
         self.contract = self._network.contract
 
     def classify(self, crop: Gray) -> Scores:

@@ -10,47 +10,75 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
-from edge.inference.contract import MODELS_FOLDER, find_model, read_model
+from edge.inference.contract import MODELS_FOLDER, Contract, find_model, read_model
 from edge.inference.interpreter import open_interpreter
-from edge.labels import Task
+from edge.inference.trial import ModelFile, require_trial
+from edge.labels import FACE_TASKS, Task
 from edge.types import Gray
+
+# From the least to the greatest output of a network that finds faces. Sizes and confidences are exponential
+# functions of it, which overflow or are constant beyond these ends. Those of the package span 13 and 15.
+_FACE_SPAN = (0.5, 64.0)
 
 
 class Network:
     """An int8 network: pixels in, integer codes out.
 
     Attributes:
+        path: Its file, for messages.
         contract: What the network reads and outputs; the file was checked against it.
         scale: Real value of one step of the output codes.
         zero_point: Output code of the real value 0.
     """
 
     def __init__(
-        self, path: Path | None, task: Task, threads: int = 1, size_hw: tuple[int, int] | None = None
+        self,
+        path: Path,
+        contract: Contract,
+        content: bytes,
+        threads: int = 1,
+        size_hw: tuple[int, int] | None = None,
     ) -> None:
-        """Opens a network.
+        """Opens a network that this process may open: one that was tried, see `open`.
+
+        Args:
+            path: Where the network was read, for messages.
+            contract: Its contract.
+            content: Content of the .tflite file.
+            threads: Processor threads.
+            size_hw: Height and width of the pictures to be read, for a network that is convolutional
+                throughout; None for the size in the contract.
+
+        Raises:
+            ModelError: the network is not what its contract describes, or cannot be opened.
+            MissingDependencyError: no TFLite runtime is installed.
+        """
+        self.path, self.contract = path.with_suffix(".tflite"), contract
+        self._content, self._threads = content, threads
+        self._reads_pixels = contract.input_dtype == "uint8"
+        self._open(size_hw)
+
+    @classmethod
+    def open(
+        cls, path: Path | None, task: Task, threads: int = 1, size_hw: tuple[int, int] | None = None
+    ) -> Network:
+        """Reads a network, and opens it once it has passed a trial in a process of its own.
 
         Args:
             path: The .tflite file or its contract; the other one must lie next to it. None for the network of
                 the task that comes with the package.
             task: What the network must do.
             threads: Processor threads.
-            size_hw: Height and width of the pictures to be read, for a network that is convolutional
-                throughout; None for the size in the contract.
+            size_hw: Size of the pictures to be read; None for the one in the contract.
 
         Raises:
             ModelError: a file is missing or damaged, the two do not belong together, or the task is another
                 one.
             MissingDependencyError: no TFLite runtime is installed.
         """
-        self._path, self._threads = path or find_model(MODELS_FOLDER, task), threads
-        self.contract, self._content = read_model(self._path)
-        if self.contract.task != task:
-            raise ModelError(
-                f"model {self._path}: a network for {self.contract.task}; expected one for {task}"
-            )
-        self._reads_pixels = self.contract.input_dtype == "uint8"
-        self._open(size_hw)
+        model = read_network(path, task)
+        require_trial([model])
+        return cls(model.path, model.contract, model.content, threads, size_hw)
 
     def resized(self, size_hw: tuple[int, int]) -> Network:
         """Opens the same network for pictures of another size; the file is not read again.
@@ -73,12 +101,19 @@ class Network:
 
         Returns:
             The output codes without the batch's axis, a copy.
+
+        Raises:
+            ModelError: the runtime refuses to run the network.
         """
         # Flipping the highest bit subtracts 128 modulo 256: pixel 0 becomes -128.
         codes = pixels if self._reads_pixels else (pixels ^ 0x80).view(np.int8)
         interpreter = self._interpreter
         interpreter.set_tensor(self._input_index, codes[np.newaxis, :, :, np.newaxis])
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ModelError(f"model {self.path}: it cannot be run: {reason}") from error
         # get_tensor returns a copy: no view into the interpreter's memory outlives a call.
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output_index)[0]
         return output
@@ -93,7 +128,7 @@ class Network:
             if size_hw is not None:
                 self._resize(size_hw)
         except ModelError as error:
-            raise ModelError(f"model {self._path.with_suffix('.tflite')}: {error}") from error
+            raise ModelError(f"model {self.path}: {error}") from error
 
     def _resize(self, size_hw: tuple[int, int]) -> None:
         try:
@@ -119,6 +154,9 @@ class Network:
                     f"its {name} is {found_dtype} {found_shape}, its contract says {dtype} {shape}"
                 )
             _quantization(name, tensor)
+        span = 255 * _quantization("output", outputs[0])[0]
+        if contract.task in FACE_TASKS and not _FACE_SPAN[0] <= span <= _FACE_SPAN[1]:
+            raise ModelError(f"its outputs span {span:g}, expected {_FACE_SPAN[0]:g} to {_FACE_SPAN[1]:g}")
         scale, zero_point = _quantization("input", inputs[0])
         first = 0 if contract.input_dtype == "uint8" else -128
         low, high = ((code - zero_point) * scale for code in (first, first + 255))
@@ -139,4 +177,26 @@ def _quantization(name: str, tensor: dict[str, Any]) -> tuple[float, int]:
     scales, zero_points = parameters["scales"], parameters["zero_points"]
     if len(scales) != 1 or not 0 < float(scales[0]) < np.inf:
         raise ModelError(f"its {name} is not quantized")
+    limits = np.iinfo(tensor["dtype"])
+    if len(zero_points) != 1 or not limits.min <= int(zero_points[0]) <= limits.max:
+        raise ModelError(
+            f"its {name} has a zero point of {zero_points.tolist()}, expected one {limits.dtype}"
+        )
     return float(scales[0]), int(zero_points[0])
+
+
+def read_network(path: Path | None, task: Task) -> ModelFile:
+    """Reads a network and its contract, without opening it.
+
+    Args:
+        path: The .tflite file or its contract; None for the network of the task that comes with the package.
+        task: What the network must do.
+
+    Raises:
+        ModelError: a file is missing or damaged, the two do not belong together, or the task is another one.
+    """
+    path = path or find_model(MODELS_FOLDER, task)
+    contract, content = read_model(path)
+    if contract.task != task:
+        raise ModelError(f"model {path}: a network for {contract.task}; expected one for {task}")
+    return ModelFile(path.with_suffix(".tflite"), contract, content)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from edge.detection.detector import FaceDetector
 from edge.errors import MissingDependencyError
 from edge.inference.classifier import FaceReader
+from edge.inference.network import read_network
+from edge.inference.trial import require_trial
+from edge.labels import Task
 from edge.output.sink import Sink
 from edge.sources.camera import Camera
 from edge.sources.factory import open_source
@@ -19,6 +23,26 @@ if TYPE_CHECKING:
     from edge.output.mqtt.settings import MqttSettings
     from edge.output.prometheus.sink import MetricsSink
     from edge.settings.settings import Settings
+
+
+def try_networks(settings: Settings) -> None:
+    """Has one process try all networks that settings name, before they are opened.
+
+    Otherwise each would be tried in a process of its own when it is opened, which takes longer.
+
+    Raises:
+        ModelError: a file is missing or damaged, or a network fails.
+        EdgeError: there can be no such process.
+        MissingDependencyError: no TFLite runtime is installed.
+    """
+    models = settings.models
+    named: tuple[tuple[Path | None, Task], ...] = (
+        (models.emotion, "emotion"),
+        (models.gender, "gender"),
+        (models.proposal, "proposal"),
+        (models.refinement, "refinement"),
+    )
+    require_trial([read_network(path, task) for path, task in named if path is not None])
 
 
 def open_reader(settings: Settings) -> FaceReader:

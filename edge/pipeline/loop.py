@@ -110,6 +110,7 @@ class Pipeline:
         """
         enabled = enabled or _set_event()
         with ExitStack() as stack:  # closes what was opened if a later part cannot be
+            assembly.try_networks(settings)
             reader = assembly.open_reader(settings)
             tracker = FaceTracker(assembly.open_detector(settings), settings.follow)
             opened_sinks = assembly.open_sinks(settings, enabled, stack)

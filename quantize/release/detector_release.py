@@ -94,14 +94,14 @@ class DetectorRelease:
         """Returns the temperature (see `fit_face_temperature`), and the figure of `HEADLINES`."""
         task = _recipe(network).task
         evaluation = self._evaluation(task, network.crop.size, "val")
-        outputs = outputs_of(Network(file, task), evaluation.crops.images)
+        outputs = outputs_of(Network.open(file, task), evaluation.crops.images)
         score = evaluation.figures(lambda _: outputs).headlines[HEADLINES[task]]
         return round(fit_face_temperature(evaluation, outputs), 3), score
 
     def compare(self, network: FloatNetwork, file: Path, split: Split) -> FaceComparison:
         """Compares the faces that are found, and all outputs."""
         task = _recipe(network).task
-        evaluation, device = self._evaluation(task, network.crop.size, split), Network(file, task)
+        evaluation, device = self._evaluation(task, network.crop.size, split), Network.open(file, task)
         before = network.tta.predict(network.model, evaluation.crops.images)
         after = outputs_of(device, evaluation.crops.images)
         name = f"{self._data.name} {split}"

@@ -25,6 +25,7 @@ from edge.settings.loader import settings_of
 from edge.settings.settings import Settings
 from edge.system import remedies
 from edge.system.signals import StopSignals
+from tests.support.flipped import flip
 
 FULL = Path("/dev/full")
 FRAMES = 20
@@ -181,6 +182,60 @@ def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
     assert "keeping the old settings" in err
     assert "SIGHUP: restarting with new settings" in err
     assert len(re.findall(r"^emotiny: \d+ frames in ", err, re.M)) == 2
+
+
+def many_brackets(folder):
+    (folder / "bad.json").write_text("[" * 200_000)
+    (folder / "bad.tflite").write_bytes(b"any")
+    return folder / "bad.json", os.environ
+
+
+def flipped_bit(folder):
+    """A network that ends the process that reads a face with it."""
+    path = flip(Path(__file__).parents[1] / "models" / "tiny_emotion.json", 9408, folder)
+    return path, os.environ
+
+
+BAD = pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (many_brackets, r"bad\.json: nested more than 32 levels deep"),
+        (flipped_bit, r"tiny_emotion\.tflite: ends the interpreter \(SIG\w+\) at its first reading"),
+    ],
+)
+
+
+@BAD
+def test_a_start_with_a_bad_network_is_exit_2(options, tmp_path, make, said):
+    bad, environment = make(tmp_path)
+    process = start(
+        "run", "--source", "demo", "--output", "jsonl", *options, "--emotion-model", bad, env=environment
+    )
+    code, out, err = finish(process)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"emotiny: error: .*{said}.*\n", err)
+
+
+@BAD
+def test_a_reload_with_a_bad_network_goes_on_with_the_old_one(options, tmp_path, make, said):
+    bad, environment = make(tmp_path)
+    path = tmp_path / "config.toml"
+    path.write_text("")
+    flags = ("--source", "demo", "--config", path, "--output", "jsonl", *options[2:])
+    process = start("run", *flags, env=environment)
+    assert json.loads(process.stdout.readline())["frame"] == 0
+    path.write_text(f'[models]\nemotion = "{bad}"\n')
+    process.send_signal(signal.SIGHUP)
+    for line in process.stderr:
+        if "SIGHUP" in line:
+            break
+    assert re.search(rf"SIGHUP: .*{said}.*; keeping the old settings$", line)
+    frames = [json.loads(process.stdout.readline())["frame"] for _ in range(30)]
+    assert frames == sorted(frames) and frames[0] > 0
+    process.send_signal(signal.SIGTERM)
+    code, _, err = finish(process)
+    assert code == 0
+    assert len(re.findall(r"^emotiny: \d+ frames in ", err, re.M)) == 1
 
 
 NO_GSTREAMER = pytest.mark.skipif(

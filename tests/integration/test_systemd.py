@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli.parser import parser
+from edge.errors import ConfigError, ModelError
 from edge.settings.loader import settings_of
 
 FOLDER = Path(__file__).parents[2] / "systemd"
@@ -48,6 +49,15 @@ def test_a_unit_receives_the_password_and_starts_without_one(name):
     lines = (FOLDER / name).read_text().splitlines()
     assert "LoadCredential=mqtt_password:/etc/emotiny/mqtt_password" in lines
     assert r"SetCredential=mqtt_password:\n" in lines  # an empty line stands in for a missing file
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_service_that_can_only_fail_again_is_not_started_again(name):
+    """A bad network or contract at the start would else be read every five seconds for ever."""
+    lines = (FOLDER / name).read_text().splitlines()
+    assert "Restart=on-failure" in lines
+    assert f"RestartPreventExitStatus={ModelError.exit_code}" in lines
+    assert ModelError.exit_code == ConfigError.exit_code
 
 
 @pytest.mark.parametrize("name", UNITS)

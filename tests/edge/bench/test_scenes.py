@@ -51,7 +51,7 @@ def test_what_the_libraries_take_is_measured_and_given_back():
     "work",
     [
         lambda: cv2.boxFilter(np.zeros((500, 500), np.uint8), cv2.CV_32F, (5, 5)),
-        lambda: Network(None, "proposal", size_hw=(64, 64)),
+        lambda: Network.open(None, "proposal", size_hw=(64, 64)),
     ],
 )
 def test_every_function_and_an_interpreter_s_opening_belong_to_the_libraries(work):

@@ -4,6 +4,7 @@ What it finds is tested with what every proposer must do, in test_proposers.py.
 """
 
 import math
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from edge.detection.outputs import CELL_CENTRE_PX, PROPOSAL_SIDE_PX, STRIDE_PX
 from edge.detection.proposal import ProposalNetwork
 from edge.detection.search import SearchPart
 from edge.errors import ModelError
+from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.network import Network
 from edge.types import Box
 from tests.support.faces import scene
@@ -32,13 +34,15 @@ def network_of(monkeypatch):
             scale, zero_point = SCALE, ZERO_POINT
             contract = SimpleNamespace(name="map", temperature=temperature)
 
-            def __init__(self, path, task, threads=1):
-                self.size_hw = None
+            def __init__(self, size_hw=None):
+                self.size_hw = size_hw
+
+            @classmethod
+            def open(cls, path, task, threads=1):
+                return cls()
 
             def resized(self, size_hw):
-                network = MapNetwork(None, "proposal")
-                network.size_hw = size_hw
-                return network
+                return type(self)(size_hw)
 
             def run(self, pixels):
                 assert pixels.shape == self.size_hw
@@ -156,6 +160,19 @@ def test_frames_whose_size_changes_all_the_time_do_not_fill_the_memory():
         for part in network.plan((side, side)):
             network.propose(gray, part)
     assert len(network._networks) <= 12
+
+
+def test_a_file_that_is_replaced_meanwhile_is_not_read(tmp_path):
+    """Frames of another size need another interpreter, and may come at any time."""
+    shipped = find_model(MODELS_FOLDER, "proposal")
+    for suffix in (".json", ".tflite"):
+        shutil.copy(shipped.with_suffix(suffix), tmp_path / f"copy{suffix}")
+    network = ProposalNetwork(tmp_path / "copy.tflite")
+    for suffix in (".json", ".tflite"):
+        (tmp_path / f"copy{suffix}").write_bytes(b"not a network")
+    gray = scene(("happy", 60, 40, 90))[:400, :400]
+    for part in network.plan((400, 400)):
+        assert network.propose(gray, part) == ProposalNetwork().propose(gray, part)
 
 
 def test_threads_do_not_change_what_is_proposed():

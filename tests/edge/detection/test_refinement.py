@@ -35,9 +35,12 @@ def judge_of(monkeypatch):
             scale, zero_point = 1 / 16, -20
             contract = SimpleNamespace(name="constant", size=32, temperature=temperature)
 
-            def __init__(self, path, task, threads=1):
-
+            def __init__(self):
                 self.calls = 0
+
+            @classmethod
+            def open(cls, path, task, threads=1):
+                return cls()
 
             def run(self, pixels):
                 assert pixels.shape == (32, 32)
@@ -73,6 +76,16 @@ def test_a_mirrored_face_is_judged_alike(judge, side):
     assert left.x == pytest.approx(640 - right.x, abs=0.02 * side)
     assert left.roll_deg == pytest.approx(-right.roll_deg, abs=1)
     assert left.side == pytest.approx(right.side, rel=0.02)
+
+
+def test_no_memory_is_spent_on_a_giant(judge_of, judge):
+    """A bad network may propose a square of millions of pixels, or a judge may make one."""
+    gray = scene()
+    for side in (4 * 640 + 1, 1e6, 1e300):
+        assert judge.refine(gray, Candidate(300, 220, side, 1.0)).confidence == 0
+    growing = judge_of(2.0, 0, 0, 9.0, 0, 4.0, 1.0)
+    assert growing.refine(gray, Candidate(300, 220, 500, 1.0)).confidence > 0.8
+    assert growing.refine(gray, Candidate(300, 220, 1500, 1.0)).confidence == 0
 
 
 def test_a_yaw_is_not_below_0(judge_of):

@@ -1,6 +1,7 @@
 """An int8 network: what goes in and comes out, pictures of other sizes, and files that do not fit."""
 
 import hashlib
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,7 @@ def altered(models, tmp_path, **changes):
 
 @pytest.mark.parametrize("task", [*TASKS, *FACE_TASKS])
 def test_the_networks_that_come_with_the_package(task):
-    network = Network(None, task)
+    network = Network.open(None, task)
     contract = network.contract
     assert (contract.task, contract.labels) == (task, LABELS[task])
     picture = RANDOM.integers(0, 256, (contract.size, contract.size), dtype=np.uint8)
@@ -38,7 +39,7 @@ def test_the_networks_that_come_with_the_package(task):
 
 
 def test_outputs_are_those_of_the_interpreter(models):
-    network = Network(models / "tiny_emotion.json", "emotion")
+    network = Network.open(models / "tiny_emotion.json", "emotion")
     interpreter = open_interpreter((models / "tiny_emotion.tflite").read_bytes())
     output = interpreter.get_output_details()[0]
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], RAMP[None, :, :, None])
@@ -48,7 +49,7 @@ def test_outputs_are_those_of_the_interpreter(models):
 
 
 def test_an_output_is_a_copy(models):
-    network = Network(models / "tiny_emotion.json", "emotion")
+    network = Network.open(models / "tiny_emotion.json", "emotion")
     first = network.run(RAMP)
     before = first.copy()
     assert not np.array_equal(network.run(~RAMP), before)
@@ -56,31 +57,33 @@ def test_an_output_is_a_copy(models):
 
 
 def test_signed_pixels_mean_the_same_as_unsigned_ones(models):
-    unsigned = Network(models / "tiny_gender.json", "gender")
-    signed = Network(models / "int8_pixels" / "tiny_gender.json", "gender")
+    unsigned = Network.open(models / "tiny_gender.json", "gender")
+    signed = Network.open(models / "int8_pixels" / "tiny_gender.json", "gender")
     for picture in (RAMP, np.zeros_like(RAMP), np.full_like(RAMP, 255)):
         np.testing.assert_array_equal(signed.run(picture), unsigned.run(picture))
 
 
 @pytest.mark.parametrize("size_hw", [(8, 8), (16, 24), (96, 64), (240, 320), (8, 640)])
 def test_a_convolutional_network_reads_pictures_of_any_size(size_hw):
-    network = Network(None, "proposal", size_hw=size_hw)
+    network = Network.open(None, "proposal", size_hw=size_hw)
     maps = network.run(RANDOM.integers(0, 256, size_hw, dtype=np.uint8))
     assert maps.shape == (size_hw[0] // 8, size_hw[1] // 8, 4)
-    stated = Network(None, "proposal")
+    stated = Network.open(None, "proposal")
     assert (network.scale, network.zero_point) == (stated.scale, stated.zero_point)
 
 
 def test_a_shifted_picture_has_a_shifted_map():
     """Far enough from the edges nothing but the shift differs, whatever the size of the picture."""
     picture = RANDOM.integers(0, 256, (240, 320), dtype=np.uint8)
-    whole = Network(None, "proposal", size_hw=(240, 320)).run(picture)
-    part = Network(None, "proposal", size_hw=(200, 240)).run(np.ascontiguousarray(picture[32:232, 64:304]))
+    whole = Network.open(None, "proposal", size_hw=(240, 320)).run(picture)
+    part = Network.open(None, "proposal", size_hw=(200, 240)).run(
+        np.ascontiguousarray(picture[32:232, 64:304])
+    )
     np.testing.assert_array_equal(part[8:-8, 8:-8], whole[4 + 8 : 29 - 8, 8 + 8 : 38 - 8])
 
 
 def test_two_sizes_of_one_network_do_not_disturb_each_other():
-    small, large = (Network(None, "proposal", size_hw=hw) for hw in ((64, 64), (128, 96)))
+    small, large = (Network.open(None, "proposal", size_hw=hw) for hw in ((64, 64), (128, 96)))
     picture = RANDOM.integers(0, 256, (64, 64), dtype=np.uint8)
     before = small.run(picture)
     large.run(RANDOM.integers(0, 256, (128, 96), dtype=np.uint8))
@@ -91,11 +94,11 @@ def test_another_size_is_opened_without_reading_the_file_again(tmp_path):
     for suffix in (".tflite", ".json"):
         shipped = find_model(MODELS_FOLDER, "proposal").with_suffix(suffix)
         (tmp_path / shipped.name).write_bytes(shipped.read_bytes())
-    network = Network(tmp_path / shipped.name, "proposal", size_hw=(64, 64))
+    network = Network.open(tmp_path / shipped.name, "proposal", size_hw=(64, 64))
     for path in tmp_path.iterdir():
         path.unlink()  # as by an update of the package while the device runs
     picture = RANDOM.integers(0, 256, (128, 96), dtype=np.uint8)
-    expected = Network(None, "proposal", size_hw=(128, 96)).run(picture)
+    expected = Network.open(None, "proposal", size_hw=(128, 96)).run(picture)
     np.testing.assert_array_equal(network.resized((128, 96)).run(picture), expected)
     assert network.run(picture[:64, :64]).shape == (8, 8, 4)  # the first one keeps its size
 
@@ -103,7 +106,7 @@ def test_another_size_is_opened_without_reading_the_file_again(tmp_path):
 @pytest.mark.parametrize("size_hw", [(0, 8), (1, 1), (7, 9)])
 def test_a_network_with_a_fixed_size_refuses_others_in_one_line(models, size_hw):
     with pytest.raises(ModelError) as caught:
-        Network(models / "tiny_emotion.json", "emotion", size_hw=size_hw)
+        Network.open(models / "tiny_emotion.json", "emotion", size_hw=size_hw)
     message = f"tiny_emotion.tflite: it cannot read pictures of {size_hw[1]}x{size_hw[0]}"
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -120,7 +123,7 @@ def test_a_network_with_a_fixed_size_refuses_others_in_one_line(models, size_hw)
 )
 def test_a_network_for_something_else_is_refused(models, file, task, message):
     with pytest.raises(ModelError, match=message):
-        Network(models / file, task)
+        Network.open(models / file, task)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +140,29 @@ def test_a_network_for_something_else_is_refused(models, file, task, message):
 def test_a_network_that_its_contract_does_not_describe_is_refused(models, tmp_path, changes, message):
     path = altered(models, tmp_path, **changes)
     with pytest.raises(ModelError, match=message) as caught:
-        Network(path, "emotion")
+        Network.open(path, "emotion")
     assert str(caught.value).startswith(f"model {path.with_suffix('.tflite')}: ")
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3, 1e30])
+@pytest.mark.parametrize("task", FACE_TASKS)
+def test_outputs_that_no_face_has_are_refused(task, factor):
+    """Sizes are exponential functions of them: the loop would end with an overflow, or with no memory."""
+    network = Network.open(None, task)
+    contract, content = read_model(network.path)
+    content = content.replace(struct.pack("<f", network.scale), struct.pack("<f", network.scale * factor))
+    with pytest.raises(ModelError, match=r"its outputs span .*, expected 0\.5 to 64$"):
+        Network(network.path, contract, content)
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+def test_a_zero_point_that_is_no_code_is_refused(monkeypatch, runtime):
+    monkeypatch.setenv("EMOTINY_RUNTIME", runtime)
+    network = Network.open(None, "emotion")
+    contract, content = read_model(network.path)
+    content = content.replace(struct.pack("<q", network.zero_point), struct.pack("<q", 300))
+    with pytest.raises(ModelError, match=r"zero[- ]point"):
+        Network(network.path, contract, content)
 
 
 @pytest.mark.parametrize(
@@ -155,4 +179,4 @@ def test_a_network_that_its_contract_does_not_describe_is_refused(models, tmp_pa
 )
 def test_a_contract_of_a_network_that_finds_faces_names_its_outputs_in_order(task, changes, message):
     with pytest.raises(ModelError, match=message):
-        replace(Network(None, task).contract, **changes)
+        replace(Network.open(None, task).contract, **changes)

@@ -73,7 +73,7 @@ def test_the_device_opens_what_is_published(published, runs, toy_faces, task):
     assert read_model(folder / f"{name}.json")[0] == contract
     assert (contract.task, contract.size, contract.output_kind) == (task, SIZES[task], "detection")
     assert contract.framing.margin == (1.25 if task == "refinement" else 1.0)
-    network = Network(folder / f"{name}.tflite", task)
+    network = Network.open(folder / f"{name}.tflite", task)
     crops = np.random.default_rng(0).integers(0, 256, (20, SIZES[task], SIZES[task]), dtype=np.uint8)
     outputs = np.array(
         [(network.run(crop).astype(float) - network.zero_point) * network.scale for crop in crops]
@@ -86,7 +86,7 @@ def test_the_device_opens_what_is_published(published, runs, toy_faces, task):
 
 def test_the_proposal_network_reads_pictures_of_other_sizes(published):
     folder, contracts = published
-    network = Network(folder / f"{contracts['proposal'].name}.tflite", "proposal", size_hw=(24, 40))
+    network = Network.open(folder / f"{contracts['proposal'].name}.tflite", "proposal", size_hw=(24, 40))
     assert network.run(np.zeros((24, 40), np.uint8)).shape == (3, 5, 4)
 
 
