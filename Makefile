@@ -10,12 +10,28 @@ SYSTEMCTL ?= systemctl
 DEVICE := .venv-device
 DESKTOP := .venv
 ACCELERATOR := .venv-accelerator
+# Next to the installer, which reads them, so that the wheel holds them, too.
+LOCKS := systemd/requirements
+LOCKED_PYTHONS := 3.10 3.11 3.12 3.13
+# A version that a file has already is kept while it fits. manylinux_2_28 is older than any system that is supported.
+UV_LOCK = $(DESKTOP)/bin/uv pip compile --quiet --no-config --generate-hashes --only-binary :all: \
+    --constraint build/constraints.txt --custom-compile-command 'make lock' $(ARGS)
+# For LiteRT. Later versions are for Python 3.10 at most, which pip knows and uv does not.
+CONSTRAINTS := backports-strenum<1.3
+# Prints what every installation requires. uv reads setup.cfg, too, but builds the package for it.
+define REQUIREMENTS
+import configparser
+config = configparser.ConfigParser(interpolation=None)
+config.read("setup.cfg")
+print(config["options"]["install_requires"])
+endef
+export REQUIREMENTS
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
         train quantize test test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
-        test-device-arm64 test-device-gstreamer dist check format clean
+        test-device-arm64 test-device-gstreamer lock dist check format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +82,19 @@ test-device-arm64: $(DESKTOP)/.done ## as root: test the wheel on emulated arm64
 
 test-device-gstreamer: $(DESKTOP)/.done ## as root: test csi:// and gst:// with Debian's OpenCV
 	@$(DESKTOP)/bin/python -m pytest tests/device/test_gstreamer.py $(ARGS)
+
+lock: $(DESKTOP)/.done ## write the versions and hashes that devices install (ARGS=--upgrade takes the newest ones)
+	@# pip must accept what uv found: uv ignores that a package may be for earlier versions of Python only.
+	@mkdir -p build && echo '$(CONSTRAINTS)' >build/constraints.txt
+	@for python in $(LOCKED_PYTHONS); do for machine in aarch64 x86_64; do \
+	    lock=$(LOCKS)/python$$python-$$machine.txt; \
+	    $(DESKTOP)/bin/python -c "$$REQUIREMENTS" | $(UV_LOCK) --python-version $$python \
+	        --python-platform $$machine-manylinux_2_28 -o $$lock - || exit; \
+	    $(DESKTOP)/bin/python -m pip download $(PIP_QUIET) --dest build/wheels \
+	        --no-deps --require-hashes --only-binary :all: --python-version $$python \
+	        $$(printf -- '--platform manylinux%s_'$$machine' ' 2014 $$(seq -f _2_%g 17 28)) -r $$lock || exit; \
+	done; done; rm -rf build/wheels
+	@echo 'setuptools>=77' | $(UV_LOCK) --universal --python-version 3.10 -o $(LOCKS)/build.txt -
 
 dist: $(DESKTOP)/.done ## build a wheel for devices and an sdist with all sources into dist/
 	@$(DESKTOP)/bin/python -m build --outdir dist .

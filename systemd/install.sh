@@ -6,6 +6,7 @@
 #                                                  python3 -m zipfile -e emotiny-*.whl unpacked
 #                                                  sudo bash unpacked/edge/systemd/install.sh emotiny-*.whl
 #   sudo systemd/install.sh --wheels FOLDER ...    without a network: FOLDER holds all wheels
+#   sudo systemd/install.sh --locked ...           exactly the versions in requirements/, refused unless their hashes fit
 #   sudo systemd/install.sh --no-apt ...           leaves Debian packages as they are
 #   sudo systemd/install.sh --uninstall            leaves the settings in /etc/emotiny
 #
@@ -42,6 +43,9 @@ check_machine() {
     # A 32-bit system may run on a 64-bit kernel, so Python is asked.
     "$PYTHON" -c 'import sys; sys.exit(sys.maxsize < 2**32)' ||
         fail "this is a 32-bit system, for which numpy and OpenCV have no wheels: write the 64-bit image to the card"
+    LOCK=$HERE/requirements/python$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(uname -m).txt
+    [ "$LOCKED" = no ] || [ -f "$LOCK" ] ||
+        fail "no ${LOCK##*/} in $HERE/requirements: expected a Python that emotiny was locked for; without --locked, pip chooses"
 }
 
 # Installs only missing packages, so that a device without a network can be upgraded.
@@ -86,9 +90,32 @@ environment_options() {
 
 pip_install() { $PREFIX/bin/pip install --quiet --disable-pip-version-check "${OFFLINE[@]}" "$@"; }
 
+# picamera2 is built for the system's numpy, so that one stays.
+locked_requirements() {
+    if "$PYTHON" -c 'import picamera2' 2>/dev/null; then awk '/^[a-z]/ { skip = /^numpy==/ } !skip' "$LOCK"
+    else cat "$LOCK"; fi
+}
+
+pip_install_locked() { pip_install --require-hashes --no-deps "$@"; }
+
+# pip checks no hash of a source tree, nor of what it downloads to build one; so that has a lock file, too.
+install_locked() {
+    local tools
+    pip_install_locked -r <(locked_requirements) || return
+    if [ -d "$SOURCE" ]; then
+        tools=$(mktemp -d) && pip_install_locked --target "$tools" -r "$HERE/requirements/build.txt" &&
+            PYTHONPATH=$tools pip_install --force-reinstall --no-deps --no-build-isolation "$SOURCE" || return
+        rm -rf "$tools"
+    else pip_install --force-reinstall --no-deps "$SOURCE" || return; fi
+    # Nothing is missing now, or this fails: without an index, it can install nothing.
+    pip_install --no-index emotiny
+}
+
+install_newest() { pip_install --force-reinstall --no-deps "$SOURCE" && pip_install "$SOURCE"; }
+
 add_package() {
     say "installing $SOURCE and its requirements, about 240 MB on arm64 and 330 on x86-64 the first time"
-    { pip_install --force-reinstall --no-deps "$SOURCE" && pip_install "$SOURCE"; } ||
+    if [ "$LOCKED" = yes ]; then install_locked; else install_newest; fi ||
         fail "the packages above could not be installed: is the package index reachable? --wheels FOLDER takes them from a folder"
     [ ! -d "$SOURCE" ] || rm -rf "$SOURCE/build"  # left behind by pip
     # A Jetson's own camera needs GStreamer. pip's OpenCV lacks it, and would hide the system's, which has it.
@@ -185,6 +212,7 @@ report() {
 }
 
 APT=yes
+LOCKED=no
 FOUND=0
 STARTED=started
 OFFLINE=()
@@ -193,13 +221,14 @@ while [ $# -gt 0 ]; do
     case $1 in
     --uninstall) uninstall; exit ;;
     --no-apt) APT=no ;;
+    --locked) LOCKED=yes ;;
     --wheels)
         [ -d "${2:-}" ] || fail "--wheels ${2:-}: expected a folder of wheels"
         OFFLINE=(--no-index --find-links "$(cd "$2" && pwd)")
         shift ;;
     --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit ;;
     *.whl) [ -f "$1" ] || fail "$1: no such wheel"; SOURCE=$1 ;;
-    *) fail "$1: expected a wheel, --wheels FOLDER, --no-apt or --uninstall" ;;
+    *) fail "$1: expected a wheel, --wheels FOLDER, --locked, --no-apt or --uninstall" ;;
     esac
     shift
 done

@@ -141,7 +141,7 @@ def test_no_runtime_at_all(check):
     code, lines, _ = check(**hidden)
     assert code == 2
     assert lines["runtime"][0] == "wrong"
-    assert f"fix: `{PIP} install 'ai-edge-litert>=2.1'" in lines["runtime"][1]
+    assert f"fix: `{PIP} install 'ai-edge-litert>=2.1,<3'" in lines["runtime"][1]
     # The checks that need the runtime fail alike.
     assert lines["emotion model"] == ("wrong", lines["runtime"][1])
 
@@ -258,7 +258,9 @@ def test_the_port_for_prometheus(monkeypatch):
     assert try_metrics(settings).endswith("/metrics, which the service has")
     sink.close()
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(MissingDependencyError, match=r"fix: `.* -m pip install 'prometheus-client>=0\.16'`"):
+    with pytest.raises(
+        MissingDependencyError, match=r"fix: `.* -m pip install 'prometheus-client>=0\.16,<1'`"
+    ):
         try_metrics(settings)
 
 

@@ -17,7 +17,7 @@ JETSON = Platform("NVIDIA Jetson Orin Nano Developer Kit", "Ubuntu 22.04.5 LTS",
 PI_32 = Platform("Raspberry Pi 3 Model B Rev 1.2", "Raspbian GNU/Linux 12 (bookworm)", "bookworm", bits=32)
 PIP = f"{sys.executable} -m pip"
 OTHER_NUMPY = "numpy.dtype size changed, may indicate binary incompatibility"
-OLD_NUMPY, NEW_NUMPY = "'numpy>=1.24,<2'", "'numpy>=2'"
+OLD_NUMPY, NEW_NUMPY = "'numpy>=1.24,<2'", "'numpy>=2,<3'"
 OLD_OPENCV, NEW_OPENCV = "'opencv-python-headless>=4.10,<4.12'", "'opencv-python-headless>=4.12,<5'"
 
 
@@ -67,8 +67,8 @@ def test_versions_are_those_for_this_python(monkeypatch):
 @pytest.mark.parametrize(
     ("version", "machine", "system", "way"),
     [
-        ("3.11", "aarch64", BOOKWORM, f"'ai-edge-litert>=2.1' 'ml_dtypes<0.6' {OLD_NUMPY}`"),
-        ("3.13", "aarch64", TRIXIE, f"'ai-edge-litert>=2.1' {NEW_NUMPY}`"),
+        ("3.11", "aarch64", BOOKWORM, f"'ai-edge-litert>=2.1,<3' 'ml_dtypes<0.6' {OLD_NUMPY}`"),
+        ("3.13", "aarch64", TRIXIE, f"'ai-edge-litert>=2.1,<3' {NEW_NUMPY}`"),
         # The name alone where no requirement applies.
         ("3.13", "riscv64", Platform(), f"ai-edge-litert {NEW_NUMPY}`"),
         ("3.11", "armv7l", PI_32, f"tflite-runtime==2.14.0 {OLD_NUMPY}`"),
@@ -86,7 +86,7 @@ def test_there_is_no_runtime_for_32_bits_and_a_new_python(monkeypatch):
 
 def test_optional_packages():
     assert remedies.paho() == f"`{PIP} install 'paho-mqtt>=2,<3'`"
-    assert remedies.prometheus() == f"`{PIP} install 'prometheus-client>=0.16'`"
+    assert remedies.prometheus() == f"`{PIP} install 'prometheus-client>=0.16,<1'`"
 
 
 @pytest.mark.parametrize(("writable", "sudo"), [(False, "sudo "), (True, "")])

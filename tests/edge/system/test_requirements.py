@@ -119,7 +119,7 @@ def test_remedies_name_the_versions_of_the_metadata(installed):
 def test_a_source_tree_without_metadata_has_its_setup_cfg():
     paho, prometheus, opencv = commands(ROOT)
     assert "install 'paho-mqtt>=2,<3'" in paho
-    assert "install 'prometheus-client>=0.16'" in prometheus
+    assert "install 'prometheus-client>=0.16,<1'" in prometheus
     assert "--no-deps 'opencv-python-headless>=4" in opencv
 
 

@@ -27,7 +27,7 @@ def test_without_prometheus_client_the_error_says_what_to_install(monkeypatch, o
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     monkeypatch.delitem(sys.modules, "edge.output.prometheus.sink", raising=False)
     assert main(["run", "--source", "demo", "--metrics-port", "9", *options]) == 2
-    assert "pip install 'prometheus-client>=0.16'" in capsys.readouterr().err
+    assert "pip install 'prometheus-client>=0.16,<1'" in capsys.readouterr().err
 
 
 def test_prometheus_client_is_imported_only_if_a_port_is_set(options):
