@@ -9,6 +9,7 @@ SYSTEMCTL ?= systemctl
 
 DEVICE := .venv-device
 DESKTOP := .venv
+AUDIT := .venv-audit
 ACCELERATOR := .venv-accelerator
 # Next to the installer, which reads them, so that the wheel holds them, too.
 LOCKS := systemd/requirements
@@ -26,12 +27,20 @@ config.read("setup.cfg")
 print(config["options"]["install_requires"])
 endef
 export REQUIREMENTS
+# The time of all files in dist/: that of the commit, which is also the time of the files in an unpacked sdist.
+SOURCE_DATE_EPOCH ?= $(shell git --git-dir=.git log -1 --format=%ct 2>/dev/null || stat -c %Y setup.cfg)
+# Leaves out what differs between two copies of the same commit: order, owners, times and the umask's modes.
+SAME_TAR := --format=gnu --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH)
+# Another version of setuptools writes another wheel, so it has a lock file, too.
+BUILD_TOOLS := build/tools
+BUILD = umask 022 && SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) PYTHONPATH='$(abspath $(BUILD_TOOLS))' \
+    $(DESKTOP)/bin/python -m build --no-isolation
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
         train quantize test test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
-        test-device-arm64 test-device-gstreamer lock dist check format clean
+        test-device-arm64 test-device-gstreamer lock audit dist sbom check format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,8 +105,30 @@ lock: $(DESKTOP)/.done ## write the versions and hashes that devices install (AR
 	done; done; rm -rf build/wheels
 	@echo 'setuptools>=77' | $(UV_LOCK) --universal --python-version 3.10 -o $(LOCKS)/build.txt -
 
-dist: $(DESKTOP)/.done ## build a wheel for devices and an sdist with all sources into dist/
-	@$(DESKTOP)/bin/python -m build --outdir dist .
+audit: $(AUDIT)/.done ## ask PyPI for known vulnerabilities of the versions in the lock files
+	@# Each file is audited, even if an earlier one failed. Without --strict, a package that PyPI has no answer for
+	@# would count as harmless.
+	@failed=0; for lock in $(LOCKS)/*.txt; do echo "$$lock:"; \
+	    $(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock $(ARGS) || failed=1; \
+	done; exit $$failed
+
+dist: $(BUILD_TOOLS)/.done ## build a wheel for devices and an sdist with all sources into dist/: the same bytes for the same commit
+	@rm -rf build/dist *.egg-info
+	@mkdir -p dist
+	@$(BUILD) --sdist --outdir build/dist .
+	@cd build/dist && tar -xzf *.tar.gz && rm *.tar.gz && chmod -R u=rwX,go=rX .
+	@name=$$(ls build/dist) && tar -C build/dist $(SAME_TAR) -c $$name | gzip -9n >dist/$$name.tar.gz && \
+	    $(BUILD) --wheel --outdir dist build/dist/$$name
+	@rm -rf build/dist *.egg-info
+
+sbom: $(AUDIT)/.done ## write what a device installs as CycloneDX files into dist/, one for each lock file
+	@mkdir -p dist
+	@version=$$($(PYTHON) -c 'import edge.version as v; print(v.__version__)') && \
+	printf '[project]\nname = "emotiny"\nversion = "%s"\nlicense = "MIT"\n' "$$version" >dist/pyproject.toml && \
+	for lock in $(LOCKS)/python*.txt; do \
+	    SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) PYTHONWARNINGS=ignore $(AUDIT)/bin/cyclonedx-py requirements --pyproject dist/pyproject.toml \
+	        --output-reproducible --validate -o dist/emotiny-$$version-$$(basename $$lock .txt).cdx.json $$lock || exit; \
+	done; rm dist/pyproject.toml
 
 check: $(DESKTOP)/.done ## check format, style, types, and who imports whom; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
@@ -110,7 +141,7 @@ format: $(DESKTOP)/.done ## format the code
 	@$(DESKTOP)/bin/ruff check --fix .
 
 clean: ## remove all environments and all caches; keeps data/ and runs/
-	rm -rf $(DEVICE) $(DESKTOP) $(ACCELERATOR) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(DEVICE) $(DESKTOP) $(ACCELERATOR) $(AUDIT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
 # If the system has picamera2, the environment must use it, and the system's numpy, for which picamera2 is built.
 $(DEVICE)/.done: setup.cfg pyproject.toml
@@ -146,5 +177,17 @@ $(ACCELERATOR)/.done: setup.cfg pyproject.toml
 	@$(PYTHON) -m venv $(ACCELERATOR) || \
 	    { echo "error: no venv module: sudo apt install python3-venv"; exit 2; }
 	@$(ACCELERATOR)/bin/pip install $(PIP_QUIET) -e '.[accelerator]' || \
+	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
+	@touch $@
+
+$(BUILD_TOOLS)/.done: $(LOCKS)/build.txt $(DESKTOP)/.done
+	@$(DESKTOP)/bin/python -m pip install $(PIP_QUIET) --require-hashes --no-deps --upgrade --target $(BUILD_TOOLS) -r $<
+	@touch $@
+
+$(AUDIT)/.done:
+	@echo "setting up $(AUDIT): pip-audit and cyclonedx-py, about 90 MB; this happens once"
+	@$(PYTHON) -m venv $(AUDIT) || \
+	    { echo "error: no venv module: sudo apt install python3-venv"; exit 2; }
+	@$(AUDIT)/bin/pip install $(PIP_QUIET) 'pip-audit>=2.7' 'cyclonedx-bom>=5' || \
 	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
 	@touch $@
