@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.detection.outputs import CROP_MARGIN, SIDES_PX, STRIDE_PX
 from edge.inference.contract import Contract
+from quantize.release.data_terms import data_terms
 from quantize.release.markdown import table, wide_table
 from quantize.release.provenance import PROVENANCE
 
@@ -49,9 +50,6 @@ _USE = """Meant for finding out whether and where somebody looks at an installat
 with the knowledge and consent of those in front of the camera. Not meant for, and unfit for: recognising who
 somebody is; watching people without their knowledge; anything that safety depends on, since a missed face is
 no proof that nobody is there."""
-_LICENCE = """Trained on pictures of research sets (ExpW, the Kaggle mask set, street scenes, BSDS500, samples
-of ImageNet and COCO, 15-scenes, clothing and grocery sets and others; the portraits, where there are any, are
-UTKFace's and LFW's). Their terms allow research: check them before any other use."""
 
 
 def face_card(contract: Contract) -> str:
@@ -84,7 +82,7 @@ def face_card(contract: Contract) -> str:
         "## Use",
         _USE,
         "## Licence of the data",
-        _LICENCE,
+        data_terms(contract.training),
         "## Known failures",
         _failures(contract, validation["int8"]),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge.inference.contract import Contract
+from quantize.release.data_terms import data_terms
 from quantize.release.markdown import table, wide_table
 from quantize.release.provenance import PROVENANCE
 from train.evaluation.corruptions import CAMERA_ROWS
@@ -50,6 +51,8 @@ def model_card(contract: Contract) -> str:
         *_robustness(figures.get("robustness")),
         "## Training",
         table({key: str(value) for key, value in training.items() if key != PROVENANCE}),
+        "## Licence of the data",
+        data_terms(training),
         "## Use",
         _USE,
         "## Known failures",
