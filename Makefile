@@ -124,17 +124,19 @@ dist: $(BUILD_TOOLS)/.done ## build a wheel for devices and an sdist with all so
 sbom: $(AUDIT)/.done ## write what a device installs as CycloneDX files into dist/, one for each lock file
 	@mkdir -p dist
 	@version=$$($(PYTHON) -c 'import edge.version as v; print(v.__version__)') && \
-	printf '[project]\nname = "emotiny"\nversion = "%s"\nlicense = "MIT"\n' "$$version" >dist/pyproject.toml && \
+	printf '[project]\nname = "emotiny"\nversion = "%s"\nlicense = "MIT AND LicenseRef-research-data"\n' "$$version" >dist/pyproject.toml && \
 	for lock in $(LOCKS)/python*.txt; do \
 	    SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) PYTHONWARNINGS=ignore $(AUDIT)/bin/cyclonedx-py requirements --pyproject dist/pyproject.toml \
 	        --output-reproducible --validate -o dist/emotiny-$$version-$$(basename $$lock .txt).cdx.json $$lock || exit; \
 	done; rm dist/pyproject.toml
 
-check: $(DESKTOP)/.done ## check format, style, types, and who imports whom; must pass before a commit
+check: $(DESKTOP)/.done ## check format, style, types, who imports whom, and licences; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
 	@$(DESKTOP)/bin/ruff check .
 	@$(DESKTOP)/bin/mypy
 	@$(DESKTOP)/bin/lint-imports
+	@# Without git it would read the environments, too.
+	@[ ! -e .git ] || $(DESKTOP)/bin/reuse lint --lines
 
 format: $(DESKTOP)/.done ## format the code
 	@$(DESKTOP)/bin/ruff format .

@@ -82,7 +82,8 @@ def test_the_wheel_holds_what_a_device_runs_and_nothing_of_the_desktop(wheel, tr
     locks = {f"requirements/{path.name}" for path in (tree / "systemd" / "requirements").iterdir()}
     assert service == {f"edge/systemd/{name}" for name in units | {"install.sh", "config.toml"} | locks}
     assert {Path(name).name for name in metadata} == {
-        *("METADATA", "WHEEL", "RECORD", "LICENSE", "entry_points.txt", "top_level.txt")
+        *("METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt"),
+        *("LICENSE", "LicenseRef-research-data.txt"),
     }
     said = zipfile.ZipFile(wheel).read(f"emotiny-{edge.__version__}.dist-info/top_level.txt")
     assert said.decode().split() == ["edge"]
