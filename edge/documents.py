@@ -1,4 +1,4 @@
-"""Reads JSON and TOML that people write, within bounds that are checked before the parser sees the text.
+"""Parses JSON and TOML that people write, within bounds that are checked before the parser sees the text.
 
 Python's parsers are recursive and not made for hostile text: a thousand brackets raise RecursionError, and
 tomllib takes a minute for one header of 50,000 parts.
@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from edge.files import read_regular
 
 # No contract, result or settings file of ours has more than 8 levels.
 MAX_DEPTH = 32
@@ -30,31 +32,17 @@ _TOML_TOKENS = re.compile(
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """Reads a UTF-8 text file.
+    """Reads a UTF-8 text file within the bounds of `read_regular`.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: it is larger than `max_bytes`, or not UTF-8.
+        OSError: as there.
+        ValueError: the file is not UTF-8.
     """
-    content = read_bytes(path, max_bytes)
+    content = read_regular(path, max_bytes)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         raise ValueError("no UTF-8 text") from error
-
-
-def read_bytes(path: Path, max_bytes: int) -> bytes:
-    """Reads a file, or refuses it after `max_bytes`: it may be a device that has no end.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is larger.
-    """
-    with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        raise ValueError(f"larger than {max_bytes >> 10} kB")
-    return content
 
 
 def parse_json(text: str) -> Any:

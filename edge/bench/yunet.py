@@ -13,11 +13,13 @@ import numpy as np
 from edge.bench.accuracy import Observation
 from edge.bench.timing import StageTimer
 from edge.errors import ConfigError, MissingDependencyError
+from edge.files import read_regular
 from edge.inference.classifier import FaceReader
 from edge.settings.settings import Settings
 from edge.types import Box, Frame
 
 _SIDE = 320  # longer side in pixels of the reduced frame that is searched
+_MAX_BYTES = 64 << 20  # YuNet has 230 kB; others may be tried
 _MIN_SCORE = 0.6
 _NMS_IOU = 0.3
 # A Haar box is a square of this many times the geometric mean of YuNet's width and height, on the same
@@ -44,7 +46,7 @@ class YuNetLoop:
                 f"OpenCV {cv2.__version__} has no FaceDetectorYN; 4.5.4 or later has it"
             )
         try:
-            path.open("rb").close()
+            read_regular(path, _MAX_BYTES)
         except OSError as error:
             raise ConfigError(f"YuNet {path}: cannot be read: {error.strerror}") from error
         try:

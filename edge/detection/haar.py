@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.detection.image import downscale, equalize
 from edge.errors import ConfigError, MissingDependencyError
+from edge.files import read_regular
 from edge.system import remedies
 from edge.types import Box, Detection, Gray
 
@@ -18,6 +19,7 @@ from edge.types import Box, Detection, Gray
 CASCADE_NAME = "haarcascade_frontalface_default.xml"
 # Where Debian's and Raspberry Pi OS's package opencv-data puts it; their OpenCV has no cv2.data.
 _SYSTEM_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
+_MAX_BYTES = 16 << 20  # OpenCV's largest cascade has 3 MB
 WINDOW_PX = 24  # side of the cascade's window; it sees no smaller face
 
 
@@ -119,7 +121,7 @@ def load_cascade(path: Path) -> cv2.CascadeClassifier:
         )
     # OpenCV itself would stay silent or print a page.
     try:
-        path.open("rb").close()
+        read_regular(path, _MAX_BYTES)
     except OSError as error:
         raise ConfigError(f"cascade {path}: cannot be read: {error.strerror}") from error
     cascade = cv2.CascadeClassifier()

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from edge.documents import parse_json, read_bytes
+from edge.documents import parse_json
 from edge.errors import ModelError
-from edge.files import atomic_write
+from edge.files import atomic_write, read_regular
 from edge.inference.preprocess import Framing
 from edge.labels import FACE_TASKS, LABELS, Task
 
@@ -24,7 +24,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 # In an installed wheel it lies within the package, in a source tree next to it.
 MODELS_FOLDER = _PACKAGE / "models" if (_PACKAGE / "models").is_dir() else _PACKAGE.parent / "models"
 
-# The networks of the package have 30 kB, their contracts 8 kB.
+# The networks of the package have 30 kB, their contracts 8 kB; some that they are compared with have MB.
 _MAX_BYTES: Mapping[str, int] = {".json": 1 << 18, ".tflite": 1 << 24}
 _MOST = 1e6  # what a pixel may stand for; JSON's integers have no end, and no float holds all of them
 _MAX_SHOWN = 100  # characters of a wrong value in a message
@@ -272,11 +272,9 @@ def _read_contract(path: Path) -> Contract:
 
 def _read(path: Path) -> bytes:
     try:
-        return read_bytes(path, _MAX_BYTES[path.suffix])
+        return read_regular(path, _MAX_BYTES[path.suffix])
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ModelError(f"model {path}: {error}") from error
 
 
 def _shown(value: object) -> str:

@@ -18,7 +18,7 @@ _CONFIG_VARIABLE = VARIABLE_PREFIX + "CONFIG"
 # Variables with the settings' prefix that are no settings: they choose the TFLite runtime, the folder of data
 # sets, and the instance of the systemd unit.
 RESERVED_VARIABLES = {"EMOTINY_RUNTIME", "EMOTINY_DATA", "EMOTINY_INSTANCE", _CONFIG_VARIABLE}
-# A larger file is no configuration: the one with all settings and their meaning has 6 kB.
+# A larger file is no configuration, the one with all settings and their meaning has 6 kB; nor a password.
 _MAX_BYTES = 1 << 16
 # Two ways to set one thing: the stronger origin of either replaces both of a weaker one.
 _PASSWORD_KEYS = {"mqtt.password", "mqtt.password_file"}
@@ -100,16 +100,10 @@ def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None
         named: File that `--config` names; None without that flag.
         environment: {variable: value}. `EMOTINY_CONFIG` names the file without that flag; without either,
             the file is one of `default_files`.
-
-    Raises:
-        ConfigError: the named file does not exist.
     """
     chosen = named or (Path(environment[_CONFIG_VARIABLE]) if environment.get(_CONFIG_VARIABLE) else None)
     if chosen is None:
         return next((path for path in default_files(environment) if path.is_file()), None)
-    # Not is_file(): /dev/null stands for no settings at all, and a pipe may be read as well.
-    if not chosen.exists() or chosen.is_dir():
-        raise ConfigError(f"configuration {chosen}: no such file; `emotiny config --write FILE` makes one")
     return chosen
 
 
@@ -122,6 +116,10 @@ def read_file(path: Path) -> RawSettings:
     """
     try:
         table = parse_toml(read_text(path, _MAX_BYTES))
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise ConfigError(
+            f"configuration {path}: no such file; `emotiny config --write FILE` makes one"
+        ) from error
     except OSError as error:
         raise ConfigError(f"configuration {path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -181,14 +179,15 @@ def read_credentials(environment: Mapping[str, str], settings_path: Path | None)
     for option in (each for each in OPTIONS if each.secret):
         path = folder / option.key.replace(".", "_")
         try:
-            value = option.parse(path.read_text(encoding="utf-8").rstrip("\n"))
+            value = option.parse(read_text(path, _MAX_BYTES).rstrip("\n"))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
             # The service's secret is for root, the settings next to it are for everybody.
             if isinstance(error, PermissionError) and not credentials:
                 continue
-            raise ConfigError(f"credential {path}: cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigError(f"credential {path}: cannot be read: {reason}") from error
         if value:
             raw.add(option.key, value, str(path))
     return raw

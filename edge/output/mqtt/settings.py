@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from edge.documents import read_text
 from edge.errors import ConfigError
+from edge.files import read_regular
 from edge.option import option
 from edge.output.mqtt.device_id import default_device
 
@@ -17,6 +19,8 @@ HOME_ASSISTANT = "homeassistant"
 ANSWER_TIMEOUT_S = 10.0
 # Topics and templates are made of names, which therefore hold no wildcard, separator or template syntax.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# A larger file is no password; the authorities that a system trusts are 200 kB.
+_MAX_SECRET_BYTES, _MAX_CERTIFICATES_BYTES = 1 << 16, 1 << 24
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
@@ -143,7 +147,7 @@ class MqttSettings:
             if not self.tls:
                 raise ConfigError(f"mqtt {name} {path}: of use with TLS only; set tls = true")
             try:
-                path.open("rb").close()
+                read_regular(path, _MAX_CERTIFICATES_BYTES)
             except OSError as error:
                 raise ConfigError(f"mqtt {name} {path}: cannot be read: {error.strerror}") from error
 
@@ -166,9 +170,9 @@ class MqttSettings:
         if self.password_file is None:
             return self.password
         try:
-            text = self.password_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            text = read_text(self.password_file, _MAX_SECRET_BYTES)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"mqtt password_file {self.password_file}: cannot be read: {reason}") from error
         if not text.strip():
             raise ConfigError(f"mqtt password_file {self.password_file}: empty")

@@ -205,7 +205,7 @@ def test_variables_that_are_no_settings_are_ignored():
     ("text", "message"),
     [
         (b"\xff\xfe", "no UTF-8 text"),
-        (b"a = 1\n" * 20_000, "larger than 64 kB"),
+        (b"a = 1\n" * 20_000, "cannot be read: larger than 64 kB"),
         (b"[a" + b".a" * 30_000 + b"]", "nested more than 32 levels deep"),
         (b"a" + b".a" * 30_000 + b" = 1", "nested more than 32 levels deep"),
         (b"a = " + b"[" * 60_000, "nested more than 32 levels deep"),
