@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError, MissingDependencyError
+from edge.sources.picture_header import limit_opencv
 from edge.system import remedies
 from edge.system.platform import detect_platform
 from edge.system.signals import StopSignals
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_command(argv: Sequence[str] | None, stop: StopSignals[Settings]) -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 - the imports below fail on an older Python
         raise MissingDependencyError(remedies.python(detect_platform()))
+    limit_opencv()
     try:
         import cv2  # noqa: F401 - the commonest fault: OpenCV, or a system library that it needs, is missing
     except ImportError as error:

@@ -22,6 +22,11 @@ _STREAM_TIMEOUT_MS = 5000
 # Seconds to a first frame: a stream waits for its next key frame, a pipeline for its elements.
 SLOW_FIRST_S = 10.0
 
+# A video of 4096x2304 pixels; FFmpeg holds several of its frames at a time.
+_MAX_VIDEO_PIXELS = 4096 * 2304
+# Codecs of still pictures, JPEG apart: JPEG 2000, PNG, TIFF.
+_STILL_CODECS = ("mjp2", "mpng", "tiff")
+
 Pixels: TypeAlias = npt.NDArray[np.integer[Any] | np.floating[Any]]
 
 
@@ -59,6 +64,24 @@ def gray_of(pixels: Pixels) -> Gray:
     return np.asarray(pixels, dtype=np.uint8)
 
 
+def check_video(capture: cv2.VideoCapture, name: str) -> None:
+    """Checks a video or stream that FFmpeg has opened, before its frames are decoded.
+
+    Args:
+        capture: The open capture.
+        name: The name of the source in messages.
+
+    Raises:
+        CameraError: Its frames are too large, or pictures of a format that no video needs.
+    """
+    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(8, "little", signed=True)[:4].decode("latin-1")
+    if codec.lower() in _STILL_CODECS:
+        raise CameraError(f"{name}: pictures of the format {codec} are not read; expected a video")
+    width, height = (int(capture.get(each)) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > _MAX_VIDEO_PIXELS:
+        raise CameraError(f"{name}: a video of {width}x{height} pixels; expected 4096x2304 at most")
+
+
 def silence_opencv_logs() -> None:
     """Keeps OpenCV and FFmpeg from writing to stderr, unless their environment variables ask for it.
 
@@ -89,10 +112,16 @@ def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamer
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
         options = [part for limit in limits for part in (limit, _STREAM_TIMEOUT_MS)]
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
-        return CaptureGrabber(
+        grabber = CaptureGrabber(
             capture,
             f"{name}: does not open, tried for up to {_STREAM_TIMEOUT_MS // 1000} s; is the camera up, are "
             "path and password right?",
         )
+        try:
+            check_video(capture, name)
+        except CameraError:
+            grabber.close()
+            raise
+        return grabber
 
     return lambda: LiveCamera(name, open_grabber, settings, first_s=SLOW_FIRST_S)

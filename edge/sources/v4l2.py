@@ -11,12 +11,14 @@ from edge.errors import CameraError
 from edge.sources.camera import DEFAULT_WH
 from edge.sources.live import LiveCamera
 from edge.sources.opencv import CaptureGrabber, Pixels, gray_of, silence_opencv_logs
+from edge.sources.pictures import decode_jpeg
 from edge.sources.settings import CaptureSettings
 from edge.sources.v4l2_devices import query
 from edge.types import Gray
 
 _YUYV = cv2.VideoWriter.fourcc(*"YUYV")
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+_JPEG_FORMATS = (_MJPG, cv2.VideoWriter.fourcc(*"JPEG"))
 
 
 def open_v4l2(path: str, settings: CaptureSettings) -> LiveCamera:
@@ -70,7 +72,7 @@ class V4L2Grabber(CaptureGrabber):
             int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
             int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         )
-        if self._format in (_YUYV, _MJPG):
+        if self._format in (_YUYV, *_JPEG_FORMATS):
             capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def grab(self) -> Gray | None:
@@ -93,9 +95,8 @@ def luma_of(pixels: Pixels, fourcc: int, size_wh: tuple[int, int]) -> Gray | Non
     """
     width, height = size_wh
     row = np.asarray(pixels, dtype=np.uint8).reshape(-1)
-    if fourcc == _MJPG:
-        decoded = cv2.imdecode(row, cv2.IMREAD_GRAYSCALE)
-        return None if decoded is None else np.asarray(decoded, dtype=np.uint8)
+    if fourcc in _JPEG_FORMATS:
+        return decode_jpeg(row.tobytes())
     if fourcc == _YUYV:
         stride = row.size // height
         rows = row[: stride * height].reshape(height, stride)

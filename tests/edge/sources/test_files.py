@@ -159,8 +159,8 @@ def test_a_folder_is_played_in_natural_order_a_picture_a_second(tmp_path: Path) 
 
 
 def test_all_kinds_of_pictures_are_taken_whatever_the_case_of_their_names(tmp_path: Path) -> None:
-    write_pictures(tmp_path, "a.JPG", "b.jpeg", "c.PNG", "d.bmp", "e.webp", "f.tif", "g.TIFF")
-    assert len(play(tmp_path)) == 7
+    write_pictures(tmp_path, "a.JPG", "b.jpeg", "c.PNG", "d.bmp", "e.webp")
+    assert len(play(tmp_path)) == 5
 
 
 def test_a_single_picture_is_a_folder_of_one(tmp_path: Path) -> None:

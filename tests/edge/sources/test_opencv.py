@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from edge.errors import CameraError
-from edge.sources.opencv import CaptureGrabber
+from edge.sources.factory import open_source
+from edge.sources.opencv import CaptureGrabber, silence_opencv_logs
 from edge.types import Gray
 
 
@@ -53,3 +60,56 @@ def test_a_read_without_a_picture() -> None:
 def test_a_capture_that_is_not_open_is_refused() -> None:
     with pytest.raises(CameraError, match="busy"):
         CaptureGrabber(Capture(None, opened=False), "busy")  # type: ignore[arg-type]
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files without a line about each."""
+
+    def log_message(self, *_: object) -> None:
+        """Logs nothing."""
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that has the files of the test's folder."""
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(QuietHandler, directory=tmp_path)
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def write_stream(path: Path, size_wh: tuple[int, int]) -> None:
+    silence_opencv_logs()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, size_wh)
+    for _ in range(3):
+        writer.write(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
+    writer.release()
+
+
+def test_a_stream_of_jpeg_2000_is_refused(tmp_path: Path, address: str) -> None:
+    (tmp_path / "a.jp2").write_bytes(cv2.imencode(".jp2", np.zeros((64, 64), np.uint8))[1].tobytes())
+    with (
+        open_source(f"{address}/a.jp2") as camera,
+        pytest.raises(
+            CameraError, match=r"a\.jp2: pictures of the format mjp2 are not read; expected a video"
+        ),
+    ):
+        list(camera)
+
+
+def test_a_stream_of_larger_frames_than_memory_is_refused(tmp_path: Path, address: str) -> None:
+    write_stream(tmp_path / "small.avi", (640, 480))
+    write_stream(tmp_path / "large.avi", (5000, 5000))
+    with open_source(f"{address}/small.avi") as camera:
+        assert next(frame for frame in camera if frame is not None).gray.shape == (480, 640)
+    with (
+        open_source(f"{address}/large.avi") as camera,
+        pytest.raises(
+            CameraError, match=r"large\.avi: a video of 5000x5000 pixels; expected 4096x2304 at most"
+        ),
+    ):
+        list(camera)
