@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -124,17 +125,26 @@ def _check(arguments: argparse.Namespace) -> None:
         if value is not None and value < 1:
             raise ConfigError(f"--{name} {value}: must be at least 1")
     _check_truth(arguments)
-    path = arguments.json
-    if path and not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
-    if path and is_replaceable(path) and not os.access(path.parent, os.W_OK):
-        raise OutputError(f"cannot write {path}: the folder {path.parent} cannot be written to")
+    if arguments.json:
+        _check_output(arguments.json)
     names = [clip_name(source) for source in arguments.clips]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(
                 f"two clips are called {name}; rename one, so that their results can be told apart"
             )
+
+
+def _check_output(path: Path) -> None:
+    try:
+        if not path.parent.is_dir():
+            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+        if is_replaceable(path) and not os.access(path.parent, os.W_OK):
+            raise OutputError(f"cannot write {path}: the folder {path.parent} cannot be written to")
+    except OutputError:  # which is an OSError as well
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _check_truth(arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edge.errors import ConfigError, OutputError
 from edge.files import atomic_write, os_error_reason
 from edge.output.drawing import draw_faces
+from edge.output.reserved_space import ReservedSpace
 from edge.output.sink import Sink, raise_if_closed
 from edge.types import Face, Frame, Gray, Report
 
@@ -20,6 +21,8 @@ _FOURCC = {".mp4": "mp4v", ".avi": "MJPG"}
 # The frame rate is measured over the first frames, which are held back until then.
 _RATE_FRAMES = 8
 _LONE_FRAME_FPS = 10.0
+# Frames that may be on their way through the encoder, not yet in the file.
+_DELAYED_FRAMES = 4
 # What the end of a video file takes: a header, and an index entry per frame.
 _HEADER_BYTES, _INDEX_BYTES = 1 << 16, 64
 
@@ -36,11 +39,11 @@ def open_annotation(path: Path) -> Sink:
     """
     if path.suffix not in (*_FOURCC, ".png"):
         raise ConfigError(f"annotation {path}: expected a file name ending in .mp4, .avi or .png")
-    if not path.parent.is_dir():
-        raise ConfigError(f"annotation {path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"annotation {path}: the folder {path.parent} cannot be written to")
     try:
+        if not path.parent.is_dir():
+            raise ConfigError(f"annotation {path}: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK):
+            raise ConfigError(f"annotation {path}: the folder {path.parent} cannot be written to")
         exists = path.exists()
         _temporary(path).exists()  # its name is longer
     except OSError as error:
@@ -93,6 +96,9 @@ class VideoSink(Sink):
     The file grows under a temporary name while the run lasts, and is renamed when the sink is closed.
     `edge.files.atomic_write` does not fit: it writes a file at once and removes an incomplete one, but a
     video that a full disk cut short can be played.
+
+    An .mp4 can be played only with the index at its end, and OpenCV reports no write that fails. So the room
+    for the next frames and the index is reserved on the disk before a frame is written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,6 +110,7 @@ class VideoSink(Sink):
         self._path = path
         self._held: list[tuple[float, npt.NDArray[np.uint8]]] = []
         self._writer: cv2.VideoWriter | None = None
+        self._space: ReservedSpace | None = None
         self._size_wh = (0, 0)
         self._written = 0
         self._closed = False
@@ -127,8 +134,8 @@ class VideoSink(Sink):
         """Finishes the video if there was a frame.
 
         Raises:
-            OutputError: not every frame could be written, and the file, which cannot be played, was removed;
-                or another program has created the file.
+            OutputError: not every frame could be written, of which those that can be played are kept; or
+                another program has created the file.
         """
         if self._closed:
             return
@@ -154,6 +161,10 @@ class VideoSink(Sink):
                 f"cannot write {self._path}: OpenCV makes no such video of {width}x{height} at {fps:.1f} FPS"
             )
         self._writer = writer
+        try:
+            self._space = ReservedSpace(_temporary(self._path))
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
         for _, image in held:
             self._write(writer, image)
 
@@ -167,33 +178,54 @@ class VideoSink(Sink):
 
     def _finish(self, writer: cv2.VideoWriter) -> None:
         writer.release()
+        if self._space is not None:
+            self._space.close()
         partial = _temporary(self._path)
-        # OpenCV does not report a disk that another program has filled.
-        video = cv2.VideoCapture(str(partial))
-        frames = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        video.release()
-        if frames < self._written:
+        frames = _playable_frames(partial, self._written)
+        if not frames:
             partial.unlink(missing_ok=True)
-            raise OutputError(
-                f"cannot write {self._path}: only {frames} of {self._written} frames, disk full?"
-            )
+            raise OutputError(f"cannot write {self._path}: none of {self._written} frames; disk full?")
         if self._path.exists():
             raise _appeared(self._path)
         try:
             partial.rename(self._path)
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+        if frames < self._written:
+            raise OutputError(
+                f"cannot write {self._path}: {frames} of {self._written} frames are in it; disk full?"
+            )
 
     def _check_space(self) -> None:
-        """Raises OutputError unless another frame fits on the disk even if it cannot be compressed.
-
-        OpenCV reports no full disk.
-        """
+        """Raises OutputError unless another frame fits on the disk even if it cannot be compressed."""
         width, height = self._size_wh
-        needed_bytes = 3 * width * height + _HEADER_BYTES + _INDEX_BYTES * self._written
-        if shutil.disk_usage(self._path.parent).free < needed_bytes:
-            kept = "; what was recorded until then is in it" if self._written else ""
-            raise OutputError(f"cannot write {self._path}: no space left{kept}")
+        frame_bytes, end_bytes = 3 * width * height, _HEADER_BYTES + _INDEX_BYTES * self._written
+        try:
+            if self._space is not None and self._space.reserve(_DELAYED_FRAMES * frame_bytes + end_bytes):
+                return
+        except OSError as error:
+            raise self._no_space() from error
+        # The file system reserves nothing, or there is no file yet.
+        if shutil.disk_usage(self._path.parent).free < frame_bytes + end_bytes:
+            raise self._no_space()
+
+    def _no_space(self) -> OutputError:
+        kept = "; what was recorded until then is in it" if self._written else ""
+        return OutputError(f"cannot write {self._path}: no space left{kept}")
+
+
+def _playable_frames(path: Path, written: int) -> int:
+    """Returns how many frames of a video can be read; decodes them only if its header has another number."""
+    video = cv2.VideoCapture(str(path))
+    try:
+        if int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == written:
+            return written
+        frames = 0
+        while video.grab():
+            frames += 1
+        return frames
+    finally:
+        video.release()
 
 
 def _temporary(path: Path) -> Path:

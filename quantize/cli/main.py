@@ -8,12 +8,14 @@ from importlib import import_module
 
 from edge.errors import EdgeError, OutputError
 from edge.files import os_error_reason
+from edge.system.stdio import open_missing_streams
 from quantize.cli.parser import parser
 from train.tensorflow_env import set_threads
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and returns the exit code: 0, or that of the error (see `edge.errors`)."""
+    open_missing_streams()
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

@@ -1,6 +1,7 @@
 """The command lines of train and quantize: wrong arguments, missing data, and commands on small data."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_inspect_refuses_files_that_are_no_models(tmp_path, capsys, spoil, messa
     path.write_bytes(spoil(TINY.read_bytes()))
     assert quantize_main(["inspect", str(path)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["train", "recipes"], ["quantize", "inspect", str(TINY)]])
+def test_a_closed_standard_output_is_no_error(words):
+    """As `>&-` closes it; Python itself has no sys.stdout then."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
 
 
 def test_inspect_prints_the_content_of_a_model(capsys):

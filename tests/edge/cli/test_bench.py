@@ -43,6 +43,8 @@ def test_results_are_written_as_json_and_compared_with(tmp_path, capsys):
         (("--against", "{}/none.json"), ConfigError, "none.json: cannot be read: No such file"),
         (("--against", find_cascade()), ConfigError, "no results of `bench --json`"),
         (("--json", "{}/none/x.json"), OutputError, "there is no folder"),
+        (("--json", 300 * "a"), OutputError, "File name too long"),
+        (("--json", 300 * "a" + "/x.json"), OutputError, "File name too long"),
         (("{}",), ConfigError, "expected a video"),
         (("a/hall.mp4", "b/hall.avi"), ConfigError, "two clips are called hall; rename"),
         (("demo", "demo"), ConfigError, "two clips are called demo; rename"),

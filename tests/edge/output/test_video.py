@@ -1,3 +1,4 @@
+import errno
 import resource
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ def frames_of(path):
         ("old.mp4", "exists; remove it or choose another name"),
         ("nowhere/seen.mp4", "there is no folder .*nowhere"),
         (f"{300 * 'a'}.mp4", "File name too long"),
+        (f"{300 * 'a'}/seen.mp4", "File name too long"),
         (f"{250 * 'a'}.mp4", "File name too long"),  # the file's name until it is finished
     ],
 )
@@ -99,7 +101,7 @@ def test_a_file_that_appeared_meanwhile_is_left_alone(tmp_path, frame_and_report
 
 
 @pytest.mark.parametrize("name", ["seen.png", "seen.mp4", "seen.avi"])
-def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
+def test_a_full_disk_leaves_nothing_behind_that_cannot_be_played(tmp_path, name):
     code = f"""
 import numpy as np
 from pathlib import Path
@@ -126,14 +128,123 @@ except OutputError as error:
         check=True,
     )
     assert done.stdout.startswith(f"cannot write {tmp_path / name}: ")
+    if name == "seen.avi":  # each of its frames can be read without what follows
+        frames = len(frames_of(tmp_path / name)[1])
+        assert 1 <= frames < 30
+        assert done.stdout.endswith(f": {frames} of 30 frames are in it; disk full?\n")
+        (tmp_path / name).unlink()
     assert list(tmp_path.iterdir()) == []
+
+
+RECORD_AND_FILL = """
+import sys
+import numpy as np
+from pathlib import Path
+import edge.output.reserved_space as reserved_space
+from edge.output.video import open_annotation
+from edge.errors import OutputError
+from edge.types import Frame, Rates, Report
+path, reserves = Path(sys.argv[1]), sys.argv[2] == "reserves"
+if not reserves:
+    def refuse(*_):
+        raise OSError(95, "Operation not supported")
+    reserved_space.ReservedSpace._allocate = refuse
+sink = open_annotation(path)
+noise = np.random.default_rng(0)
+sent = 0
+try:
+    for sent in range(337):
+        gray = noise.integers(0, 256, (240, 320)).astype(np.uint8)
+        sink.send(Frame(sent, sent / 12, gray), Report(sent, sent / 12, Rates(0, 0, 0), ()))
+        if sent == 40:
+            with open(path.parent / "of another program", "wb", buffering=0) as file:
+                try:
+                    while file.write(bytes(4096)):
+                        pass
+                except OSError as error:
+                    print(error.strerror)
+except OutputError as error:
+    print(error)
+try:
+    sink.close()
+except OutputError as error:
+    print(error)
+import cv2
+video = cv2.VideoCapture(str(path))
+frames = 0
+while video.read()[0]:
+    frames += 1
+print(sent, frames)
+print(sorted(entry.name for entry in path.parent.iterdir()))
+"""
+
+
+@pytest.fixture
+def record_while_another_program_fills_the_disk(tmp_path):
+    """Records on a disk of 14 MB; returns the numbers of frames sent and left, and the program's lines."""
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], check=False).returncode:
+        pytest.skip("mounting a small disk needs user namespaces")
+
+    def record(name, *, reserves):
+        done = subprocess.run(
+            [
+                *(*alone, "sh", "-c", 'mount -t tmpfs -o size=14m none "$1" && shift && exec "$@"', "sh"),
+                *(tmp_path, sys.executable, "-c", RECORD_AND_FILL, tmp_path / name),
+                "reserves" if reserves else "does not",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        lines = done.stdout.splitlines()
+        return (*map(int, lines[-2].split()), lines)
+
+    return record
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_recording_can_be_played_after_another_program_filled_the_disk(
+    record_while_another_program_fills_the_disk, suffix
+):
+    sent, frames, lines = record_while_another_program_fills_the_disk(f"seen{suffix}", reserves=True)
+    assert lines[0] == "No space left on device"
+    assert lines[1].endswith(": no space left; what was recorded until then is in it")
+    assert len(lines) == 4
+    assert 40 < sent == frames < 336  # all that were taken
+    assert lines[-1] == f"['of another program', 'seen{suffix}']"
+
+
+def test_what_can_be_played_stays_where_no_room_can_be_reserved(record_while_another_program_fills_the_disk):
+    sent, frames, lines = record_while_another_program_fills_the_disk("seen.avi", reserves=False)
+    assert lines[0] == "No space left on device"
+    assert 30 < frames <= sent  # the last ones were still on their way
+    assert lines[-1] == "['of another program', 'seen.avi']"
+
+
+def test_a_recording_takes_no_more_room_than_it_needs(tmp_path, frame_and_report):
+    """What was reserved is given back, and does not count as content."""
+    path = tmp_path / "seen.mp4"
+    sink = open_annotation(path)
+    for number in range(9):
+        sink.send(*frame_and_report(number, BOX))
+    (partial,) = tmp_path.iterdir()
+    assert partial.stat().st_blocks * 512 >= 1 << 20
+    sink.close()
+    assert path.stat().st_blocks * 512 <= path.stat().st_size + (1 << 16)
+    assert len(frames_of(path)[1]) == 9
 
 
 @pytest.fixture
 def disk(monkeypatch):
-    """Simulates a disk that has, at each check, room for so many uncompressed frames."""
+    """Simulates a disk that reserves nothing and has, at each check, room for so many uncompressed frames."""
+
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
     def make(frames):
+        monkeypatch.setattr("edge.output.reserved_space.ReservedSpace._allocate", refuse)
         free_bytes = iter([each * 320 * 240 * 3 for each in frames])
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(free_bytes)))
 

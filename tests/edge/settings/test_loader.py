@@ -221,6 +221,11 @@ def test_what_is_no_settings_file(tmp_path, text, message):
         settings_of(arguments("--config", path), {})
 
 
+def test_a_settings_file_whose_name_is_too_long():
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):
+        settings_of(arguments("--config", 300 * "a"), {})
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_this_user_must_not_read(tmp_path):
     path = write(tmp_path, "")
