@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 
+from edge.system.core_dumps import forbid_core_dumps
+
 
 def main() -> int:
     """Runs the command line and returns its exit code."""
+    forbid_core_dumps()
     # Until the command line can answer a signal, one ends the program without a traceback: to import it takes
     # a good part of a second on a small board.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

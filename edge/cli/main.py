@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edge.errors import EdgeError, MissingDependencyError
 from edge.sources.picture_header import limit_opencv
 from edge.system import remedies
+from edge.system.journal import start_logging
 from edge.system.platform import detect_platform
 from edge.system.signals import StopSignals
 from edge.system.stdio import open_missing_streams, print_message
@@ -26,6 +27,7 @@ _STOPPED_BY_SIGNALS = ("run", "check")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code; an error is one line on standard error."""
     open_missing_streams()
+    start_logging("warning")  # until a command has read its settings
     try:
         stop: StopSignals[Settings] = StopSignals()
         with stop:

@@ -21,8 +21,8 @@ _FOURCC = {".mp4": "mp4v", ".avi": "MJPG"}
 # The frame rate is measured over the first frames, which are held back until then.
 _RATE_FRAMES = 8
 _LONE_FRAME_FPS = 10.0
-# Frames that may be on their way through the encoder, not yet in the file.
-_DELAYED_FRAMES = 4
+# The frame to be written, and those before it that are not in the file yet; none is larger than its pixels.
+_PENDING_FRAMES = 2
 # What the end of a video file takes: a header, and an index entry per frame.
 _HEADER_BYTES, _INDEX_BYTES = 1 << 16, 64
 
@@ -201,7 +201,7 @@ class VideoSink(Sink):
         width, height = self._size_wh
         frame_bytes, end_bytes = 3 * width * height, _HEADER_BYTES + _INDEX_BYTES * self._written
         try:
-            if self._space is not None and self._space.reserve(_DELAYED_FRAMES * frame_bytes + end_bytes):
+            if self._space is not None and self._space.reserve(_PENDING_FRAMES * frame_bytes + end_bytes):
                 return
         except OSError as error:
             raise self._no_space() from error

@@ -12,6 +12,7 @@ from typing import Any
 from edge.documents import parse_toml, read_text
 from edge.errors import ConfigError
 from edge.settings.option import VARIABLE_PREFIX, Option
+from edge.settings.secret_files import warn_of_readable_secrets
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, build
 
 _CONFIG_VARIABLE = VARIABLE_PREFIX + "CONFIG"
@@ -56,8 +57,12 @@ def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | 
     Raises:
         ConfigError: a value is not allowed, or what is set is no setting; the message names the origin.
     """
-    raw = collect(arguments, os.environ if environment is None else environment)
-    return build(raw.values, raw.origins)
+    environment = os.environ if environment is None else environment
+    raw = collect(arguments, environment)
+    settings = build(raw.values, raw.origins)
+    path = find_file(arguments.config, environment)
+    warn_of_readable_secrets(raw.values, raw.origins, path, environment.get("CREDENTIALS_DIRECTORY"))
+    return settings
 
 
 def collect(arguments: argparse.Namespace, environment: Mapping[str, str]) -> RawSettings:

@@ -21,7 +21,7 @@ def explain_denied(node: Path) -> str:
         node: The path of the device node. udev normally makes it readable and writable for a group.
     """
     status = node.stat()
-    group, owner = _group(status.st_gid), _user(status.st_uid)
+    group, owner = _group(status.st_gid), user_name(status.st_uid)
     mode = f"{stat.filemode(status.st_mode)} {owner}:{group}"
     if not status.st_mode & stat.S_IRGRP or not status.st_mode & stat.S_IWGRP or status.st_gid == 0:
         subsystem = "dma_heap" if node.parent.name == "dma_heap" else "video4linux"
@@ -35,7 +35,7 @@ def explain_denied(node: Path) -> str:
             f"this user is in its group {group} ({mode}): a container or a unit's DeviceAllow= denies it; "
             f"fix: start the container with `--device {node}`"
         )
-    if status.st_gid in os.getgrouplist(_user(os.geteuid()), os.getegid()):
+    if status.st_gid in os.getgrouplist(user_name(os.geteuid()), os.getegid()):
         return (
             f"this user joined its group {group} after the last login; fix: log in again, or `newgrp {group}`"
         )
@@ -49,7 +49,8 @@ def _group(number: int) -> str:
         return str(number)
 
 
-def _user(number: int) -> str:
+def user_name(number: int) -> str:
+    """Returns the name of a user; the number if it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

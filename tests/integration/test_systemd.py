@@ -61,6 +61,11 @@ def test_a_service_that_can_only_fail_again_is_not_started_again(name):
 
 
 @pytest.mark.parametrize("name", UNITS)
+def test_a_unit_leaves_no_core_dump_when_the_watchdog_aborts_it(name):
+    assert "LimitCORE=0" in (FOLDER / name).read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", UNITS)
 def test_the_settings_in_a_unit_are_settings(name):
     (line,) = re.findall("^Environment=(.*)$", (FOLDER / name).read_text(), re.MULTILINE)
     environment = dict(variable.split("=") for variable in line.split())
