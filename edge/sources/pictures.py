@@ -9,7 +9,13 @@ import cv2
 import numpy as np
 
 from edge.files import read_regular
-from edge.sources.picture_header import MAX_BYTES, UnreadableError, check_jpeg, check_picture
+from edge.sources.picture_header import (
+    MAX_BYTES,
+    CheckedPicture,
+    UnreadableError,
+    check_jpeg,
+    check_picture,
+)
 from edge.types import Gray
 
 logger = logging.getLogger(__name__)
@@ -19,7 +25,7 @@ def read_picture(path: Path) -> Gray:
     """Reads a JPEG, PNG, WebP or BMP file, whatever its name, turned upright as its camera noted.
 
     Returns:
-        (H, W) uint8.
+        (H, W) uint8; of a JPEG of more than 20 million pixels, half its height and width.
 
     Raises:
         UnreadableError: The file is not there, of another format, damaged, or too large.
@@ -35,7 +41,7 @@ def decode_jpeg(content: bytes) -> Gray | None:
     """Decodes what a camera sends as a JPEG.
 
     Returns:
-        (H, W) uint8; None if it is no JPEG, damaged, or too large.
+        (H, W) uint8, as `read_picture` does; None if it is no JPEG, damaged, or too large.
     """
     try:
         return _decode(check_jpeg(content))
@@ -44,9 +50,10 @@ def decode_jpeg(content: bytes) -> Gray | None:
         return None
 
 
-def _decode(content: bytes) -> Gray:
+def _decode(picture: CheckedPicture) -> Gray:
+    mode = cv2.IMREAD_REDUCED_GRAYSCALE_2 if picture.is_halved else cv2.IMREAD_GRAYSCALE
     try:
-        gray = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        gray = cv2.imdecode(np.frombuffer(picture.content, np.uint8), mode)
     except cv2.error as error:  # more pixels than the environment allows, or no memory
         raise UnreadableError(error.err) from error
     if gray is None:

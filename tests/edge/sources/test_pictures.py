@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.sources.picture_header import MAX_BYTES, MAX_PIXELS, UnreadableError, check_picture
+from edge.sources.picture_header import MAX_BYTES, MAX_JPEG_PIXELS, UnreadableError, check_picture
 from edge.sources.pictures import decode_jpeg, read_picture
 from tests.support.png import animation, chunk, png
 
@@ -49,6 +49,34 @@ def bmp_of(width: int, height: int) -> bytes:
     content = bytearray(encoded(".bmp"))
     struct.pack_into("<ii", content, 18, width, height)
     return bytes(content)
+
+
+def frame_of(size_wh: tuple[int, int], *samplings: int, marker: int = 0xC2) -> bytes:
+    """Returns the frame header of a JPEG; each sampling has the factors across and down in its digits."""
+    size = struct.pack(">HBHHB", 8 + 3 * len(samplings), 8, size_wh[1], size_wh[0], len(samplings))
+    parts = b"".join(bytes((n, sampling, 0)) for n, sampling in enumerate(samplings, 1))
+    return bytes((0xFF, marker)) + size + parts
+
+
+def progressive_jpeg(
+    size_wh: tuple[int, int], *samplings: int, marker: int = 0xC2, scanned: int = 0
+) -> bytes:
+    """Returns a gray JPEG, whose decoder holds all coefficients, 2 bytes each.
+
+    Args:
+        size_wh: Width and height in pixels.
+        samplings: The sampling factors of each component.
+        marker: The kind of frame, progressive or another one.
+        scanned: How many components are in the only pass; 0 for all.
+    """
+    tables = encoded(".jpg")
+    quantization = tables[tables.index(b"\xff\xdb") : tables.index(b"\xff\xc0")]
+    huffman = tables[tables.index(b"\xff\xc4") : tables.index(b"\xff\xda")]
+    count = scanned or len(samplings)
+    scan = struct.pack(">HB", 6 + 2 * count, count) + b"".join(bytes((n, 0)) for n in range(1, count + 1))
+    end = bytes((0, 0 if marker == 0xC2 else 63, 0)) + bytes(9) + b"\xff\xd9"
+    frame = frame_of(size_wh, *samplings, marker=marker)
+    return b"\xff\xd8" + quantization + frame + huffman + b"\xff\xda" + scan + end
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])
@@ -93,7 +121,8 @@ def test_formats_that_nobody_needs_are_not_decoded(suffix: str) -> None:
     ],
 )
 def test_a_picture_of_more_pixels_than_memory_is_refused_by_its_header(content: bytes) -> None:
-    assert "0 pixels; expected 20 million at most" in refusal(content)
+    most = 50 if content.startswith(b"\xff\xd8") else 20
+    assert f"0 pixels; expected {most} million at most" in refusal(content)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +138,48 @@ def test_a_picture_of_more_pixels_than_memory_is_refused_by_its_header(content: 
         (encoded(".webp")[:14], "damaged in its header"),
         (webp_canvas((9, 9), 0x02), "animated; expected a still picture"),
         (jpeg_of((9, 9)) + b"\xff\xda" * 64, "more than 64 scans"),
+        (jpeg_of((9, 9))[: jpeg_of((9, 9)).index(b"\xff\xda")], "cut off"),
+        (jpeg_of((9, 9), frame_of((9, 9))), "two sizes in its header"),
+        (progressive_jpeg((9, 9), 0x00), "damaged in its header"),
+        (progressive_jpeg((9, 9)), "damaged in its header"),
+        (
+            progressive_jpeg((8192, 6144), 0x11, 0x11, 0x11),
+            "8192x6144 pixels of a progressive JPEG, which takes 301 MB; expected 160 MB at most, or",
+        ),
+        (progressive_jpeg((4600, 4600), 0x11, 0x11, 0x11, 0x11), "which takes 169 MB; expected 160 MB"),
         (png((0, 9)), "0x9 pixels"),
     ],
 )
 def test_what_cannot_be_decoded_is_told(content: bytes, message: str) -> None:
     assert message in refusal(content)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize(
+    ("size_wh", "halved"), [((5664, 4248), True), ((8192, 6144), True), ((5000, 4000), False)]
+)
+def test_a_telephone_s_largest_jpegs_are_read_at_half_their_size(
+    tmp_path: Path, size_wh: tuple[int, int], halved: bool, progressive: int
+) -> None:
+    width, height = size_wh
+    color = np.zeros((height, width, 3), np.uint8)
+    color[: height // 2] = 200
+    content = cv2.imencode(".jpg", color, [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])[1].tobytes()
+    # Turned by a quarter, as a telephone that is held upright notes.
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    content = content[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + content[2:]
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    gray = read_picture(path)
+    assert gray.shape == ((width // 2, height // 2) if halved else (width, height))
+    assert gray[:, -9:].min() > 190
+    assert gray[:, :9].max() < 9
+    assert peak_bytes(tmp_path, content) < LIMIT_BYTES
+
+
+def test_larger_pictures_of_other_formats_are_refused_by_their_size() -> None:
+    for content in (png((8064, 6048), rows=0), bmp_of(8064, 6048), webp_canvas((8064, 6048), 0)):
+        assert refusal(content) == "8064x6048 pixels; expected 20 million at most"
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
@@ -144,26 +210,6 @@ def peak_bytes(tmp_path: Path, content: bytes) -> int:
     return int(ran.stdout) << 10
 
 
-def cmyk_jpeg(side: int) -> bytes:
-    """Returns a progressive JPEG of four components, whose decoder holds 8 bytes a pixel."""
-    tables = encoded(".jpg")
-    quantization = tables[tables.index(b"\xff\xdb") : tables.index(b"\xff\xc0")]
-    frame = struct.pack(">HBHHB", 20, 8, side, side, 4) + b"".join(bytes((n, 0x11, 0)) for n in range(1, 5))
-    huffman = tables[tables.index(b"\xff\xc4") : tables.index(b"\xff\xda")]
-    scan = struct.pack(">HB", 14, 4) + b"".join(bytes((n, 0)) for n in range(1, 5)) + bytes((0, 0, 0))
-    return (
-        b"\xff\xd8"
-        + quantization
-        + b"\xff\xc2"
-        + frame
-        + huffman
-        + b"\xff\xda"
-        + scan
-        + bytes(9)
-        + b"\xff\xd9"
-    )
-
-
 TEXT = chunk(b"zTXt", b"text\0\0" + zlib.compress(bytes(7_900_000), 9))
 
 
@@ -174,7 +220,13 @@ TEXT = chunk(b"zTXt", b"text\0\0" + zlib.compress(bytes(7_900_000), 9))
         pytest.param(png(HUGE_WH, *animation(HUGE_WH), rows=0), id="animated PNG"),
         pytest.param(png((4469, 4470), *animation((4469, 4470))), id="largest PNG, animated"),
         pytest.param(png((4469, 4470), *[TEXT] * 20), id="PNG with long texts"),
-        pytest.param(cmyk_jpeg(4470), id="largest CMYK JPEG"),
+        pytest.param(progressive_jpeg((4470, 4470), *[0x11] * 4), id="largest CMYK JPEG"),
+        pytest.param(progressive_jpeg((8192, 6144), 0x22, 0x11, 0x11), id="largest progressive JPEG"),
+        pytest.param(progressive_jpeg((7070, 7070), *[0x11] * 4), id="progressive CMYK JPEG"),
+        pytest.param(progressive_jpeg((7070, 7070), *[0x11] * 4, marker=0xC0), id="baseline CMYK JPEG"),
+        pytest.param(
+            progressive_jpeg((7070, 7070), *[0x11] * 4, marker=0xC0, scanned=1), id="baseline JPEG in passes"
+        ),
     ],
 )
 def test_no_picture_takes_more_memory_than_the_service_has(tmp_path: Path, content: bytes) -> None:
@@ -183,8 +235,8 @@ def test_no_picture_takes_more_memory_than_the_service_has(tmp_path: Path, conte
 
 def test_opencv_itself_refuses_what_the_header_did_not_show(tmp_path: Path) -> None:
     """As with a header that OpenCV reads in another way than this package."""
-    (tmp_path / "a.png").write_bytes(png((4473, 4473), bits=1))
-    assert MAX_PIXELS < 4473 * 4473
+    (tmp_path / "a.png").write_bytes(png((7100, 7100), bits=1))
+    assert MAX_JPEG_PIXELS < 7100 * 7100
     code = (
         "import sys\nfrom edge.cli.main import main\nmain(['schema'])\nimport cv2\n"
         "try: cv2.imread(sys.argv[1])\nexcept cv2.error as error: print('refused:', error.err)"
