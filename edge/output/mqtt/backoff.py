@@ -11,15 +11,20 @@ _FIRST_S, _LONGEST_S = 2.0, 40.0
 _JITTER = (0.5, 1.5)
 # The delays start anew after a connection that lasted for so long.
 _STABLE_S = 30.0
+# After a suspicious loss. More than the longest delay: two clients of one name end each other's connections,
+# and each would take the delay of the other for a stable connection of its own.
+_LONG_STABLE_S = 120.0
 # 2 s doubled so often is longer than any delay; more would only make a large number.
 _MOST_DOUBLINGS = 30
+# Further ones for a suspicious loss that follows another fault.
+_STEEP_DOUBLINGS = 2
 
 
 class Backoff:
     """Exponential back-off with jitter.
 
     The delay doubles with every attempt that fails or whose connection is lost soon, up to 40 s, and is then
-    multiplied by a random factor from 0.5 to 1.5.
+    multiplied by a random factor from 0.5 to 1.5. It grows faster after losses that will repeat themselves.
     """
 
     def __init__(
@@ -42,17 +47,22 @@ class Backoff:
         """Notes that the broker has accepted a connection."""
         self._connected_s = self._clock()
 
-    def disconnected(self, *, longest: bool = False) -> float:
+    def disconnected(self, *, suspicious: bool = False, longest: bool = False) -> float:
         """Notes that the connection was lost, or that an attempt failed.
 
         Args:
+            suspicious: The next connection may end in the same way: if this one followed a fault itself, the
+                delay is 8 times as long as that before, instead of twice.
             longest: Use the longest delay, however few attempts failed.
 
         Returns:
             Seconds to wait before the next attempt.
         """
-        if self._connected_s is not None and self._clock() - self._connected_s >= _STABLE_S:
+        stable_s = _LONG_STABLE_S if suspicious else _STABLE_S
+        if self._connected_s is not None and self._clock() - self._connected_s >= stable_s:
             self._failures = 0
+        elif suspicious and self._failures:
+            self._failures += _STEEP_DOUBLINGS
         self._connected_s = None
         delay_s = _LONGEST_S if longest else min(_FIRST_S * 2**self._failures, _LONGEST_S)
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)

@@ -38,3 +38,23 @@ def test_the_longest_delay_can_be_asked_for():
     backoff.connected()
     clock.now_s += 500
     assert backoff.disconnected(longest=True) == 40.0
+
+
+def test_delays_grow_faster_after_suspicious_losses_and_a_stable_connection_must_last_longer():
+    clock = Clock()
+    backoff = Backoff(clock, lambda *_: 1.0)
+    delays = []
+    for lasted_s in (500, 2, 2, 60, 119, 120, 2):
+        backoff.connected()
+        clock.now_s += lasted_s
+        delays.append(backoff.disconnected(suspicious=True))
+    assert delays == [2.0, 16.0, 40.0, 40.0, 40.0, 2.0, 16.0]
+
+
+def test_a_broker_that_was_stopped_after_a_stable_connection_is_soon_tried_again():
+    clock = Clock()
+    backoff = Backoff(clock, lambda *_: 1.0)
+    backoff.connected()
+    clock.now_s += 500
+    assert backoff.disconnected(suspicious=True) == 2.0
+    assert [backoff.disconnected() for _ in range(2)] == [4.0, 8.0]

@@ -30,9 +30,9 @@ class Gate(ShortDelays):
         super().__init__()
         self.opened = threading.Event()
 
-    def disconnected(self, *, longest=False):
+    def disconnected(self, **more):
         assert self.opened.wait(LIMIT_S)
-        return super().disconnected(longest=longest)
+        return super().disconnected(**more)
 
 
 def test_a_stamp_has_the_time_in_utc_and_counts_each_topic():
