@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _TOPIC = re.compile(r"[^/]+/device/(?:[a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
+_ENTITY_TOPIC = re.compile(r"[^/]+/(?P<platform>\w+)/[a-zA-Z0-9_-]+/(?P<name>[a-zA-Z0-9_-]+)/config")
 _ABBREVIATIONS = {
     "avty": "availability",
     "avty_mode": "availability_mode",
@@ -188,6 +189,23 @@ def problems(topic: str, text: str) -> list[str]:
     if not isinstance(payload, dict):
         return [*found, "no object"]
     return [*found, *_check_root(_expand(payload, _ABBREVIATIONS))]
+
+
+def entity_problems(topic: str, text: str) -> list[str]:
+    """Returns what is wrong with a message that announces a single entity; empty if it is valid.
+
+    Such a message holds the fields of a component, `device` and `origin`; the topic names the platform
+    (https://www.home-assistant.io/integrations/mqtt/#discovery-messages-and-availability).
+    """
+    parts = _ENTITY_TOPIC.fullmatch(topic)
+    if parts is None:
+        return [f"{topic}: no topic of an entity"]
+    payload = json.loads(text)
+    device = {key: payload.pop(key) for key in ("dev", "o")}
+    if "p" in payload or "platform" in payload:
+        return ["platform: the topic names it"]
+    component = {parts["name"]: {"p": parts["platform"], **payload}}
+    return list(_check_root(_expand({**device, "cmps": component}, _ABBREVIATIONS)))
 
 
 def event_problems(component: Mapping[str, Any], text: str, *, retain: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -55,7 +56,7 @@ def accept_and_babble(connection: socket.socket) -> None:
     connection.recv(4096)
 
 
-PUBLISH, SUBSCRIBE, DISCONNECT = 3, 8, 14  # kinds of packets
+PUBLISH, SUBSCRIBE, PING, DISCONNECT = 3, 8, 12, 14  # kinds of packets
 
 
 def receive_packet(connection: socket.socket) -> tuple[int, bytes] | None:
@@ -103,5 +104,30 @@ def acknowledge(most: int, *, subscriptions: int = 0x01) -> Script:
                     return
                 taken += 1
                 connection.sendall(b"\x40\x02" + topic_and_number(body)[1])
+
+    return script
+
+
+def acknowledge_only(topics: str, *, subscription: bool = True) -> Script:
+    """Makes a broker of MQTT 3.1.1 that answers pings, and acknowledges only what a test wants.
+
+    Args:
+        topics: Pattern of the topics whose messages are acknowledged.
+        subscription: Whether a subscription is acknowledged.
+    """
+
+    def script(connection: socket.socket) -> None:
+        receive_packet(connection)
+        connection.sendall(b"\x20\x02\x00\x00")
+        while packet := receive_packet(connection):
+            kind, body = packet
+            if kind == PING:
+                connection.sendall(b"\xd0\x00")
+            elif kind == SUBSCRIBE and subscription:
+                connection.sendall(b"\x90\x03" + body[:2] + b"\x01")
+            elif kind == PUBLISH:
+                topic, number = topic_and_number(body)
+                if re.fullmatch(topics, topic):
+                    connection.sendall(b"\x40\x02" + number)
 
     return script

@@ -17,10 +17,34 @@ from edge.output.mqtt.messages import Message
 from edge.output.mqtt.outbox import Outbox
 from edge.output.mqtt.session import MessageHandler, Session
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.size_limit import SizeLimit
+from edge.output.mqtt.throttle import LogThrottle
 
 logger = logging.getLogger(__name__)
 
+# At the end, what is queued is sent for so long, as long as the broker takes something at least so often.
 _CLOSE_S = 2.0
+_CLOSE_STALLED_S = 0.5
+_CLOSE_STEP_S = 0.05
+# Messages that this program cannot handle may come a thousand times a second.
+_LOG_INTERVAL_S = 10.0
+
+
+class _Farewell:
+    """How long to go on with a connection after the program was told to end."""
+
+    def __init__(self) -> None:
+        now_s = time.monotonic()
+        self._end_s = now_s + _CLOSE_S
+        self._stalled_s = now_s + _CLOSE_STALLED_S
+        self._before: tuple[int, int] | None = None
+
+    def is_over(self, session: Session, unsent: int) -> bool:
+        """Returns whether all is sent, the time is over, or the broker has stopped taking anything."""
+        now_s, state = time.monotonic(), (unsent, len(session.in_flight))
+        if state != self._before:
+            self._before, self._stalled_s = state, now_s + _CLOSE_STALLED_S
+        return session.is_flushed() or now_s > min(self._end_s, self._stalled_s)
 
 
 class Connection:
@@ -58,7 +82,10 @@ class Connection:
         self._backoff = backoff or Backoff()
         self._log = ConnectionLog("{}:{}".format(*settings.address))
         self._refused_topics: set[str] = set()
+        self._size_limit = SizeLimit(settings)
+        self._throttle = LogThrottle(_LOG_INTERVAL_S)
         self._outbox = Outbox(settings.queue)
+        self._is_connected = False
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="MQTT", daemon=True)
@@ -93,9 +120,9 @@ class Connection:
         self._wake()
 
     def close(self, last: Message) -> None:
-        """Sends what is queued if there is a connection, for two seconds at most, and ends the thread.
+        """Sends what is queued if there is a connection, and ends the thread; further calls do nothing.
 
-        Further calls do nothing.
+        Waits for two seconds at most, or half a second if the broker takes nothing or there is no connection.
 
         Args:
             last: Sent after everything else. Without the time for it, the broker publishes the last will.
@@ -105,7 +132,7 @@ class Connection:
         self._outbox.finish(last)
         self._closing.set()
         os.eventfd_write(self._wake_fd, 1)
-        self._thread.join(_CLOSE_S + 1.0)
+        self._thread.join(_CLOSE_S + 1.0 if self._is_connected else _CLOSE_STALLED_S)
         if self._thread.is_alive():  # it still uses the file descriptor, which therefore stays open
             logger.warning("MQTT: an attempt to connect is still under way; it is abandoned")
         else:
@@ -120,8 +147,7 @@ class Connection:
             fault = self._run_session()
             if not self._closing.is_set():
                 self._log.disconnected(fault)
-                # Two devices of one name would otherwise take over each other's connection all the time.
-                self._closing.wait(self._backoff.disconnected(longest=fault.taken_over))
+                self._closing.wait(self._delay_s(fault))
 
     def _run_session(self) -> Fault:
         """Connects once and exchanges messages until the connection ends; returns the reason."""
@@ -130,23 +156,45 @@ class Connection:
         except ConfigError as error:  # for example a certificate that is being renewed
             return Fault(str(error))
         session.connect()
-        give_up_s = float("inf")
+        farewell = None
         while session.fault is None:
             was_connected = session.is_connected
-            session.step(self._wake_fd, self._on_message)
+            session.step(self._wake_fd, self._handle, *([_CLOSE_STEP_S] if farewell else []))
             if session.is_connected and not was_connected:
-                self._backoff.connected()
-                self._log.connected()
-                self._outbox.connected(self._online())
-                os.eventfd_write(self._wake_fd, 1)
+                self._note_connected(session)
             self._log.still_connected()
             if self._closing.is_set():
-                give_up_s = min(give_up_s, time.monotonic() + _CLOSE_S)
-                if not session.is_connected or session.is_flushed() or time.monotonic() > give_up_s:
+                farewell = farewell or _Farewell()
+                if not session.is_connected or farewell.is_over(session, len(self._outbox)):
                     break
+        self._is_connected = False
         session.close()
         self._outbox.disconnected()
-        return session.fault or Fault("closed")
+        return self._size_limit.disconnected(session.fault or Fault("closed"), session.in_flight)
+
+    def _note_connected(self, session: Session) -> None:
+        self._is_connected = True
+        self._backoff.connected()
+        self._log.connected()
+        self._size_limit.connected(session.largest_packet)
+        self._outbox.connected(self._online(), self._size_limit.fit)
+        os.eventfd_write(self._wake_fd, 1)
+
+    def _delay_s(self, fault: Fault) -> float:
+        # Two clients of one name would otherwise take over each other's connection all the time.
+        return self._backoff.disconnected(
+            suspicious=fault.unexplained or fault.unacknowledged, longest=fault.taken_over
+        )
+
+    def _handle(self, topic: str, payload: bytes) -> None:
+        """Handles a message; an error of this program is no reason to leave the broker."""
+        try:
+            self._on_message(topic, payload)
+        except Exception:
+            suppressed = self._throttle.due("handler")
+            if suppressed is not None:
+                more = f" ({suppressed} more like it)" if suppressed else ""
+                logger.exception("MQTT: an error in this program; a message on %s is ignored%s", topic, more)
 
     def _log_refused(self, topic: str, text: str) -> None:
         if topic not in self._refused_topics:

@@ -22,6 +22,7 @@ _HINTS = {
 }
 _LOGIN_REFUSED = ("Not authorized", "Bad user name or password")
 NOT_MQTT = "what it sends is not MQTT; is mqtt.port the broker's, and does mqtt.transport fit?"
+TOO_LARGE_HINT = "does the broker limit the size of packets (Mosquitto: max_packet_size)?"
 NO_ANSWER = "accepts the connection but does not answer; is it an MQTT broker?"
 
 
@@ -33,12 +34,19 @@ class Fault:
         text: One line for the user.
         refused: Whether the broker was reached but refuses this device.
         taken_over: Whether another client of the same name took over the connection.
+        packet_too_large: Whether the broker refused the size of a packet.
+        unexplained: Whether the broker or the network ended an accepted connection without a reason. Some
+            brokers do so when another client of the same name connects, or when a packet is too large.
+        unacknowledged: Whether the broker answers, but acknowledges nothing.
         repeated_hint: A question that helps if the fault occurs again and again; may be empty.
     """
 
     text: str
     refused: bool = False
     taken_over: bool = False
+    packet_too_large: bool = False
+    unexplained: bool = False
+    unacknowledged: bool = False
     repeated_hint: str = ""
 
 
@@ -134,6 +142,32 @@ def describe_unacknowledged(topic: str, settings: MqttSettings) -> str:
     return f"this followed a message on {topic}; may this user write {_topic_filter(topic, settings)}?"
 
 
+def too_large(topic: str, size_bytes: int) -> Fault:
+    """Explains connections that ended right after a large packet.
+
+    Args:
+        topic: Topic of the message.
+        size_bytes: Size of the whole packet.
+    """
+    return Fault(
+        f"connection lost right after a message of {size_bytes} bytes on {topic}; {TOO_LARGE_HINT[:-1]}, "
+        "or may this user not write there?"
+    )
+
+
+def unacknowledged(what: str, limit_s: float) -> Fault:
+    """Explains a connection that was given up because the broker did not acknowledge something.
+
+    Args:
+        what: What was not acknowledged.
+        limit_s: Seconds that the broker had.
+    """
+    return Fault(
+        f"does not acknowledge {what} within {limit_s:g} s; is it overloaded, or does its storage hang?",
+        unacknowledged=True,
+    )
+
+
 def _loss(reason: ReasonCode | None, paho_error: str, settings: MqttSettings) -> Fault:
     name = str(reason) if reason is not None else "closed"
     if name == "Session taken over":
@@ -148,7 +182,9 @@ def _loss(reason: ReasonCode | None, paho_error: str, settings: MqttSettings) ->
         # Not every broker tells that another client took over: Mosquitto 2.0.11 just closes.
         text = paho_error.partition(": ")[2] or "closed by the broker or the network"
         hint = f"is there a second device called {settings.device}?"
-        return Fault(f"connection lost ({text})", repeated_hint=hint)
+        return Fault(f"connection lost ({text})", unexplained=True, repeated_hint=hint)
+    if name == "Packet too large":
+        return Fault(f"connection lost ({name})", packet_too_large=True)
     return Fault(f"connection lost ({name})")
 
 

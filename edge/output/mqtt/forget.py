@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from edge.errors import ConfigError, EdgeError, OutputError
 from edge.output.mqtt import faults, home_assistant, messages
@@ -31,8 +32,13 @@ def forget(settings: MqttSettings, timeout_s: float) -> Iterator[str]:
     try:
         with RequestClient(settings, "forget", timeout_s) as client:
             client.connect()
-            client.subscribe(status)  # a retained status arrives before the next answer
-            for topic in (home_assistant.discovery_topic(settings), *messages.retained_topics(settings)):
+            # What is retained there arrives before the next answer.
+            client.subscribe(status)
+            client.subscribe(home_assistant.entity_topics(settings))
+            own = (home_assistant.discovery_topic(settings), *messages.retained_topics(settings))
+            # Only where there is something: few brokers need these topics, and few users may write them.
+            single = (topic for topic, payload in client.received if payload and topic != status)
+            for topic in chain(own, single):
                 reason = client.publish(topic, retain=True)
                 if reason.is_failure:
                     rejected.append(faults.describe_rejected(reason, topic, settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge.labels import EMOTIONS, GENDERS
-from edge.output.mqtt.messages import EVENTS, OFFLINE, ONLINE, Message, to_json
+from edge.output.mqtt.messages import EVENTS, OFFLINE, ONLINE, Message, empty, to_json
 from edge.output.mqtt.settings import HOME_ASSISTANT, MqttSettings
 from edge.types import UNCERTAIN
 from edge.version import __version__
@@ -20,8 +20,52 @@ def discovery_topic(settings: MqttSettings) -> str:
     return f"{settings.discovery or HOME_ASSISTANT}/device/{settings.client_id}/config"
 
 
+def entity_topics(settings: MqttSettings) -> str:
+    """Returns a filter for the topics of single entities, used with a broker of small messages only."""
+    return f"{settings.discovery or HOME_ASSISTANT}/+/{settings.client_id}/+/config"
+
+
 def discovery(settings: MqttSettings) -> Message:
     """Returns the message that announces the device and its entities to Home Assistant (2024.11 or later)."""
+    # Without `v`: Home Assistant refuses a device because of one unknown key.
+    payload = _frame(settings) | {"cmps": _components(settings)}
+    return Message(
+        discovery_topic(settings), to_json(payload), retain=True, smaller=lambda: _single_entities(settings)
+    )
+
+
+def _single_entities(settings: MqttSettings) -> tuple[Message, ...]:
+    """Returns one message per entity, after the withdrawal of the one that announces them all.
+
+    Home Assistant ignores an entity that is announced in both ways.
+    """
+    announced = [empty(discovery_topic(settings))]
+    for name, component in _components(settings).items():
+        topic = entity_topics(settings).replace("+", component.pop("p"), 1).replace("+", name)
+        payload = _frame(settings)
+        if "availability" in component:
+            del payload["availability_mode"]
+        announced.append(Message(topic, to_json(payload | component), retain=True))
+    return tuple(announced)
+
+
+def _frame(settings: MqttSettings) -> dict[str, Any]:
+    """Returns what every announcement holds: the device, the program, and what makes them available."""
+    return {
+        "dev": {
+            "ids": [settings.client_id],
+            "name": settings.device,
+            "mdl": "emotiny",
+            "sw": __version__,
+        },
+        "o": {"name": "emotiny", "sw": __version__},
+        "availability": [{"topic": settings.topic("status")}, {"topic": settings.topic("camera")}],
+        "availability_mode": "all",
+    }
+
+
+def _components(settings: MqttSettings) -> dict[str, dict[str, Any]]:
+    """Returns the entities by name."""
     state, stats = settings.topic("state"), settings.topic("stats")
 
     def sensor(name: str, key: str, topic: str, **more: Any) -> dict[str, Any]:
@@ -94,17 +138,4 @@ def discovery(settings: MqttSettings) -> Message:
         component["unique_id"] = f"{settings.client_id}_{name}"
         # Not once for the whole device: up to 2026.5 Home Assistant accepts that, but ignores it.
         component["qos"] = 1
-    payload = {
-        "dev": {
-            "ids": [settings.client_id],
-            "name": settings.device,
-            "mdl": "emotiny",
-            "sw": __version__,
-        },
-        "o": {"name": "emotiny", "sw": __version__},
-        "cmps": components,
-        "availability": [{"topic": settings.topic("status")}, {"topic": settings.topic("camera")}],
-        "availability_mode": "all",
-    }
-    # Without `v`: Home Assistant refuses a device because of one unknown key.
-    return Message(discovery_topic(settings), to_json(payload), retain=True)
+    return components

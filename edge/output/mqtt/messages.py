@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge.output.mqtt.settings import MqttSettings
@@ -27,6 +27,7 @@ class Message:
         retain: Whether the broker keeps the message for later subscribers.
         qos: Quality of service: 0, may be lost; 1, arrives at least once.
         properties: Names and values that MQTT 5 carries beside the payload; left out with MQTT 3.1.1.
+        smaller: Returns the messages to send if this one is too large for the broker; None if there are none.
     """
 
     topic: str
@@ -34,6 +35,7 @@ class Message:
     retain: bool = False
     qos: int = 1
     properties: tuple[tuple[str, str], ...] = ()
+    smaller: Callable[[], tuple[Message, ...]] | None = field(default=None, repr=False, compare=False)
 
 
 def status(settings: MqttSettings, text: str, stamp: Stamp) -> Message:
@@ -61,6 +63,11 @@ def retained_topics(settings: MqttSettings) -> list[str]:
     return [settings.topic(name) for name in ("status", "camera", "state", "enabled/state", "enabled/set")]
 
 
+def empty(topic: str) -> Message:
+    """Returns the message after which a broker keeps nothing on a topic."""
+    return Message(topic, "", retain=True)
+
+
 def parse_enabled(payload: bytes) -> bool | None:
     """Returns what a command asks for, True for on; None if the payload is not a command."""
     return {ON.encode(): True, OFF.encode(): False}.get(payload)
@@ -79,4 +86,5 @@ def to_stamped_json(stamp: Stamp, fields: Mapping[str, Any]) -> str:
 def _word(topic: str, text: str, stamp: Stamp) -> Message:
     """Returns a retained message whose payload is a word that other programs compare as a whole."""
     properties = tuple((name, str(value)) for name, value in stamp.fields().items())
-    return Message(topic, text, retain=True, properties=properties)
+    word = Message(topic, text, retain=True)
+    return replace(word, properties=properties, smaller=lambda: (word,))

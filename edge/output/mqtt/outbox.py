@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from edge.output.mqtt.messages import Message
+from edge.output.mqtt.messages import Message, empty
+
+Fit = Callable[[Message], Sequence[Message]]
+
+
+def _whole(message: Message) -> Sequence[Message]:
+    return (message,)
 
 
 class Outbox:
@@ -20,6 +26,8 @@ class Outbox:
     - Messages of QoS 0 are useful only at once. The latest of each topic is sent if there is a connection.
     - All others, the events, wait for a connection. When there are too many, the oldest are dropped. One is
       sent at a time: if its acknowledgement is lost, it arrives twice in a row, and never after a later one.
+
+    What is too large for the broker of a connection is replaced there by something smaller, or left out.
 
     Attributes:
         dropped: Number of messages that were given up.
@@ -42,6 +50,8 @@ class Outbox:
         self._waiting: deque[Message] = deque()
         self._event_in_flight: Message | None = None
         self._connected = False
+        self._fit: Fit = _whole
+        self._part_topics: set[str] = set()  # where a message was published in parts, on any connection
 
     def __len__(self) -> int:
         """Returns the number of messages still to be sent."""
@@ -56,13 +66,15 @@ class Outbox:
                 if message.retain:
                     self._retained[message.topic] = message
                     if self._connected:
-                        self._latest[message.topic] = message
+                        self._latest.update(self._fitting([message]))
                 elif message.qos:
                     self._waiting.append(message)
                 else:
                     self.dropped += not self._connected or message.topic in self._latest
                     if self._connected:
-                        self._latest[message.topic] = message
+                        fitting = self._fitting([message])
+                        self.dropped += not fitting
+                        self._latest.update(fitting)
             self._drop_oldest()
 
     def finish(self, last: Message) -> None:
@@ -70,24 +82,30 @@ class Outbox:
         with self._lock:
             self._online, self._last = None, last
 
-    def connected(self, online: Message) -> None:
+    def connected(self, online: Message, fit: Fit = _whole) -> None:
         """Notes a new connection.
 
         Args:
             online: Message that makes others believe the retained ones; sent once these are acknowledged.
+            fit: Returns what to send on this connection instead of a message: usually just that.
         """
         with self._lock:
-            self._connected = True
+            self._connected, self._fit = True, fit
             self._retained.pop(online.topic, None)
-            self._latest = dict(self._retained)
-            self._unconfirmed = set(self._retained)
+            fitting = self._fitting(self._retained.values())
+            # An earlier connection may have taken smaller messages only. Parts that came from there would
+            # contradict the whole, and are removed before it is sent.
+            outdated = self._part_topics - fitting.keys()
+            self._part_topics |= fitting.keys() - self._retained.keys()
+            self._latest = {topic: empty(topic) for topic in sorted(outdated)} | fitting
+            self._unconfirmed = set(self._latest)
             self._online = online
 
     def repeat_retained(self) -> None:
         """Sends the latest retained message of each topic once more, if there is a connection."""
         with self._lock:
             if self._connected:
-                self._latest.update(self._retained)
+                self._latest.update(self._fitting(self._retained.values()))
 
     def acknowledged(self, message: Message) -> None:
         """Notes that the broker has taken or refused a message of QoS 1."""
@@ -119,12 +137,18 @@ class Outbox:
             if self._online is not None:
                 online, self._online = self._online, None
                 self._retained[online.topic] = online
-                return online
-            if self._waiting:
-                self._event_in_flight = self._waiting.popleft()
-                return self._event_in_flight
+                if fitting := self._fit(online):
+                    return fitting[0]
+            while self._waiting:
+                if fitting := self._fit(self._waiting.popleft()):
+                    self._event_in_flight = fitting[0]
+                    return fitting[0]
+                self.dropped += 1
             last, self._last = self._last, None
-            return last
+            return next(iter(self._fit(last)), None) if last is not None else None
+
+    def _fitting(self, retained: Iterable[Message]) -> dict[str, Message]:
+        return {each.topic: each for message in retained for each in self._fit(message)}
 
     def _drop_oldest(self) -> None:
         while len(self._waiting) > self._limit:

@@ -6,6 +6,7 @@ from edge.errors import ConfigError, EdgeError
 from edge.output.mqtt import faults
 from edge.output.mqtt.requests import RequestClient
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.size_limit import ENOUGH_BYTES
 
 
 def probe(settings: MqttSettings, timeout_s: float) -> str:
@@ -34,5 +35,8 @@ def probe(settings: MqttSettings, timeout_s: float) -> str:
         raise ConfigError(f"{address}: {faults.connect_failure(error, settings).text}") from error
     if reason.is_failure:
         raise ConfigError(f"{address}: {faults.describe_rejected(reason, topic, settings)}")
+    limit = client.largest_packet
+    is_small = limit is not None and limit < ENOUGH_BYTES
+    limited = f" of at most {limit} bytes; emotiny may need {ENOUGH_BYTES}" if is_small else ""
     encrypted = " with TLS" if settings.tls else ""
-    return f"{address}, MQTT {settings.version}{encrypted}: connects, and takes messages"
+    return f"{address}, MQTT {settings.version}{encrypted}: connects, and takes messages{limited}"

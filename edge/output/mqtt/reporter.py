@@ -9,7 +9,7 @@ from typing import Any
 from edge.output.jsonl import report_to_dict
 from edge.output.mqtt.messages import APPEARED, CHANGED, LEFT, OFF, ON, Message, to_stamped_json
 from edge.output.mqtt.settings import MqttSettings
-from edge.output.mqtt.stamp import Stamper
+from edge.output.mqtt.stamp import Stamp, Stamper
 from edge.types import Face, Report
 
 _STATS_INTERVAL_S = 10.0
@@ -67,7 +67,8 @@ class Reporter:
         if (self._state != self._summary() and age_s >= interval_s) or age_s >= heartbeat_s:
             yield self._publish_state(now_s)
         if report.faces and self._age_s("faces", now_s) >= interval_s:
-            yield self._record("faces", report_to_dict(report), now_s, qos=0)
+            self._published_s["faces"] = now_s
+            yield self._faces(report_to_dict(report), self._stamper.stamp("faces"))
         # The first frame has no rate yet.
         if report.rates.processed_fps and self._age_s("stats", now_s) >= _STATS_INTERVAL_S:
             yield self._record("stats", _stats(report) | dict(extra_stats), now_s, qos=0)
@@ -112,6 +113,22 @@ class Reporter:
         largest = max(faces, key=lambda face: face.detection.box.width, default=None)
         labels = _labels(largest) if largest else {"emotion": None, "gender": None}
         return {"faces": len(faces), "presence": ON if faces else OFF, **labels}
+
+    def _faces(self, fields: Mapping[str, Any], stamp: Stamp) -> Message:
+        """Returns the message with all faces; where that is too large, the narrowest are left out."""
+        faces = fields["faces"]
+
+        def without_narrowest() -> tuple[Message, ...]:
+            narrowest = min(faces, key=lambda face: face["box"][2])
+            rest = [face for face in faces if face is not narrowest]
+            return (self._faces({**fields, "faces": rest}, stamp),)
+
+        return Message(
+            self._settings.topic("faces"),
+            to_stamped_json(stamp, fields),
+            qos=0,
+            smaller=without_narrowest if len(faces) > 1 else None,
+        )
 
     def _age_s(self, name: str, now_s: float) -> float:
         return now_s - self._published_s.get(name, -float("inf"))

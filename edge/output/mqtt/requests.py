@@ -26,6 +26,7 @@ class RequestClient:
 
     Attributes:
         received: Topic and payload of every message received.
+        largest_packet: Size in bytes of the largest packet that the broker takes; None if it names none.
     """
 
     def __init__(self, settings: MqttSettings, purpose: str, timeout_s: float) -> None:
@@ -40,6 +41,7 @@ class RequestClient:
             ConfigError: a certificate, key or password file cannot be used.
         """
         self.received: list[tuple[str, bytes]] = []
+        self.largest_packet: int | None = None
         self._settings = settings
         self._timeout_s = timeout_s
         self._is_connected = False
@@ -157,7 +159,8 @@ class RequestClient:
             reason, self._last_error, self._settings, was_connected=self._is_connected
         )
 
-    def _on_connect(self, _flags: object, reason: ReasonCode, _properties: object) -> None:
+    def _on_connect(self, _flags: object, reason: ReasonCode, properties: object) -> None:
+        self.largest_packet = getattr(properties, "MaximumPacketSize", None)
         self._answers["connect", 0] = reason
 
     def _on_subscribe(self, number: int, reasons: list[ReasonCode], _properties: object) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
+import struct
+import termios
 from collections.abc import Callable, Sequence
 
 import paho.mqtt.client as paho
@@ -17,13 +20,14 @@ from edge.output.mqtt import faults, messages
 from edge.output.mqtt.callbacks import CallbackQueue
 from edge.output.mqtt.client import make_client
 from edge.output.mqtt.faults import Fault
+from edge.output.mqtt.in_flight import InFlight
 from edge.output.mqtt.messages import Message
 from edge.output.mqtt.outbox import Outbox
 from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.size_limit import packet_bytes
 
 # Messages sent but not acknowledged. Further ones wait in the outbox, where the oldest can be dropped.
 _MAX_IN_FLIGHT = 20
-_STEP_S = 1.0
 # A command has three letters and Home Assistant's birth message six. A broker of MQTT 5 does not forward what
 # is longer than this, so that no client can fill this device's memory.
 _LARGEST_PACKET_BYTES = 4096
@@ -43,7 +47,8 @@ class Session:
     Attributes:
         is_connected: Whether the broker has accepted the connection.
         fault: Why the session has ended; None while it goes on.
-        in_flight: Messages that were sent but not acknowledged, by paho's number, in the order of sending.
+        in_flight: What was sent, and what of it is not acknowledged.
+        largest_packet: Size in bytes of the largest packet that the broker takes; None if it names none.
     """
 
     def __init__(
@@ -66,7 +71,8 @@ class Session:
         """
         self.is_connected = False
         self.fault: Fault | None = None
-        self.in_flight: dict[int, Message] = {}
+        self.in_flight = InFlight(settings.acknowledge_s)
+        self.largest_packet: int | None = None
         self._settings = settings
         self._outbox = outbox
         self._topics = topics
@@ -104,16 +110,17 @@ class Session:
         if isinstance(opened, socket.socket):  # websockets are wrapped
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
-    def step(self, wake_fd: int, on_message: MessageHandler) -> None:
-        """Sends what the broker accepts and receives what it sent, for a second at most; may set `fault`.
+    def step(self, wake_fd: int, on_message: MessageHandler, wait_s: float = 1.0) -> None:
+        """Sends what the broker accepts and receives what it sent; may set `fault`.
 
         Args:
             wake_fd: An eventfd, which is not 0 when there is something new to send.
             on_message: Called with topic and payload of every message received.
+            wait_s: Seconds to wait for something to send or to receive.
         """
         self._callbacks.run()
         if self.fault is None:
-            self._exchange(wake_fd)
+            self._exchange(wake_fd, wait_s)
         if self.fault is None and self._client.socket() is None:
             self.fault = faults.closed_before_answer(self._last_error, self._settings)
         received, self._received = self._received, []
@@ -132,7 +139,7 @@ class Session:
         if opened is not None:
             opened.close()
 
-    def _exchange(self, wake_fd: int) -> None:
+    def _exchange(self, wake_fd: int, wait_s: float) -> None:
         opened = self._client.socket()
         if opened is None:
             return
@@ -142,11 +149,15 @@ class Session:
         poll.register(socket_fd, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
         # TLS may hold decrypted data of which the system does not know.
         pending = getattr(opened, "pending", int)()
-        ready = dict(poll.poll(0 if pending else 1e3 * _STEP_S))
+        ready = dict(poll.poll(0 if pending else 1e3 * wait_s))
         if wake_fd in ready:
             os.eventfd_read(wake_fd)
+        self.in_flight.tick(backlog=self._client.want_write() or _unsent_bytes(socket_fd) > 0)
         if pending or ready.get(socket_fd, 0) & ~select.POLLOUT:
             self._call_paho(self._client.loop_read)  # first: a broker that is about to close may say why
+        overdue = self.in_flight.overdue()
+        if overdue and self.fault is None:
+            self.fault = faults.unacknowledged(overdue, self._settings.acknowledge_s)
         self._send()
         if self._client.want_write():
             self._call_paho(self._client.loop_write)
@@ -167,9 +178,8 @@ class Session:
                 *(message.topic, message.payload, message.qos, message.retain),
                 properties=self._properties_of(message),
             )
-            if message.qos:
-                self.in_flight[info.mid] = message
-            elif info.rc != paho.MQTT_ERR_SUCCESS:
+            self.in_flight.sent(info.mid, message, packet_bytes(message, self._settings.version))
+            if not message.qos and info.rc != paho.MQTT_ERR_SUCCESS:
                 self._outbox.dropped += 1
             self._callbacks.run()
 
@@ -185,7 +195,10 @@ class Session:
             self.fault = faults.refusal(reason, self._settings)
             return
         self._max_in_flight = min(_MAX_IN_FLIGHT, getattr(properties, "ReceiveMaximum", _MAX_IN_FLIGHT))
-        self._client.subscribe([(topic, 1) for topic in self._topics])
+        self.largest_packet = getattr(properties, "MaximumPacketSize", None)
+        _, number = self._client.subscribe([(topic, 1) for topic in self._topics])
+        if number is not None:
+            self.in_flight.subscribed(number)
         self.is_connected = True
 
     def _on_disconnect(self, _flags: object, reason: ReasonCode, _properties: object) -> None:
@@ -195,7 +208,7 @@ class Session:
             )
 
     def _on_publish(self, number: int, reason: ReasonCode, _properties: object) -> None:
-        message = self.in_flight.pop(number, None)
+        message = self.in_flight.acknowledged(number)
         if message is None:
             return
         self._outbox.acknowledged(message)
@@ -203,7 +216,8 @@ class Session:
             self._outbox.dropped += 1
             self._on_refused(message.topic, faults.describe_rejected(reason, message.topic, self._settings))
 
-    def _on_subscribe(self, _number: int, reasons: list[ReasonCode], _properties: object) -> None:
+    def _on_subscribe(self, number: int, reasons: list[ReasonCode], _properties: object) -> None:
+        self.in_flight.subscription_acknowledged(number)
         for topic, reason in zip(self._topics, reasons, strict=False):
             if reason.is_failure:
                 self._on_refused(
@@ -213,3 +227,9 @@ class Session:
     def _on_log(self, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
             self._last_error = text
+
+
+def _unsent_bytes(socket_fd: int) -> int:
+    """Returns the number of bytes that the network has not carried to the other side yet."""
+    (count,) = struct.unpack("i", fcntl.ioctl(socket_fd, termios.TIOCOUTQ, bytes(4)))
+    return int(count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from edge.documents import read_text
 from edge.errors import ConfigError
@@ -37,6 +37,9 @@ def _is_host(text: str) -> bool:
 @dataclass(frozen=True)
 class MqttSettings:
     """A broker, the connection to it, and the name of this device there."""
+
+    # Seconds that a broker may take to acknowledge something during a run.
+    acknowledge_s: ClassVar[float] = 30.0
 
     host: str = field(
         default="",

@@ -1,10 +1,12 @@
 """What a connection costs the loop, however slow the network is."""
 
+import logging
 import time
 
 import pytest
 
 from edge.errors import OutputError
+from edge.output.mqtt.connection import Connection
 from edge.types import Box
 from tests.support.broker import Listener, needs_mosquitto, payload_of, wait_until
 from tests.support.reports import with_new_ids
@@ -53,19 +55,41 @@ def test_a_slow_network_carries_the_latest_readings(broker, proxy, sink_on, fram
     listener.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_error_while_a_command_is_obeyed_ends_the_run(broker, sink_on, frame_and_report):
-    def fail(on):
-        raise ZeroDivisionError
+def test_an_error_while_a_message_is_handled_is_this_program_s_and_ends_nothing(
+    broker, sink_on, frame_and_report, log, caplog
+):
+    obeyed = []
 
-    sink = sink_on(broker.port, switch=fail)
+    def fail_at_first(on):
+        obeyed.append(on)
+        if len(obeyed) <= 100:
+            raise ZeroDivisionError
+
+    sink = sink_on(broker.port, switch=fail_at_first)
     listener = Listener(broker.port, "emotiny/kitchen/#")
     listener.wait_topic("emotiny/kitchen/status", "online")
+    for _ in range(101):
+        listener.client.publish("emotiny/kitchen/enabled/set", b"OFF", 1)
+    listener.wait_topic("emotiny/kitchen/enabled/state", "OFF")
     sink.send(*frame_and_report(1, NEAR))
-    listener.client.publish("emotiny/kitchen/enabled/set", b"OFF", 1)
+    assert len(obeyed) == 101
+    (line,) = log.faults()  # of a hundred errors
+    assert line == "MQTT: an error in this program; a message on emotiny/kitchen/enabled/set is ignored"
+    (error,) = [record.exc_info for record in caplog.records if record.levelno >= logging.ERROR]
+    assert error[0] is ZeroDivisionError
+    assert "offline" not in [m.payload.decode() for m in listener.received if m.topic.endswith("/status")]
+    listener.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_elsewhere_in_the_thread_ends_the_run(broker, sink_on, frame_and_report, monkeypatch):
+    def fail(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Connection, "_note_connected", fail)
+    sink = sink_on(broker.port)
     with pytest.raises(OutputError, match="its thread died; the traceback above says why"):
         wait_until(lambda: sink.send(*frame_and_report(2, NEAR)))
-    listener.close()
 
 
 def test_an_idle_connection_takes_no_processor_time(broker, sink_on, log):

@@ -7,7 +7,7 @@ from edge.errors import ConfigError, OutputError
 from edge.output.mqtt.forget import forget
 from edge.output.mqtt.settings import MqttSettings
 from edge.types import Box
-from tests.support.broker import free_port, needs_mosquitto, retained_on, wait_until
+from tests.support.broker import Broker, free_port, needs_mosquitto, retained_on, wait_until
 
 pytestmark = needs_mosquitto
 
@@ -45,6 +45,16 @@ def test_a_device_that_earlier_settings_announced(broker, sink_on, frame_and_rep
     now = MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen", discovery="")
     assert len(list(forget(now, 10))) == len(TOPICS)
     assert retained_on(broker.port) == {}
+
+
+def test_a_device_whose_entities_were_announced_one_by_one(tmp_path, sink_on, frame_and_report):
+    broker = Broker(tmp_path, "max_packet_size 1000")
+    run_device(broker.port, sink_on, frame_and_report, TOPICS[1:-1])
+    kept = retained_on(broker.port).keys()
+    assert sum(topic.endswith("/config") for topic in kept) == 10
+    assert len(list(forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10))) == 16
+    assert retained_on(broker.port) == {}
+    broker.kill()
 
 
 def test_a_device_that_still_runs_is_reported(broker, sink_on, frame_and_report):

@@ -131,6 +131,33 @@ def test_an_unacknowledged_event_is_sent_again_before_later_ones_but_no_old_stat
     assert payloads(drain(outbox)) == ["new", "online", "0", "1", "2"]
 
 
+def test_what_does_not_fit_is_replaced_on_that_connection_and_parts_are_removed_later():
+    outbox = Outbox(10)
+    config, parts = Message("config", "long", retain=True), [Message("part/1", "1"), Message("part/2", "2")]
+    outbox.put([config, event(1)])
+    outbox.connected(ONLINE, lambda message: parts if message == config else [message])
+    assert [outbox.pop(), outbox.pop(), outbox.pop()] == [*parts, None]
+    for part in parts:
+        outbox.acknowledged(part)
+    assert payloads(drain(outbox)) == ["online", "1"]
+    outbox.repeat_retained()
+    assert payloads(drain(outbox)) == ["1", "2", "online"]
+    outbox.disconnected()
+    outbox.connected(ONLINE)
+    removed = [Message("part/1", "", retain=True), Message("part/2", "", retain=True)]
+    assert drain(outbox) == [*removed, config, ONLINE]
+    assert outbox.dropped == 0
+
+
+def test_what_never_fits_is_dropped_and_keeps_nothing_else_waiting():
+    outbox = Outbox(10)
+    outbox.put([event(1), event(22), event(3), Message("state", "22", retain=True)])
+    outbox.connected(ONLINE, lambda message: [message] if message.payload != "22" else [])
+    outbox.put([Message("faces", "22", qos=0)])
+    assert payloads(drain(outbox)) == ["online", "1", "3"]
+    assert outbox.dropped == 2
+
+
 STEPS = ["event", "state", "faces", "connected", "disconnected", "pop", "acknowledged"]
 
 

@@ -4,7 +4,7 @@ from edge.diagnostics.check import try_broker
 from edge.errors import ConfigError
 from edge.output.mqtt.probe import probe
 from edge.output.mqtt.settings import MqttSettings
-from tests.support.broker import needs_mosquitto
+from tests.support.broker import Broker, needs_mosquitto
 
 pytestmark = [
     needs_mosquitto,
@@ -16,6 +16,16 @@ pytestmark = [
 def test_a_broker_that_accepts_messages(broker):
     found = probe(MqttSettings(host="127.0.0.1", port=broker.port), 10)
     assert found == f"127.0.0.1:{broker.port}, MQTT 5: connects, and takes messages"
+
+
+@pytest.mark.parametrize(
+    ("limit", "more"), [(1000, " of at most 1000 bytes; emotiny may need 8192"), (8192, "")]
+)
+def test_a_broker_that_takes_small_messages_only(tmp_path, limit, more):
+    broker = Broker(tmp_path, f"max_packet_size {limit}")
+    found = probe(MqttSettings(host="127.0.0.1", port=broker.port), 10)
+    assert found == f"127.0.0.1:{broker.port}, MQTT 5: connects, and takes messages{more}"
+    broker.kill()
 
 
 @pytest.mark.parametrize(
