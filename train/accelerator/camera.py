@@ -1,6 +1,6 @@
 """Random views of faces as a camera gives them, computed on the accelerator.
 
-The amounts are `Spoiling`'s; the order is that of a camera: light, lens, sensor, compression, detector.
+The limits are those of `Spoiling`; the order is that of a camera: light, lens, sensor, compression, detector.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from train.spoiling import Spoiling
+
 SIZE = 48
-_BLURS = np.linspace(0.3, 2.2, 20)
-_SIDES = np.arange(14, SIZE)
+_LIMITS = Spoiling()
+_BLURS = np.linspace(*_LIMITS.blur, 20)
+_SIDES = np.arange(round(_LIMITS.distance * SIZE), SIZE)
 # The luminance table of JPEG's annex K (ITU-T T.81).
 _JPEG = np.array(
     [
@@ -108,26 +111,26 @@ def spoil(key: Any, images: Any, clean: Any) -> Any:
         return spoiled & (uniform() < share)
 
     x = images
-    gamma = jnp.where(some(0.2), jnp.exp2(uniform(-1.0, 1.0)), 1.0)
+    gamma = jnp.where(some(0.2), jnp.exp(uniform(*np.log(_LIMITS.gamma))), 1.0)
     x = 255 * (jnp.maximum(x, 0) / 255) ** gamma
     ramp = jnp.linspace(0, 1, SIZE)[None, None, :]
     ramp = jnp.where(uniform() < 0.5, ramp, 1 - ramp)
-    x = x * jnp.where(some(0.15), 1 - uniform(0.3, 0.8) * ramp, 1.0)
+    x = x * jnp.where(some(0.15), 1 - uniform(*_LIMITS.side_light) * ramp, 1.0)
     dark = some(0.2)
-    x = x * jnp.where(dark, jnp.exp(uniform(math.log(0.15), math.log(0.7))), 1.0)
+    x = x * jnp.where(dark, jnp.exp(uniform(*np.log(_LIMITS.darkness))), 1.0)
     blurs, sides = jnp.asarray(_blur_matrices()), jnp.asarray(_distance_matrices())
     blur = jnp.where(some(0.4)[:, 0, 0], 1 + jnp.floor(uniform(shape=(count,)) * len(_BLURS)), 0)
     distance = jnp.where(some(0.3)[:, 0, 0], 1 + jnp.floor(uniform(shape=(count,)) * len(_SIDES)), 0)
     lens = sides[distance.astype(int)] @ blurs[blur.astype(int)]
     noise = jax.random.normal(next(keys), x.shape)
-    sigma = jnp.where(some(0.25), uniform(1.0, 18.0), 0.0) + jnp.where(dark, uniform(0.5, 5.0), 0.0)
+    sigma = jnp.where(some(0.25), uniform(*_LIMITS.noise), 0.0) + jnp.where(dark, uniform(0.5, 5.0), 0.0)
     # Half of the noise arises before the picture is enlarged: it is soft in the crop.
     soft = uniform() < 0.3
     x = x + jnp.where(soft, sigma * noise * 1.5, 0.0)
     x = lens @ x @ lens.transpose(0, 2, 1)
     x = x + jnp.where(soft, 0.0, sigma * noise)
     x = jnp.clip(jnp.round(x), 0, 255)
-    x = jnp.where(some(0.15) & ~dark, _jpeg(x, uniform(25.0, 70.0)), x)
+    x = jnp.where(some(0.15) & ~dark, _jpeg(x, uniform(*_LIMITS.jpeg)), x)
     return jnp.where(some(0.12), _covered(next(keys), x), x)
 
 
@@ -147,7 +150,8 @@ def _covered(key: Any, x: Any) -> Any:
     first, second, third = jax.random.split(key, 3)
     draws = jax.random.uniform(first, (5, x.shape[0], 1, 1))
     grid = jnp.arange(SIZE)
-    height, width = (0.1 + 0.4 * draws[2]) * SIZE, (0.1 + 0.5 * draws[3]) * SIZE
+    least, most = _LIMITS.cover
+    height, width = ((least + (most - least) * draws[axis]) * SIZE for axis in (2, 3))
     inside_y = jnp.abs(grid[None, :, None] - draws[0] * SIZE) < height / 2
     inside_x = jnp.abs(grid[None, None, :] - draws[1] * SIZE) < width / 2
     grain = jnp.floor(256 * jax.random.uniform(second, x.shape))

@@ -10,6 +10,7 @@ from edge.inference.preprocess import Framing
 from edge.labels import Task
 from train.augment import Augmentation, CropSpec
 from train.models.spec import ClassifierSpec
+from train.spoiling import Spoiling
 
 Optimizer = Literal["adamw", "adam", "momentum", "muon"]
 Schedule = Literal["cosine", "constant", "plateau"]
@@ -53,6 +54,12 @@ class Recipe:
         views: number of copies of the training split that are made before training: the original images and
             `views - 1` augmented copies. Each epoch trains on the next copy, with images flipped at random.
             0 augments the images anew for every epoch. Teachers need copies, since they score each one once.
+        spoiling: how a share of the images of each epoch is spoiled as by a camera, on top of
+            `augmentation`; None for none. Teachers answer for the image before.
+        appearances: how often the images of each label are seen in an epoch, in the order of the labels;
+            empty for once. Unlike `balance`, it leaves the loss of an image alone: with teachers, whose
+            answers hold for images and not for labels, rare labels are learned better and no other is learned
+            worse.
         standardize: whether pixels are scaled to a mean of 0 and a deviation of 1 over the training split.
         batch_size: number of images per step.
         optimizer: "adamw" (Loshchilov and Hutter 2017, arXiv:1711.05101), "adam", "momentum" (SGD with
@@ -84,6 +91,8 @@ class Recipe:
     matching: float = 0.0
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     views: int = 0
+    spoiling: Spoiling | None = None
+    appearances: tuple[int, ...] = ()
     standardize: bool = False
     batch_size: int = 64
     optimizer: Optimizer = "adamw"
@@ -105,6 +114,10 @@ class Recipe:
         for key in ("teaching", "votes", "label_smoothing", "balance", "matching", "averaging"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{self.name}: {key} {getattr(self, key)}, expected 0 to 1")
+        if self.appearances and (len(self.appearances) != self.spec.classes or min(self.appearances) < 1):
+            raise ConfigError(
+                f"{self.name}: appearances {self.appearances}, expected {self.spec.classes} numbers of at least 1"
+            )
         if bool(self.teachers) != bool(self.teaching) or (self.teachers and not self.views):
             raise ConfigError(f"{self.name}: teachers, their share and a number of views belong together")
 

@@ -43,7 +43,10 @@ class Classification:
         self._training, self._validation = data.part("train"), data.part("val")
         self._weights = balanced_weights(self._training, recipe.balance) if recipe.balance else None
         self.labels = data.label_names
-        self.steps = -(-len(self._training) // recipe.batch_size)
+        self._rows = np.arange(len(self._training))
+        if recipe.appearances:
+            self._rows = np.repeat(self._rows, np.array(recipe.appearances)[self._training.labels])
+        self.steps = -(-len(self._rows) // recipe.batch_size)
 
     @cached_property
     def _validation_crops(self) -> Gray:
@@ -85,7 +88,7 @@ class Classification:
         return f"training {training}, validation {validation} (best {100 * best:.2f} %)"
 
     def _shuffled(self, data: EpochData) -> Epoch:
-        order = np.random.default_rng((self._recipe.seed, data.epoch)).permutation(len(self._training))
+        order = np.random.default_rng((self._recipe.seed, data.epoch)).permutation(self._rows)
         return Epoch(
             data.epoch,
             data.images[order][..., np.newaxis],

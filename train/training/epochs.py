@@ -17,7 +17,7 @@ from train.models.weights_hash import weights_digest
 from train.recipes.recipe import Recipe
 from train.training.distillation import teacher_scores
 from train.training.prefetch import prefetched_epochs
-from train.training.views import expand
+from train.training.views import expand, spoiled_views
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ def iter_epochs(
     scores = None
     if recipe.teachers:
         scores = teacher_scores(views, recipe, checkpoints.teachers, checkpoints.cache)
+    if recipe.spoiling:
+        views = spoiled_views(training, recipe, checkpoints.cache)
     yield (_epoch_of_views(recipe, views, labels, scores, epoch) for epoch in range(first, recipe.epochs))
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from edge.errors import DataError
 from edge.types import Gray
-from train.augment import epoch_images, plain_images
+from train.augment import epoch_crops, even, spoil
 from train.data import Dataset
 from train.recipes.recipe import Recipe
 
@@ -99,6 +99,6 @@ def _work(task: Any) -> Any:
 
 
 def _prepare(data: Dataset, recipe: Recipe, epoch: int) -> Gray:
-    if recipe.augmentation is None:
-        return plain_images(data, recipe.crop)
-    return epoch_images(data, recipe.crop, recipe.augmentation, recipe.seed * 100_003 + epoch)
+    seed = recipe.seed * 100_003 + epoch
+    crops = epoch_crops(data, recipe.crop, recipe.augmentation, seed)
+    return even(crops if recipe.spoiling is None else spoil(crops, recipe.spoiling, seed))

@@ -14,6 +14,7 @@ from typing import Any
 
 from edge.errors import ConfigError
 from edge.files import atomic_write
+from edge.labels import FACE_TASKS
 from train.models.spec import spec_from_dict
 
 
@@ -59,12 +60,13 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
 
 
 def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
-    """Adds what specs did not have yet when a run was written; its default is what was built then."""
+    """Adds what specs and recipes did not have yet when a run was written; its default is what was done then."""
     recipe = stored.get("recipe")
     if not isinstance(recipe, dict) or not isinstance(recipe.get("spec"), dict):
         return stored
     spec = json.loads(json.dumps(asdict(spec_from_dict(recipe["spec"]))))
-    return {**stored, "recipe": {**recipe, "spec": spec}}
+    later = {} if recipe.get("task") in FACE_TASKS else {"spoiling": None, "appearances": []}
+    return {**stored, "recipe": {**later, **recipe, "spec": spec}}
 
 
 @contextmanager

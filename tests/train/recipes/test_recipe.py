@@ -15,7 +15,7 @@ from train.recipes.registry import RECIPES  # noqa: E402
 # The names of the fields are stored in the run.json of every run.
 FIELDS = (
     "name task spec framing epochs dataset start teachers teaching votes label_smoothing balance matching "
-    "augmentation views standardize batch_size optimizer learning_rate schedule weight_decay averaging "
+    "augmentation views spoiling appearances standardize batch_size optimizer learning_rate schedule weight_decay averaging "
     "precision seed"
 )
 
@@ -30,6 +30,8 @@ FIELDS = (
         ({"balance": -0.1}, "balance -0.1, expected 0 to 1"),
         ({"seed": -1}, "seed -1, expected 0 to 4294967295"),
         ({"seed": 2**32}, "seed 4294967296, expected 0 to 4294967295"),
+        ({"appearances": (1, 6)}, r"appearances \(1, 6\), expected 7 numbers of at least 1"),
+        ({"appearances": (1, 6, 1, 1, 0, 1, 1)}, "expected 7 numbers of at least 1"),
         ({"teachers": ("a",)}, "belong together"),
         ({"teaching": 0.5}, "belong together"),
         ({"teachers": ("a",), "teaching": 0.5}, "belong together"),

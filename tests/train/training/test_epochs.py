@@ -11,6 +11,7 @@ pytestmark = pytest.mark.train
 
 from train.augment import plain_images  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
+from train.spoiling import Spoiling  # noqa: E402
 from train.training.distillation import teacher_scores  # noqa: E402
 from train.training.epochs import Checkpoints, iter_epochs  # noqa: E402
 from train.training.views import expand  # noqa: E402
@@ -62,3 +63,18 @@ def test_votes_are_mixed_into_the_labels(toy, toy_recipe):
         iter_epochs(recipe, training, Checkpoints(), 0),
     ):
         pass
+
+
+def test_a_student_that_sees_a_spoiled_image_learns_the_answer_for_the_image_before(
+    toy, toy_recipe, tmp_path
+):
+    training = toy.part("train")
+    recipe = replace(toy_recipe, views=2, teachers=("a",), teaching=1.0, spoiling=Spoiling(share=0.5))
+    build(recipe.spec).save(tmp_path / "teacher.keras")
+    checkpoints = Checkpoints(teachers={"a": tmp_path / "teacher.keras"}, cache=tmp_path / "cache")
+    views = expand(training, recipe, checkpoints.cache)
+    scores = teacher_scores(views, recipe, checkpoints.teachers, checkpoints.cache)
+    with iter_epochs(recipe, training, checkpoints, 1) as epochs:
+        epoch = next(epochs)
+    np.testing.assert_allclose(epoch.targets, scores[1], atol=1e-6)
+    assert 0.3 < (epoch.images != views[1]).any(axis=(1, 2)).mean() < 0.7

@@ -216,6 +216,25 @@ def test_rows_are_shuffled_together_with_their_targets_and_weights(toy, toy_reci
     assert len(np.unique(epoch.weights)) == 2
 
 
+def test_images_of_a_label_are_seen_as_often_as_the_recipe_says(toy, toy_recipe, tmp_path, monkeypatch):
+    epochs = []
+
+    def record(_, epoch):
+        epochs.append(epoch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "train", record)
+    recipe = replace(toy_recipe, augmentation=None, appearances=(1, 3, 1, 1, 2, 1, 1))
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, toy, tmp_path / "run")
+    (epoch,) = epochs
+    counts = np.bincount(toy.part("train").labels)
+    np.testing.assert_array_equal(
+        np.bincount(epoch.targets.argmax(axis=1)), counts * np.array(recipe.appearances)
+    )
+    assert (np.unique(epoch.images, axis=0, return_counts=True)[1] == 3).sum() == counts[1]
+
+
 def test_running_means_are_evaluated_and_kept_and_resumed(interrupted_after, toy, toy_recipe, tmp_path):
     recipe = replace(toy_recipe, averaging=0.9, epochs=3)
     fit(recipe, toy, tmp_path / "whole")

@@ -13,7 +13,8 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from train.augment import epoch_images, plain_images  # noqa: E402
+from train.augment import epoch_crops, even, plain_images, spoil  # noqa: E402
+from train.spoiling import Spoiling  # noqa: E402
 from train.training.prefetch import prefetched_epochs  # noqa: E402
 
 
@@ -24,9 +25,18 @@ def test_each_epoch_has_the_images_of_its_own_seed(toy, toy_recipe):
         images = dict(epochs)
     assert sorted(images) == [2, 3]
     for epoch in (2, 3):
-        expected = epoch_images(training, recipe.crop, recipe.augmentation, 300_009 + epoch)
-        np.testing.assert_array_equal(images[epoch], expected)
+        expected = epoch_crops(training, recipe.crop, recipe.augmentation, 300_009 + epoch)
+        np.testing.assert_array_equal(images[epoch], even(expected))
         assert (images[epoch] != plain_images(training, recipe.crop)).any()
+
+
+def test_images_are_spoiled_before_they_are_evened(toy, toy_recipe):
+    training = toy.part("train").take(np.arange(20))
+    recipe = replace(toy_recipe, augmentation=None, spoiling=Spoiling(share=1.0))
+    with prefetched_epochs(training, recipe, 3) as epochs:
+        ((_, images),) = epochs
+    seed = 100_003 * recipe.seed + 3
+    np.testing.assert_array_equal(images, even(spoil(training.images, recipe.spoiling, seed)))
 
 
 def test_the_process_ends_with_a_parent_that_is_killed():

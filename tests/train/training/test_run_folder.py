@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,16 @@ def test_a_folder_is_claimed_once_and_by_equal_settings_again(tmp_path):
     with pytest.raises(ConfigError, match="holds a run with another recipe, data; name another folder"):
         claim(folder, {"recipe": (1, 3), "data": "b"}, {})
     check_same(folder / "run.json", {"data": "a"})  # of what is not named, nothing is compared
+
+
+def test_a_run_that_was_written_before_a_setting_existed_goes_on(toy_recipe, tmp_path):
+    recipe = toy_recipe.to_dict()
+    older = {key: value for key, value in recipe.items() if key not in ("spoiling", "appearances")}
+    claim(tmp_path, {"recipe": older}, {})
+    claim(tmp_path, {"recipe": recipe}, {})
+    other = replace(toy_recipe, appearances=(1, 6, 1, 1, 1, 1, 1)).to_dict()
+    with pytest.raises(ConfigError, match="holds a run with another recipe"):
+        claim(tmp_path, {"recipe": other}, {})
 
 
 def test_checkpoints_of_an_unknown_run_are_not_claimed(tmp_path):

@@ -7,9 +7,10 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from train.augment import epoch_images, plain_images  # noqa: E402
+from train.augment import epoch_crops, even, plain_images, spoil  # noqa: E402
+from train.spoiling import Spoiling  # noqa: E402
 from train.training import views as views_module  # noqa: E402
-from train.training.views import expand  # noqa: E402
+from train.training.views import expand, spoiled_views  # noqa: E402
 
 
 def test_the_first_view_is_the_original_and_the_others_are_changed_once(toy, toy_recipe, tmp_path):
@@ -45,11 +46,24 @@ def test_an_interrupted_expansion_is_resumed_to_the_same_copies(toy, toy_recipe,
     def interrupt(data, crop, augmentation, seed):
         if seed == 2:
             raise KeyboardInterrupt
-        return epoch_images(data, crop, augmentation, seed)
+        return epoch_crops(data, crop, augmentation, seed)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(views_module, "epoch_images", interrupt)
+        patch.setattr(views_module, "epoch_crops", interrupt)
         expand(training, recipe, tmp_path / "broken")
     np.testing.assert_array_equal(expand(training, recipe, tmp_path / "broken"), whole)
     names = [sorted(path.name for path in (tmp_path / folder).iterdir()) for folder in ("broken", "whole")]
     assert names[0] == names[1]  # nothing half-written is left
+
+
+def test_a_student_sees_spoiled_copies_of_the_very_views_that_its_teachers_see(toy, toy_recipe, tmp_path):
+    training = toy.part("train")
+    recipe = replace(toy_recipe, views=2, spoiling=Spoiling(share=0.3))
+    views, spoiled = expand(training, recipe, tmp_path), spoiled_views(training, recipe, tmp_path)
+    assert spoiled.shape == views.shape
+    same = (spoiled == views).all(axis=(2, 3)).mean(axis=1)
+    assert ((same > 0.6) & (same < 0.8)).all()
+    crops = epoch_crops(training, recipe.crop, recipe.augmentation, 1)
+    np.testing.assert_array_equal(spoiled[1], even(spoil(crops, recipe.spoiling, 1)))
+    other = spoiled_views(training, replace(recipe, spoiling=Spoiling(share=0.31)), tmp_path)
+    assert (other != spoiled).any()
