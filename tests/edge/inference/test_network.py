@@ -144,14 +144,14 @@ def test_a_network_that_its_contract_does_not_describe_is_refused(models, tmp_pa
     assert str(caught.value).startswith(f"model {path.with_suffix('.tflite')}: ")
 
 
-@pytest.mark.parametrize("factor", [1e-3, 1e3, 1e30])
+@pytest.mark.parametrize("factor", [1e3, 1e30])
 @pytest.mark.parametrize("task", FACE_TASKS)
 def test_outputs_that_no_face_has_are_refused(task, factor):
     """Sizes are exponential functions of them: the loop would end with an overflow, or with no memory."""
     network = Network.open(None, task)
     contract, content = read_model(network.path)
     content = content.replace(struct.pack("<f", network.scale), struct.pack("<f", network.scale * factor))
-    with pytest.raises(ModelError, match=r"its outputs span .*, expected 0\.5 to 64$"):
+    with pytest.raises(ModelError, match=r"its outputs span .*, expected at most 64$"):
         Network(network.path, contract, content)
 
 
