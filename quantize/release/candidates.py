@@ -1,4 +1,7 @@
-"""The runs that may be shipped for a task: networks of the shipped size, and larger ones pruned to it."""
+"""The runs that may be shipped for a task: networks of the shipped size, and larger ones pruned to it.
+
+A pruned network that reads a face then goes on with views as a camera would have taken them.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from quantize.pruning.plots import save_pruning_png
 from quantize.pruning.pruner import prune
 from train.crops.sources import FaceData
 from train.data import Dataset, Split
+from train.models.spec import spec_from_dict
 from train.recipes.face_recipe import AnyRecipe
 from train.recipes.recipe import Recipe
 from train.recipes.registry import find_recipe
 from train.reports.evaluate_any import evaluate_any
 from train.reports.saliency_plot import save_labels_png
 from train.runs.inputs import checkpoints_for, trained
-from train.runs.lookup import existing_runs, load_checkpoint
+from train.runs.lookup import existing_runs, load_checkpoint, read_settings
+from train.training.fit import fit
 
 logger = logging.getLogger(__name__)
 
@@ -28,13 +33,17 @@ PLANS: dict[Task, PruningPlan] = {
     "emotion": PruningPlan(target=9_950, epochs=144),
     "gender": PruningPlan(target=6_300, epochs=48),
     "proposal": PruningPlan(target=9_950, epochs=30),
-    "refinement": PruningPlan(target=9_950, epochs=30),
+    "refinement": PruningPlan(target=9_950, epochs=60),
 }
+# The recipe that a pruned network goes on with.
+LAST_STAGES: dict[Task, str] = {"emotion": "emotion-camera", "gender": "gender-camera"}
 _SPLITS: tuple[Split, ...] = ("val", "train")
 
 
 def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
-    """Returns the runs of which the best is shipped. If the task's parent is trained, it is pruned first.
+    """Returns the runs of which the best is shipped.
+
+    If the task's parent is trained, it is pruned first, and what is left goes on with the task's last stage.
 
     Args:
         task: the task.
@@ -42,18 +51,23 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
         runs: folder of all runs.
 
     Returns:
-        The finished runs of the recipe that has the name of the task, with any seed, and of the pruned
-        parent, with any plan.
+        The finished runs of the recipe that has the name of the task, with any seed, of the pruned parent,
+        with any plan, and of the last stage, with any seed.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or a teacher of the last stage is not trained.
     """
     parent = find_recipe(parent_of(task))
+    last = LAST_STAGES.get(task)
     shipped = _pruned_folder(parent, PLANS[task], runs)
     if _is_finished(runs / parent.name) and not _is_finished(shipped):
         pruned_run(parent, PLANS[task], data, runs)
+    if last and _is_finished(shipped) and not _is_finished(runs / last):
+        _last_stage(last, shipped, data, runs)
     pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "plan.json").exists()]
-    finished = [path for path in (*existing_runs(find_recipe(task), runs), *pruned) if _is_finished(path)]
+    recipes = [find_recipe(name) for name in (task, last) if name]
+    own = [path for recipe in recipes for path in existing_runs(recipe, runs)]
+    finished = [path for path in (*own, *pruned) if _is_finished(path)]
     if not finished:
         raise DataError(
             f"no run of {task} in {runs} is finished; `make train RECIPE={task}` trains or resumes it"
@@ -104,6 +118,15 @@ def pruned_run(
     for split in _SPLITS:
         evaluate_any(data, folder, split)
     return folder
+
+
+def _last_stage(name: str, pruned: Path, data: Dataset | FaceData, runs: Path) -> None:
+    """Trains a recipe from a pruned network, whatever structure the pruning left of its parent."""
+    spec = spec_from_dict(read_settings(pruned)["recipe"]["spec"])
+    recipe = replace(find_recipe(name), spec=spec, start=pruned.name)
+    fit(recipe, data, runs / name, checkpoints_for(recipe, runs))
+    for split in _SPLITS:
+        evaluate_any(data, runs / name, split)
 
 
 def _pruned_folder(recipe: AnyRecipe, plan: PruningPlan, runs: Path) -> Path:

@@ -24,6 +24,7 @@ from quantize.release.training_texts import origin, provenance_of, weights_texts
 from quantize.verification.fidelity import Comparison, compare_with_float, scores_of
 from train.augment import CropSpec, plain_images
 from train.data import Dataset, Split
+from train.evaluation.corruptions import CAMERA_ROWS
 from train.evaluation.robustness import measure_robustness
 from train.evaluation.temperature_scaling import fit_temperature
 from train.reports.confusion import save_confusion_png
@@ -74,12 +75,18 @@ class ClassifierRelease:
         return plain_images(self._data.part(split), network.crop)
 
     def measure(self, network: FloatNetwork, file: Path) -> tuple[float, float]:
-        """Returns the temperature that calibrates the confidences, and the accuracy."""
+        """Returns the temperature that calibrates the confidences, and the score.
+
+        The score is the mean of the accuracy on clean images and that on images as a camera spoils them.
+        """
         rows = self._data.part("val")
-        scores = scores_of(Classifier(file, network.task), self.images(network, "val"))
+        score = partial(scores_of, Classifier(file, network.task))
+        scores = score(self.images(network, "val"))
         # Logits but for a constant, from the scores that the device's own code returns at a temperature of 1.
         temperature = fit_temperature(np.log(np.maximum(scores, _LEAST_SCORE)), rows.labels)
-        return round(temperature, 3), float((scores.argmax(axis=1) == rows.labels).mean())
+        clean = float((scores.argmax(axis=1) == rows.labels).mean())
+        camera = measure_robustness(self._data, network.crop, score, names=CAMERA_ROWS).camera_accuracy
+        return round(temperature, 3), (clean + camera) / 2
 
     def compare(self, network: FloatNetwork, file: Path, split: Split) -> Comparison:
         """Compares labels and scores."""

@@ -33,7 +33,7 @@ def publish(
     """Converts the checkpoints of a task's runs, compares them with their parents, and writes the best one.
 
     Of each run, the best checkpoint and the final one, if it exists, are tried. The int8 file with the
-    highest score on the validation split (accuracy, or that by which the run's best epoch was chosen) is
+    highest score on the validation split (the release's `measure`) is
     shipped, after fine-tuning if it is not faithful to its parent. A network that models/ may not hold, such
     as one of too many parameters, is left out with a line in the log.
 

@@ -32,8 +32,7 @@ class QuantizedRun:
         parent: the float network.
         content: content of the .tflite file.
         contract: contract of the file, without figures.
-        score: score of the int8 file on the validation split, 0 to 1: accuracy, or that by which the best
-            epoch of its training was chosen.
+        score: score of the int8 file on the validation split, 0 to 1, by the release's `measure`.
     """
 
     parent: FloatNetwork

@@ -1,5 +1,6 @@
 """What may be shipped for a task: its own runs, and its parent, pruned first."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from train.models.spec import BUDGET, NetSpec, ProposalSpec  # noqa: E402
 from train.recipes.registry import find_recipe  # noqa: E402
 from train.reports.evaluate_any import evaluate_any  # noqa: E402
 from train.runs.archive import archive, restore  # noqa: E402
+from train.spoiling import Spoiling  # noqa: E402
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ def runs(parent, tmp_path, monkeypatch):
     recipe = replace(parent.recipe, name="emotion-parent")
     monkeypatch.setattr(candidates, "find_recipe", lambda name: replace(recipe, name=name))
     monkeypatch.setitem(candidates.PLANS, "emotion", small_plan(share=0.4))
+    monkeypatch.setattr(candidates, "LAST_STAGES", {})
     folder = tmp_path / "runs"
     shutil.copytree(parent.run, folder / "emotion-parent")
     return folder
@@ -68,6 +71,22 @@ def test_a_trained_parent_is_pruned_once_and_published(toy, parent, runs, lists,
     assert not (elsewhere / pruned.name / "steps").exists()
     again = publish.publish([elsewhere / pruned.name], toy, models, overwrite=True)
     assert again.sha256 == contract.sha256
+
+
+def test_a_pruned_network_goes_on_with_the_tasks_last_stage(toy, parent, runs, monkeypatch):
+    last = replace(parent.recipe, name="emotion-camera", epochs=1, spoiling=Spoiling(share=0.5))
+    find = candidates.find_recipe
+    monkeypatch.setattr(candidates, "find_recipe", lambda name: last if name == last.name else find(name))
+    monkeypatch.setattr(candidates, "LAST_STAGES", {"emotion": last.name})
+    found = candidates.candidates("emotion", toy, runs)
+    assert found == [runs / "emotion-camera", runs / "emotion-parent-taylor-1"]
+    settings, pruned = (json.loads((run / "run.json").read_text()) for run in found)
+    assert settings["recipe"]["spec"] == pruned["recipe"]["spec"]
+    assert settings["recipe"]["start"] == "emotion-parent-taylor-1"
+    assert settings["recipe"]["spoiling"]["share"] == 0.5
+    assert (found[0] / "report.html").exists()
+    monkeypatch.setattr(candidates, "fit", None)  # nothing is trained twice
+    assert candidates.candidates("emotion", toy, runs) == found
 
 
 def test_a_parent_that_finds_faces_is_pruned_and_reported_too(
