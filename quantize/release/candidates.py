@@ -33,7 +33,7 @@ PLANS: dict[Task, PruningPlan] = {
     "emotion": PruningPlan(target=9_950, epochs=144),
     "gender": PruningPlan(target=6_300, epochs=48),
     "proposal": PruningPlan(target=9_950, epochs=30),
-    "refinement": PruningPlan(target=9_950, epochs=60),
+    "refinement": PruningPlan(target=9_950, epochs=30),
 }
 # The recipe that a pruned network goes on with.
 LAST_STAGES: dict[Task, str] = {"emotion": "emotion-camera", "gender": "gender-camera"}

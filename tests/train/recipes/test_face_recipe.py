@@ -14,6 +14,7 @@ from train.models.sepnet import build  # noqa: E402
 from train.models.spec import BUDGET  # noqa: E402
 from train.recipes.face_recipe import FaceRecipe  # noqa: E402
 from train.recipes.face_recipes import FACE_RECIPES, PROPOSAL, REFINEMENT  # noqa: E402
+from train.recipes.registry import RECIPES  # noqa: E402
 
 # The names of the fields are stored in the run.json of every run.
 FIELDS = (
@@ -61,9 +62,8 @@ def test_networks_return_what_their_task_names(recipe):
 
 
 def test_parents_have_the_shape_of_what_they_are_pruned_to():
-    by_name = {recipe.name: recipe for recipe in FACE_RECIPES}
     for name in ("proposal", "refinement"):
-        small, large = by_name[name], by_name[f"{name}-parent"]
+        small, large = RECIPES[name], RECIPES[f"{name}-parent"]
         assert [(stage.blocks, stage.stride) for stage in small.spec.stages] == [
             (stage.blocks, stage.stride) for stage in large.spec.stages
         ]
