@@ -9,21 +9,23 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from edge.errors import DataError
+from edge.errors import ConfigError, DataError
 from edge.labels import Task
 from quantize.pruning.plan import PruningPlan
 from quantize.pruning.plots import save_pruning_png
 from quantize.pruning.pruner import prune
 from train.crops.sources import FaceData
 from train.data import Dataset, Split
-from train.models.spec import spec_from_dict
+from train.models.spec import NetSpec, spec_from_dict
 from train.recipes.face_recipe import AnyRecipe
 from train.recipes.recipe import Recipe
 from train.recipes.registry import find_recipe
 from train.reports.evaluate_any import evaluate_any
 from train.reports.saliency_plot import save_labels_png
-from train.runs.inputs import checkpoints_for, trained
+from train.runs.archive import restore
+from train.runs.inputs import checkpoints_for, prerequisites, trained
 from train.runs.lookup import existing_runs, load_checkpoint, read_settings
+from train.runs.paths import ARCHIVES
 from train.training.fit import fit
 
 logger = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
         with any plan, and of the last stage, with any seed.
 
     Raises:
-        DataError: there is none, or a teacher of the last stage is not trained.
+        DataError: there is none, or a teacher of the last stage is neither trained nor archived.
     """
     parent = find_recipe(parent_of(task))
     last = LAST_STAGES.get(task)
@@ -121,9 +123,20 @@ def pruned_run(
 
 
 def _last_stage(name: str, pruned: Path, data: Dataset | FaceData, runs: Path) -> None:
-    """Trains a recipe from a pruned network, whatever structure the pruning left of its parent."""
+    """Trains a recipe from a pruned network, whatever structure the pruning left of its parent.
+
+    Teachers that were not trained here are restored from the repository's archives.
+    """
     spec = spec_from_dict(read_settings(pruned)["recipe"]["spec"])
-    recipe = replace(find_recipe(name), spec=spec, start=pruned.name)
+    stage = find_recipe(name)
+    if not isinstance(stage, Recipe) or not isinstance(spec, NetSpec):
+        raise ConfigError(f"{name} goes on with {pruned}; expected two networks that read a face")
+    recipe = replace(stage, spec=spec, start=pruned.name)
+    for teacher in prerequisites(recipe):
+        # An accelerator trained them, in minutes: nobody should have to wait for hours for them.
+        if not (runs / teacher).exists() and (ARCHIVES / f"{teacher}.zip").exists():
+            logger.info("%s: restored from %s", teacher, ARCHIVES)
+            restore(ARCHIVES / f"{teacher}.zip", runs / teacher)
     fit(recipe, data, runs / name, checkpoints_for(recipe, runs))
     for split in _SPLITS:
         evaluate_any(data, runs / name, split)

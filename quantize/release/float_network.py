@@ -13,9 +13,9 @@ from edge.labels import Task
 from quantize.conversion.tta import TestTimeAugmentation
 from train.augment import CropSpec
 
-# Zooms of new files, by task and size of the crop. They double the cost of a reading; accuracy gains nothing by
-# them, but what int8 rounds away averages out: without them, too many faces get another label than in float. A
-# file that exists is verified with the zooms that its contract records.
+# Zooms of new files, by task and size of the crop. They double the cost of a reading; accuracy gains nothing
+# by them, but what int8 rounds away averages out: without them, too many faces get another label than in
+# float. A file that exists is verified with the zooms that its contract records.
 ZOOMS: dict[tuple[Task, int], tuple[int, ...]] = {("emotion", 48): (44,)}
 
 

@@ -123,8 +123,7 @@ def test_the_named_share_of_the_images_is_spoiled_and_equal_seeds_spoil_alike():
 
 def test_each_fault_of_a_camera_occurs():
     images = smooth_images(800)
-    still = {"rotate_deg": 0.0, "shift": 0.0, "scale": 0.0}
-    spoiled = spoil(images, Spoiling(share=1.0, **still), 1)
+    spoiled = spoil(images, Spoiling(share=1.0, rotate_deg=0.0, shift=0.0, scale=0.0), 1)
 
     def sharpness(pictures):
         return np.array([cv2.Laplacian(each, cv2.CV_32F).std() for each in pictures])

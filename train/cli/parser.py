@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.labels import TASKS
+from train.runs.paths import ARCHIVES
 from train.tensorflow_env import THREADS_HELP
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-_ARCHIVES = Path(__file__).parents[2] / "models" / "trained"
 _DESCRIPTION = "Trains networks by recipes, evaluates, compares and archives them, and surveys datasets."
 _RUN_HELP = "a recipe, or the name of a folder in RUNS"
 
@@ -92,7 +92,7 @@ def _add_runs(commands: Commands) -> None:
         command.add_argument(
             "--archives",
             type=Path,
-            default=_ARCHIVES,
+            default=ARCHIVES,
             metavar="FOLDER",
             help="folder of the archives (default: models/trained)",
         )

@@ -116,7 +116,8 @@ class Recipe:
                 raise ConfigError(f"{self.name}: {key} {getattr(self, key)}, expected 0 to 1")
         if self.appearances and (len(self.appearances) != self.spec.classes or min(self.appearances) < 1):
             raise ConfigError(
-                f"{self.name}: appearances {self.appearances}, expected {self.spec.classes} numbers of at least 1"
+                f"{self.name}: appearances {self.appearances}, "
+                f"expected {self.spec.classes} numbers of at least 1"
             )
         if bool(self.teachers) != bool(self.teaching) or (self.teachers and not self.views):
             raise ConfigError(f"{self.name}: teachers, their share and a number of views belong together")

@@ -60,12 +60,12 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
 
 
 def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
-    """Adds what specs and recipes did not have yet when a run was written; its default is what was done then."""
+    """Adds what a run was written without, since it did not exist; its default is what was done then."""
     recipe = stored.get("recipe")
     if not isinstance(recipe, dict) or not isinstance(recipe.get("spec"), dict):
         return stored
     spec = json.loads(json.dumps(asdict(spec_from_dict(recipe["spec"]))))
-    later = {} if recipe.get("task") in FACE_TASKS else {"spoiling": None, "appearances": []}
+    later: dict[str, Any] = {} if recipe.get("task") in FACE_TASKS else {"spoiling": None, "appearances": []}
     return {**stored, "recipe": {**later, **recipe, "spec": spec}}
 
 

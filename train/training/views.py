@@ -1,4 +1,4 @@
-"""The expanded training set: every training image and changed copies of it, computed once, and its spoiled form."""
+"""The expanded training set: every training image and changed copies of it, also spoiled, computed once."""
 
 from __future__ import annotations
 

@@ -73,10 +73,18 @@ def test_a_trained_parent_is_pruned_once_and_published(toy, parent, runs, lists,
     assert again.sha256 == contract.sha256
 
 
-def test_a_pruned_network_goes_on_with_the_tasks_last_stage(toy, parent, runs, monkeypatch):
-    last = replace(parent.recipe, name="emotion-camera", epochs=1, spoiling=Spoiling(share=0.5))
-    find = candidates.find_recipe
-    monkeypatch.setattr(candidates, "find_recipe", lambda name: last if name == last.name else find(name))
+def test_a_pruned_network_goes_on_with_the_tasks_last_stage(toy, parent, runs, tmp_path, monkeypatch):
+    taught = {"teachers": ("expert",), "teaching": 0.5, "views": 2}
+    last = replace(parent.recipe, name="emotion-camera", epochs=1, spoiling=Spoiling(share=0.5), **taught)
+    shutil.copytree(parent.run, tmp_path / "expert")
+    for split in ("val", "train"):
+        evaluate_any(toy, tmp_path / "expert", split)
+    archive(tmp_path / "expert", tmp_path / "archives" / "expert.zip")
+    monkeypatch.setattr(candidates, "ARCHIVES", tmp_path / "archives")
+    parents = replace(parent.recipe, name="emotion-parent")
+    monkeypatch.setattr(
+        candidates, "find_recipe", lambda name: last if name == last.name else replace(parents, name=name)
+    )
     monkeypatch.setattr(candidates, "LAST_STAGES", {"emotion": last.name})
     found = candidates.candidates("emotion", toy, runs)
     assert found == [runs / "emotion-camera", runs / "emotion-parent-taylor-1"]
@@ -85,6 +93,8 @@ def test_a_pruned_network_goes_on_with_the_tasks_last_stage(toy, parent, runs, m
     assert settings["recipe"]["start"] == "emotion-parent-taylor-1"
     assert settings["recipe"]["spoiling"]["share"] == 0.5
     assert (found[0] / "report.html").exists()
+    assert settings["recipe"]["teachers"] == ["expert"]
+    assert json.loads((runs / "expert" / "run.json").read_text())["recipe"]["name"] == parent.recipe.name
     monkeypatch.setattr(candidates, "fit", None)  # nothing is trained twice
     assert candidates.candidates("emotion", toy, runs) == found
 

@@ -64,6 +64,8 @@ def test_networks_return_what_their_task_names(recipe):
 def test_parents_have_the_shape_of_what_they_are_pruned_to():
     for name in ("proposal", "refinement"):
         small, large = RECIPES[name], RECIPES[f"{name}-parent"]
+        assert isinstance(small, FaceRecipe)
+        assert isinstance(large, FaceRecipe)
         assert [(stage.blocks, stage.stride) for stage in small.spec.stages] == [
             (stage.blocks, stage.stride) for stage in large.spec.stages
         ]

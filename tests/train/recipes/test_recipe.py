@@ -15,8 +15,8 @@ from train.recipes.registry import RECIPES  # noqa: E402
 # The names of the fields are stored in the run.json of every run.
 FIELDS = (
     "name task spec framing epochs dataset start teachers teaching votes label_smoothing balance matching "
-    "augmentation views spoiling appearances standardize batch_size optimizer learning_rate schedule weight_decay averaging "
-    "precision seed"
+    "augmentation views spoiling appearances standardize batch_size optimizer learning_rate schedule "
+    "weight_decay averaging precision seed"
 )
 
 
