@@ -141,7 +141,7 @@ def test_evaluate_without_a_run(tmp_path, capsys):
                 *("emotion-teacher", "emotion-seed2", "emotion-parent-seed2"),
                 *("gender-teacher", "gender-seed2", "gender-parent-seed2"),
                 *("proposal", "proposal-parent-seed2"),
-                *("refinement-first", "refinement-seed2", "refinement-parent-seed2"),
+                *("refinement-first", "refinement-seed2"),
             ],
         ),
     ],

@@ -50,7 +50,7 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
         ConfigError: the file holds other values.
     """
     wanted = json.loads(json.dumps(decisive))
-    stored = _with_defaults(json.loads(file.read_text(encoding="utf-8")))
+    stored = with_defaults(json.loads(file.read_text(encoding="utf-8")))
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     if differing:
         raise ConfigError(
@@ -59,7 +59,7 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
         )
 
 
-def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
     """Adds what a run was written without, since it did not exist; its default is what was done then."""
     recipe = stored.get("recipe")
     if not isinstance(recipe, dict) or not isinstance(recipe.get("spec"), dict):

@@ -53,15 +53,15 @@ def test_a_contract_of_before_provenance_says_the_same_in_its_texts(task):
     assert replace(from_texts, logit_offsets=made_of.logit_offsets) == made_of
 
 
-def test_the_shipped_files_were_made_of_the_best_checkpoints():
+def test_the_shipped_files_say_what_they_were_made_of():
     emotion, gender = (
         read_provenance(read_model(MODELS / f"{task}_sepnet_48_int8.json")[0])
         for task in ("emotion", "gender")
     )
-    assert (emotion.checkpoint, emotion.fine_tuned) == ("best.keras", "tuned.keras")
+    assert (emotion.checkpoint, emotion.fine_tuned) == ("final.keras", "tuned.keras")
     assert emotion.tta == TestTimeAugmentation(True, (44,))
     assert len(emotion.logit_offsets) == 7
-    assert gender == Provenance("best.keras", TestTimeAugmentation(True))
+    assert gender == Provenance("final.keras", TestTimeAugmentation(True))
 
 
 @pytest.mark.parametrize(

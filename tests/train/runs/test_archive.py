@@ -3,7 +3,7 @@
 import json
 import shutil
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -242,16 +242,15 @@ def test_a_damaged_archive_leaves_nothing_behind(run, tmp_path, harm):
 
 @pytest.mark.parametrize("path", sorted(ARCHIVES.glob("*.zip")), ids=lambda path: path.stem)
 def test_shipped_archives_have_the_registered_recipes(path):
-    from train.models.spec import spec_from_dict
     from train.recipes.registry import RECIPES
+    from train.training.run_folder import with_defaults
 
     with zipfile.ZipFile(path) as file:
         recipe = json.loads(file.read("run.json"))["recipe"]
         if "plan.json" in file.namelist():  # a pruned network's recipe is its parent's with another spec
             recipe = json.loads(file.read("plan.json"))["recipe"]
-    # Settings that specs did not have yet are at their defaults.
-    spec = json.loads(json.dumps(asdict(spec_from_dict(recipe["spec"]))))
-    assert json.loads(json.dumps(RECIPES[recipe["name"]].to_dict())) == {**recipe, "spec": spec}
+    registered = json.loads(json.dumps(RECIPES[recipe["name"]].to_dict()))
+    assert registered == with_defaults({"recipe": recipe})["recipe"]
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -123,11 +123,17 @@ def test_events_of_a_time_without_a_broker_come_in_order_with_the_time_at_which_
     broker.start()
     listener = Listener(broker.port)
     gate.opened.set()
-    wait_until(lambda: sum(m.topic.endswith("/event") for m in listener.received) >= 30)
+
+    def later_events():
+        events = [payload_of(m) for m in listener.received if m.topic.endswith("/event")]
+        # The broker may have been killed before it acknowledged the first one: it then comes once more.
+        return [event for event in events if event["key"] != first["key"]]
+
+    wait_until(lambda: len(later_events()) >= 30)
     arrived = datetime.now(timezone.utc)
     sink.close()
     listener.close()
-    events = [payload_of(m) for m in listener.received if m.topic.endswith("/event")]
+    events = later_events()
     appeared = [event for event in events if event["event"] == "appeared"]
     assert [event["id"] for event in appeared] == list(range(1, 31))
     assert [event["seq"] for event in events] == sorted({event["seq"] for event in events})
