@@ -16,13 +16,16 @@ is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from edge.version import __version__ as __version__
 
+# As in `typing`, whose import takes so long that a signal may come before `__main__` can answer it.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from edge.detection.candidate import Candidate
     from edge.detection.detector import FaceDetector
     from edge.detection.haar import HaarDetector

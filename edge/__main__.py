@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+# First of all: until the command line can answer a signal, one ends the program without a traceback, and to
+# import the rest takes a good part of a second on a small board. Even `signal`, which first makes its
+# enumerations, takes long enough for one to come.
+import _signal  # type: ignore[import-not-found]
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 import signal
 import sys
 
@@ -11,13 +19,16 @@ from edge.system.core_dumps import forbid_core_dumps
 def main() -> int:
     """Runs the command line and returns its exit code."""
     forbid_core_dumps()
-    # Until the command line can answer a signal, one ends the program without a traceback: to import it takes
-    # a good part of a second on a small board.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from edge.cli.main import main as command_line
 
-    return command_line()
+    try:
+        code = command_line()
+    except KeyboardInterrupt:  # another one, while the command line answered the first
+        code = 128 + signal.SIGINT
+    # Everything is closed. A further signal must not change the exit code or print a traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    return code
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ class StopSignals(Generic[_Settings]):
 
     SIGINT and SIGTERM end the run. SIGHUP calls `renew` between two frames: the settings that it returns end
     the run and wait in `new_settings`. If it raises an error that a user can cause, the error is logged, and
-    the run goes on.
+    the run goes on. Signals that come after one has ended the run are ignored, also when this context manager
+    is left: the process is about to end, and they must not change its exit code.
 
     The handlers take no lock: a second signal enters them while they run, and would wait for itself for ever.
 
@@ -51,7 +52,11 @@ class StopSignals(Generic[_Settings]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.restore()
+        if self._ended:
+            for number in self._before:
+                signal.signal(number, signal.SIG_IGN)
+        else:
+            self.restore()
 
     def restore(self) -> None:
         """Restores the earlier handlers of the signals, for a command that never checks whether to end."""

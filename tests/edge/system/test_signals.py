@@ -105,6 +105,15 @@ def test_earlier_handlers_come_back(early: bool) -> None:
     assert [signal.getsignal(number) for number in HANDLED] == [signal.SIG_IGN] * 3
 
 
+@pytest.mark.parametrize("late", HANDLED)
+def test_signals_after_one_that_ended_the_run_are_ignored(late: signal.Signals) -> None:
+    signal.signal(late, signal.SIG_DFL)
+    stop: StopSignals[str] = StopSignals()
+    with stop:
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(late) is signal.SIG_IGN
+
+
 def in_a_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, check=False, timeout=30, capture_output=True, text=True)
@@ -188,18 +197,39 @@ def test_a_wait_without_a_signal_ends_by_itself() -> None:
 
 _INTERRUPTED = """
 import builtins, signal, sys
-import edge.__main__
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
 before = builtins.__import__
 def interrupted(name, *rest, **more):
-    if name == "edge.cli.main":
+    if name == sys.argv[1]:
         signal.raise_signal(signal.SIGINT)
     return before(name, *rest, **more)
 builtins.__import__ = interrupted
-edge.__main__.main()
+from edge.__main__ import main
+main()
 """
 
 
-def test_an_interrupt_while_the_program_is_loaded_prints_no_traceback() -> None:
-    ended = in_a_process(_INTERRUPTED)
+@pytest.mark.parametrize("module", ["edge.system.core_dumps", "edge.cli.main"])
+def test_an_interrupt_while_the_program_is_loaded_prints_no_traceback(module: str) -> None:
+    ended = in_a_process(_INTERRUPTED, module)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+# Sends signals when the command line has ended, and is itself interrupted while it ends.
+_LATE = """
+import signal, sys
+import edge.cli.main
+from edge.__main__ import main
+def command_line():
+    raise KeyboardInterrupt
+edge.cli.main.main = command_line
+code = main()
+signal.raise_signal(signal.SIGINT)
+signal.raise_signal(signal.SIGTERM)
+sys.exit(code)
+"""
+
+
+def test_a_signal_after_the_end_changes_nothing() -> None:
+    ended = in_a_process(_LATE)
+    assert (ended.returncode, ended.stderr) == (130, "")
