@@ -29,7 +29,7 @@ _JOIN_S = 0.5
 # How long the process waits at its exit for reads that outlasted close().
 _EXIT_JOIN_S = 1.0
 
-# Readers that outlasted close(), only for the process to wait for at its exit.
+# Readers that outlasted close(), only for the end of the process.
 _abandoned: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
@@ -174,6 +174,11 @@ class LiveCamera(BaseCamera):
             logger.info("%s: pictures of %dx%d", self.name, *actual_wh)
         else:
             logger.info("%s: asked for %dx%d, it delivers %dx%d", self.name, *wanted_wh, *actual_wh)
+
+
+def has_hung_read() -> bool:
+    """Returns whether a read of any camera of this process outlasted `close` and is still in progress."""
+    return any(thread.is_alive() for thread in list(_abandoned))
 
 
 @atexit.register

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice
 
@@ -160,3 +162,36 @@ def test_candidates_of_auto_that_stay_stalled_are_logged_once(
             pass
     levels = [each.levelname for each in caplog.records if "it is abandoned" in each.getMessage()]
     assert levels == ["WARNING", "DEBUG", "DEBUG"]
+
+
+# A command whose camera reads for longer than the exit of an interpreter waits. A thread that returns from
+# OpenCV while the interpreter shuts down ends the process with SIGABRT.
+_COMMAND = """
+import sys, time
+import cv2, numpy
+import edge.cli.main
+from edge.__main__ import main
+from edge.sources.live import LiveCamera
+from edge.sources.settings import CaptureSettings
+class Slow:
+    def grab(self):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            cv2.blur(numpy.zeros((400, 400)), (5, 5))
+    def close(self):
+        pass
+def command_line():
+    with LiveCamera("slow", Slow, CaptureSettings()) as camera:
+        next(iter(camera))
+    print("ended")
+    return int(sys.argv[1])
+edge.cli.main.main = command_line
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_read_that_hangs_for_ever_does_not_abort_the_program(code: int) -> None:
+    command = [sys.executable, "-c", _COMMAND, str(code)]
+    ended = subprocess.run(command, check=False, timeout=30, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (code, "ended\n"), ended.stderr
