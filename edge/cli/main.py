@@ -29,9 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_missing_streams()
     start_logging("warning")  # until a command has read its settings
     try:
-        stop: StopSignals[Settings] = StopSignals()
-        with stop:
-            return _run_command(argv, stop)
+        return _run_command(argv)
     except BrokenPipeError:
         return 0  # the reader of the output has left
     except KeyboardInterrupt:
@@ -41,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _run_command(argv: Sequence[str] | None, stop: StopSignals[Settings]) -> int:
+def _run_command(argv: Sequence[str] | None) -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 - the imports below fail on an older Python
         raise MissingDependencyError(remedies.python(detect_platform()))
     limit_opencv()
@@ -54,10 +52,14 @@ def _run_command(argv: Sequence[str] | None, stop: StopSignals[Settings]) -> int
     from edge.cli.parser import parser
 
     arguments = parser().parse_args(argv)
-    if arguments.command not in _STOPPED_BY_SIGNALS:
-        stop.restore()
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
     # A command's module, and what it imports, is loaded only when the command is used.
-    code: int = import_module(f"edge.cli.{arguments.command}").run(arguments, stop)
-    return code
+    command = import_module(f"edge.cli.{arguments.command}")
+    # Signals are answered from here on. One that came before has ended the program, because nobody would have
+    # looked at it until everything is loaded, or ever.
+    stop: StopSignals[Settings] = StopSignals()
+    if arguments.command in _STOPPED_BY_SIGNALS:
+        with stop:
+            return int(command.run(arguments, stop))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return int(command.run(arguments, stop))

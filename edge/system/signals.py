@@ -52,16 +52,8 @@ class StopSignals(Generic[_Settings]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ended:
-            for number in self._before:
-                signal.signal(number, signal.SIG_IGN)
-        else:
-            self.restore()
-
-    def restore(self) -> None:
-        """Restores the earlier handlers of the signals, for a command that never checks whether to end."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        for number, earlier in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._ended else earlier)
 
     def arm(self, renew: Callable[[], _Settings]) -> None:
         """Prepares for a new run.

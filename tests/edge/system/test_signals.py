@@ -95,13 +95,9 @@ def test_a_bug_while_settings_are_read_ends_the_run() -> None:
         stop.is_set()
 
 
-@pytest.mark.parametrize("early", [False, True])
-def test_earlier_handlers_come_back(early: bool) -> None:
-    with StopSignals[str]() as stop:
+def test_earlier_handlers_come_back() -> None:
+    with StopSignals[str]():
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
-        if early:
-            stop.restore()
-            assert [signal.getsignal(number) for number in HANDLED] == [signal.SIG_IGN] * 3
     assert [signal.getsignal(number) for number in HANDLED] == [signal.SIG_IGN] * 3
 
 
@@ -213,6 +209,31 @@ main()
 def test_an_interrupt_while_the_program_is_loaded_prints_no_traceback(module: str) -> None:
     ended = in_a_process(_INTERRUPTED, module)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+# Sends a signal while a command is loaded, which would go on for ever.
+_LOADING = """
+import signal, sys, time
+import edge.cli.main
+class Command:
+    @staticmethod
+    def run(arguments, stop):
+        time.sleep(60)
+def load(name):
+    signal.raise_signal(int(sys.argv[2]))
+    return Command
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)  # as `edge.__main__` leaves them in a terminal
+edge.cli.main.import_module = load
+sys.exit(edge.cli.main.main([sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "check", "schema", "cameras"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_command_is_loaded_ends_the_program(number: signal.Signals, command: str) -> None:
+    ended = in_a_process(_LOADING, command, str(int(number)))
+    assert (ended.returncode, ended.stderr) == (-number, "")
 
 
 # Sends signals when the command line has ended, and is itself interrupted while it ends.
