@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_command(argv: Sequence[str] | None) -> int:
+    # SIGHUP asks a run to read its settings again: before they are read at all, it is no reason to end.
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if sys.version_info < (3, 10):  # noqa: UP036 - the imports below fail on an older Python
         raise MissingDependencyError(remedies.python(detect_platform()))
     limit_opencv()
@@ -60,6 +62,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
     if arguments.command in _STOPPED_BY_SIGNALS:
         with stop:
             return int(command.run(arguments, stop))
+    signal.signal(signal.SIGHUP, hangup)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return int(command.run(arguments, stop))

@@ -254,3 +254,27 @@ sys.exit(code)
 def test_a_signal_after_the_end_changes_nothing() -> None:
     ended = in_a_process(_LATE)
     assert (ended.returncode, ended.stderr) == (130, "")
+
+
+# Asks for a reload while a command is loaded.
+_ASKED = """
+import signal, sys
+import edge.cli.main
+class Command:
+    @staticmethod
+    def run(arguments, stop):
+        return 0 if sys.argv[1] == "run" or signal.getsignal(signal.SIGHUP) is signal.SIG_DFL else 9
+def load(name):
+    signal.raise_signal(signal.SIGHUP)
+    return Command
+edge.cli.main.import_module = load
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+sys.exit(edge.cli.main.main([sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "schema"])
+def test_a_reload_that_is_asked_for_too_early_ends_nothing(command: str) -> None:
+    """Systemd would take it for a clean end, and not start the service again."""
+    ended = in_a_process(_ASKED, command)
+    assert (ended.returncode, ended.stderr) == (0, "")
