@@ -5,22 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-from edge.errors import ConfigError
+from edge.command_line import Parser
 from edge.settings.option import Option, parse_size
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, values_of
 from edge.version import __version__
 
 _DESCRIPTION = "Faces, emotions and apparent gender from a camera, on the device alone."
 _Value = TypeVar("_Value")
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises an error, which is printed as one line like every other one, instead of printing the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (see --help)")
 
 
 # The settings of this package's loop that `bench` takes; it has threads of its own for all loops.
@@ -30,18 +23,16 @@ BENCH_LEAVES_OUT = ("models.threads", "detector.threads")
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser; `parse_args` raises ConfigError for arguments that it does not accept."""
-    top = _Parser(prog="emotiny", description=_DESCRIPTION, allow_abbrev=False)
+    top = Parser(prog="emotiny", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"emotiny {__version__}")
-    commands = top.add_subparsers(
-        dest="command", required=True, metavar="run|check|cameras|config|forget|bench|report|schema"
-    )
+    commands = top.add_subparsers(dest="command", required=True, title="commands", metavar="COMMAND")
     for name, text in (
         ("run", "read faces until the source ends, or until SIGINT or SIGTERM"),
         ("check", "check everything that a run needs, and name the fix for what is wrong"),
         ("config", "print the settings in force, and where each comes from"),
         ("forget", "remove this device from the broker and from Home Assistant; stop it first"),
     ):
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command = commands.add_parser(name, help=text, description=text)
         _add_options(command)
         if name == "config":
             command.add_argument(
@@ -51,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
                 help="instead write a new file of all settings, with the defaults as comments",
             )
     text = "list the connected cameras, and the --source of each"
-    cameras = commands.add_parser("cameras", help=text, description=text, allow_abbrev=False)
+    cameras = commands.add_parser("cameras", help=text, description=text)
     cameras.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
@@ -59,12 +50,12 @@ def parser() -> argparse.ArgumentParser:
         help="debug names the devices that were left out, and why (default: info)",
     )
     text = "compare the speed of this loop with that of usual ways to write it, on the same frames"
-    bench = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
+    bench = commands.add_parser("bench", help=text, description=text)
     _add_bench_options(bench)
     text = "measure this board for about a minute, and print a report to paste into an issue"
-    commands.add_parser("report", help=text, description=text, allow_abbrev=False)
+    commands.add_parser("report", help=text, description=text)
     text = "print the JSON Schema of the lines of --output jsonl"
-    commands.add_parser("schema", help=text, description=text, allow_abbrev=False)
+    commands.add_parser("schema", help=text, description=text)
     return top
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from edge.command_line import Parser
 from edge.labels import LABELS
 from train.tensorflow_env import THREADS_HELP
 
@@ -17,9 +18,9 @@ _DESCRIPTION = "Prunes trained networks, converts them to int8 files in models/,
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line; it sets `module`, the module of the chosen command."""
-    top = argparse.ArgumentParser(prog="python -m quantize", description=_DESCRIPTION)
+    top = Parser(prog="python -m quantize", description=_DESCRIPTION)
     top.set_defaults(threads=None)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command_name", required=True, title="commands", metavar="COMMAND")
     _add_release(commands)
     _add_pruning(commands)
 

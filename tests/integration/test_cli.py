@@ -191,8 +191,14 @@ def test_version_is_printed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "the following arguments are required: run|check|cameras|config|forget|bench|report|schema"),
-        (["fly"], 2, "invalid choice: 'fly'"),
+        (
+            ["fly"],
+            2,
+            "unknown command 'fly'; commands are run, check, config, forget, cameras, bench, report",
+        ),
+        (["rnu"], 2, "unknown command 'rnu'; did you mean 'run'?"),
+        (["run", "--sorce", "0"], 2, "unrecognized arguments: --sorce 0; did you mean '--source'?"),
+        (["run", "--mqtt-host", "mqtt://hub:1883"], 2, "try --mqtt-host hub --mqtt-port 1883"),
         (["run", "--colour"], 2, "unrecognized arguments: --colour"),
         (["run", "--max", "3"], 2, "unrecognized arguments: --max 3"),
         (["run", "--size", "640"], 2, "argument --size: '640': expected WIDTHxHEIGHT"),

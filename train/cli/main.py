@@ -17,9 +17,9 @@ from train.tensorflow_env import set_threads
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and returns the exit code: 0, or that of the error (see `edge.errors`)."""
     open_missing_streams()
-    arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        arguments = parser().parse_args(argv)
         set_threads(arguments.threads)  # before the command's module imports TensorFlow
         code = int(import_module(f"train.cli.{arguments.module}").run(arguments) or 0)
         sys.stdout.flush()  # a short output is written only now, and its reader may have left

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from edge.command_line import Parser
 from edge.labels import TASKS
 from train.runs.paths import ARCHIVES
 from train.tensorflow_env import THREADS_HELP
@@ -19,9 +20,9 @@ _RUN_HELP = "a recipe, or the name of a folder in RUNS"
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line; it sets `module`, the module of the chosen command."""
-    top = argparse.ArgumentParser(prog="python -m train", description=_DESCRIPTION)
+    top = Parser(prog="python -m train", description=_DESCRIPTION)
     top.set_defaults(threads=None)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command_name", required=True, title="commands", metavar="COMMAND")
     _add_training(commands)
     _add_runs(commands)
     _add_datasets(commands)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
+from urllib.parse import urlsplit
 
 from edge.documents import read_text
 from edge.errors import ConfigError
@@ -21,17 +22,39 @@ ANSWER_TIMEOUT_S = 10.0
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # A larger file is no password; the authorities that a system trusts are 200 kB.
 _MAX_SECRET_BYTES, _MAX_CERTIFICATES_BYTES = 1 << 16, 1 << 24
+# Schemes of URLs of brokers, with the flags that mean the same.
+_SCHEMES = {
+    "mqtt": (),
+    "tcp": (),
+    "mqtts": ("--mqtt-tls",),
+    "ssl": ("--mqtt-tls",),
+    "ws": ("--mqtt-transport websockets",),
+    "wss": ("--mqtt-transport websockets", "--mqtt-tls"),
+}
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
 def _is_host(text: str) -> bool:
-    if not _HOST.fullmatch(text):
+    if not _HOST.fullmatch(text) or text.count(":") == 1:  # an IPv6 address has two at least
         return False
     try:
         text.encode("idna")  # as the resolver does: no label may be empty or longer than 63 characters
     except UnicodeError:
         return False
     return True
+
+
+def _instead(host: str) -> str:
+    """Returns the end of a message about a host that is a URL, as other programs take: the flags to use."""
+    try:
+        url = urlsplit(host if "//" in host else f"//{host}")
+        name, port = url.hostname, url.port
+    except ValueError:
+        return ""
+    if not name or not _is_host(name) or url.scheme not in ("", *_SCHEMES):
+        return ""
+    flags = [f"--mqtt-host {name}", *([f"--mqtt-port {port}"] if port else []), *_SCHEMES.get(url.scheme, ())]
+    return f" alone; try {' '.join(flags)}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +146,8 @@ class MqttSettings:
 
     def __post_init__(self) -> None:
         if self.host and not _is_host(self.host):
-            raise ConfigError(f"mqtt host {self.host!r}: expected a name or an address")
+            shown = re.sub("(?<=:)[^:/]*@", "***@", self.host)  # a URL may hold the password
+            raise ConfigError(f"mqtt host {shown!r}: expected a name or an address{_instead(self.host)}")
         for name, value in (("device", self.device), ("base", self.base), ("discovery", self.discovery)):
             if not _NAME.fullmatch(value) and (value or name != "discovery"):
                 raise ConfigError(

@@ -1,7 +1,5 @@
 """The command line's flags for settings."""
 
-import re
-
 import pytest
 
 from edge.cli.parser import parser
@@ -60,8 +58,8 @@ def help_of(capsys, monkeypatch):
 
 
 def test_the_help_of_every_command_can_be_shown(help_of):
-    (commands,) = re.findall(r"usage: emotiny \[-h\] \[--version\] ([a-z|]+) ", help_of())
-    for command in commands.split("|"):
+    (actions,) = (each for each in parser()._actions if each.dest == "command")
+    for command in actions.choices:
         assert help_of(command).startswith(f"usage: emotiny {command} ")
 
 

@@ -84,3 +84,31 @@ def test_settings_that_are_refused(more, text):
 def test_a_name_that_no_resolver_takes_is_refused(host):
     with pytest.raises(ConfigError, match="expected a name or an address"):
         MqttSettings(host=host)
+
+
+@pytest.mark.parametrize(
+    ("host", "instead"),
+    [
+        ("mqtt://hub:1883", "--mqtt-host hub --mqtt-port 1883"),
+        ("mqtts://hub.local", "--mqtt-host hub.local --mqtt-tls"),
+        ("hub:1883", "--mqtt-host hub --mqtt-port 1883"),
+        ("[fe80::1]:1883", "--mqtt-host fe80::1 --mqtt-port 1883"),
+        ("wss://hub/mqtt", "--mqtt-host hub --mqtt-transport websockets --mqtt-tls"),
+    ],
+)
+def test_a_url_is_answered_with_the_flags_that_mean_the_same(host, instead):
+    with pytest.raises(ConfigError, match=f"expected a name or an address alone; try {instead}$"):
+        MqttSettings(host=host)
+
+
+@pytest.mark.parametrize("host", ["http://hub", "mqtt://hub:99999", "mqtt://", "mqtt://[", "://"])
+def test_a_url_of_no_broker_gets_no_advice(host):
+    with pytest.raises(ConfigError, match=r"expected a name or an address$"):
+        MqttSettings(host=host)
+
+
+def test_the_password_in_a_url_is_not_shown():
+    with pytest.raises(ConfigError) as caught:
+        MqttSettings(host="mqtt://me:secret@hub")
+    assert "secret" not in str(caught.value)
+    assert "--mqtt-host hub" in str(caught.value)
