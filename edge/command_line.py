@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
             ConfigError: an argument is unknown, missing, or not valid.
             SystemExit: there is no argument, or the help was asked for.
         """
-        if not (sys.argv[1:] if args is None else args) and self._commands():
+        if not (sys.argv[1:] if args is None else args) and self.commands():
             self.print_help(sys.stderr)
             raise SystemExit(ConfigError.exit_code)
         arguments, unknown = self.parse_known_args(args, namespace)
@@ -36,6 +36,11 @@ class Parser(argparse.ArgumentParser):
             suggestion = did_you_mean(unknown[0].partition("=")[0], options)
             self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
         return arguments
+
+    def commands(self) -> tuple[str, ...]:
+        """Returns the names of the commands that there are to choose from."""
+        commands = self._commands()
+        return () if commands is None else tuple(commands.choices)
 
     def error(self, message: str) -> NoReturn:
         """Raises a ConfigError, which is printed as one line like every other one."""

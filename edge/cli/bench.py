@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -34,6 +34,7 @@ from edge.bench.soak import soak
 from edge.bench.truth import Truth, read_truth, truth_path
 from edge.bench.yunet import YuNetLoop
 from edge.cli.parser import BENCH_LEAVES_OUT
+from edge.cli.progress import counted
 from edge.errors import ConfigError, OutputError
 from edge.inference.interpreter import chosen_runtime
 from edge.settings.settings import OPTIONS, Settings, build
@@ -44,7 +45,6 @@ from edge.types import Gray
 if TYPE_CHECKING:
     import argparse
 
-_Item = TypeVar("_Item")
 _FRAMES = 150  # of a clip, if the command line names no number
 
 
@@ -66,14 +66,14 @@ def run(arguments: argparse.Namespace, _: object) -> int:
         read_clip(source, CaptureSettings(arguments.size_wh), arguments.frames or _FRAMES)
         for source in sources
     ]
-    outcomes = {clip.name: measure(clip, settings, arguments.runs) for clip in _progress(clips, "clips")}
+    outcomes = {clip.name: measure(clip, settings, arguments.runs) for clip in counted(clips, "clips")}
     results = Results(_machine(arguments.threads), outcomes)
     if arguments.footprint:
         results = replace(results, footprints=footprints(sources[0], len(clips[0].frames)))
     if arguments.scenes:
-        results = replace(results, scenes=measure_scenes(settings, _scene_faces(clips[0]), _progress))
+        results = replace(results, scenes=measure_scenes(settings, _scene_faces(clips[0]), counted))
     if arguments.long:
-        results = replace(results, long=soak(clips[0], settings, arguments.long, _progress))
+        results = replace(results, long=soak(clips[0], settings, arguments.long, counted))
     _print(format_results(results))
     if earlier is not None:
         _print(compare_results(results, earlier))
@@ -97,7 +97,7 @@ def _run_annotated(arguments: argparse.Namespace) -> None:
         descriptions |= ABLATION_DESCRIPTIONS
 
     def clips() -> Iterator[tuple[Clip, Truth]]:
-        for source in _progress(arguments.clips, "clips"):
+        for source in counted(arguments.clips, "clips"):
             clip = read_clip(source, CaptureSettings(), arguments.frames or sys.maxsize)
             yield clip, read_truth(truth_path(source), clip, is_whole=arguments.frames is None)
 
@@ -182,14 +182,3 @@ def _machine(threads: int) -> dict[str, str]:
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         write_text(sys.stdout, line + "\n")
-
-
-def _progress(items: Sequence[_Item], name: str) -> Iterator[_Item]:
-    """Yields the items, and counts them on standard error if that is a terminal."""
-    is_terminal = sys.stderr.isatty()
-    for number, item in enumerate(items):
-        if is_terminal and number % max(1, len(items) // 200) == 0:
-            write_text(sys.stderr, f"\r{name}: {number}/{len(items)}\x1b[K")
-        yield item
-    if is_terminal:
-        write_text(sys.stderr, "\r\x1b[K")

@@ -21,7 +21,7 @@ BENCH_SECTIONS = ("models", "detector", "follow", "read")
 BENCH_LEAVES_OUT = ("models.threads", "detector.threads")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the parser; `parse_args` raises ConfigError for arguments that it does not accept."""
     top = Parser(prog="emotiny", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"emotiny {__version__}")

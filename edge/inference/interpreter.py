@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from edge.errors import ConfigError, MissingDependencyError, ModelError
 from edge.system import remedies
 from edge.system.platform import detect_platform
+from edge.system.stdio import without_native_lines
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ _INSTALL = {
     "tflite": "pip install tflite-runtime 'numpy<2'",
     "tensorflow": "pip install tensorflow",
 }
+# What LiteRT prints on its own at the first network; it is no news.
+_CHATTER = re.compile(rb"INFO: Created TensorFlow Lite .* delegate")
 
 
 class Interpreter(Protocol):
@@ -72,7 +76,8 @@ def open_interpreter(content: bytes, threads: int = 1, runtime: str = "") -> Int
     make, name = _find_interpreter(runtime or os.environ.get(ENVIRONMENT_VARIABLE, ""))
     try:
         interpreter = make(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
+        with without_native_lines(_CHATTER):
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"the {name} runtime cannot open it: {reason}") from error

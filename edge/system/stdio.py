@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from edge.errors import OutputError
@@ -47,6 +50,34 @@ def write_text(stream: TextIO, text: str) -> None:
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(f"cannot write to {stream.name}: {error.strerror}") from error
+
+
+@contextmanager
+def without_native_lines(pattern: re.Pattern[bytes]) -> Iterator[None]:
+    """Keeps lines that match the pattern from standard error while a library of native code writes to it.
+
+    Python cannot reach what such a library prints. All other lines are written when the block ends, in order;
+    until then they are in a file without a name in memory. Nothing is kept back where that cannot be had.
+    """
+    try:
+        hidden = os.memfd_create("stderr")
+    except (AttributeError, OSError):  # not Linux, or forbidden
+        yield
+        return
+    sys.stderr.flush()
+    real = os.dup(_STDERR)
+    os.dup2(hidden, _STDERR)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(real, _STDERR)
+        os.close(real)
+        with os.fdopen(hidden, "rb") as file:
+            file.seek(0)
+            lines = b"".join(line for line in file if not pattern.match(line))
+        if lines:
+            os.write(_STDERR, lines)
 
 
 def print_message(text: str, level: int = logging.INFO) -> None:

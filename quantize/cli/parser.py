@@ -11,12 +11,12 @@ from edge.labels import LABELS
 from train.tensorflow_env import THREADS_HELP
 
 if TYPE_CHECKING:
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 _DESCRIPTION = "Prunes trained networks, converts them to int8 files in models/, and verifies these files."
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the parser of the command line; it sets `module`, the module of the chosen command."""
     top = Parser(prog="python -m quantize", description=_DESCRIPTION)
     top.set_defaults(threads=None)

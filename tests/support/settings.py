@@ -10,7 +10,8 @@ from edge.cli.parser import parser
 
 def arguments(*words: object) -> argparse.Namespace:
     """Returns a parsed command line of `run` with these words."""
-    return parser().parse_args(["run", *map(str, words)])
+    parsed: argparse.Namespace = parser().parse_args(["run", *map(str, words)])
+    return parsed
 
 
 def write(folder: Path, text: str, name: str = "config.toml") -> Path:

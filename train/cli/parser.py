@@ -12,13 +12,13 @@ from train.runs.paths import ARCHIVES
 from train.tensorflow_env import THREADS_HELP
 
 if TYPE_CHECKING:
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 _DESCRIPTION = "Trains networks by recipes, evaluates, compares and archives them, and surveys datasets."
 _RUN_HELP = "a recipe, or the name of a folder in RUNS"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the parser of the command line; it sets `module`, the module of the chosen command."""
     top = Parser(prog="python -m train", description=_DESCRIPTION)
     top.set_defaults(threads=None)

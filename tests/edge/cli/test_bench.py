@@ -74,7 +74,7 @@ def test_control_c_ends_it():
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            # The runtime prints the first line, shortly before the loops are measured.
+            # Its first line is written shortly before the loops are measured.
             assert process.stderr is not None and process.stderr.readline()
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)

@@ -58,8 +58,7 @@ def help_of(capsys, monkeypatch):
 
 
 def test_the_help_of_every_command_can_be_shown(help_of):
-    (actions,) = (each for each in parser()._actions if each.dest == "command")
-    for command in actions.choices:
+    for command in parser().commands():
         assert help_of(command).startswith(f"usage: emotiny {command} ")
 
 
