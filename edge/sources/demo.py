@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import CameraError
-from edge.labels import EMOTIONS, GENDERS
+from edge.labels import GENDERS
 from edge.sources.paced import PacedCamera, TimedFrames
 from edge.sources.settings import CaptureSettings
 from edge.types import Gray
@@ -29,11 +29,13 @@ logger = logging.getLogger(__name__)
 FPS = 15
 _WIDTH, _HEIGHT = 640, 480
 _FACE_SIDE = 48
+# The order in which a face shows the emotions: those first that are read right most surely.
+_SHOWN = ("happy", "surprise", "angry", "neutral", "disgust", "sad", "fear")
 # How long a face shows an emotion; in the last part of it, it fades into the next one.
-_EMOTION_S = 3.0
-_FADE_S = 1.0
-# The second, smaller face appears in the second half of each period.
-_VISIT_S = 14.0
+_EMOTION_S = 2.5
+_FADE_S = 0.5
+# The second, smaller face comes into view after a part of each period.
+_VISIT_S, _ALONE_S = 14.0, 3.0
 
 
 class Demo:
@@ -49,7 +51,7 @@ class Demo:
             CameraError: One of the images is missing or damaged.
         """
         self._faces = {
-            gender: [_read_face(folder / f"{emotion}-{gender}.png") for emotion in EMOTIONS]
+            gender: [_read_face(folder / f"{emotion}-{gender}.png") for emotion in _SHOWN]
             for gender in GENDERS
         }
         rows, columns = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(np.float32)
@@ -62,7 +64,7 @@ class Demo:
         canvas = self._background.copy()
         drift_x, drift_y = 50 * math.sin(0.5 * now_s), 60 * math.sin(0.37 * now_s)
         self._draw(canvas, self._face_at("female", now_s), 280, (round(230 + drift_x), round(240 + drift_y)))
-        if now_s % _VISIT_S >= _VISIT_S / 2:
+        if now_s % _VISIT_S >= _ALONE_S:
             drift_x, drift_y = 25 * math.sin(0.6 * now_s), 80 * math.cos(0.43 * now_s)
             visitor = self._face_at("male", now_s + 3 * _EMOTION_S)
             self._draw(canvas, visitor, 174, (round(520 + drift_x), round(240 + drift_y)))

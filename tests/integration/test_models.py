@@ -1,4 +1,4 @@
-"""The shipped networks: what their contracts and the README say of them is so."""
+"""The shipped networks: what their contracts and the page on accuracy say of them is so."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def test_they_are_known_and_need_no_trial():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_they_are_small_integers_and_what_the_readme_says(task):
+def test_they_are_small_integers_and_what_the_page_on_accuracy_says(task):
     from quantize.tflite.inspect import read_contents
 
     contract, content = read_model(find_model(MODELS_FOLDER, task))
@@ -49,10 +49,10 @@ def test_they_are_small_integers_and_what_the_readme_says(task):
     assert contents.float_tensors == ()
     assert contents.parameters == contract.parameters < 10_000
     assert contents.size_bytes == contract.size_bytes < 32 * 1024
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "accuracy.md").read_text()
     split = "val" if task == "emotion" else "test"
     figures = contract.figures[split]["int8"]
-    row = next(line for line in readme.splitlines() if line.startswith(f"| [{contract.name}]"))
+    row = next(line for line in page.splitlines() if line.startswith(f"| [{contract.name}]"))
     for figure in (f"{contract.parameters:,}", f"{figures['accuracy']:.1%}", f"{figures['macro_f1']:.3f}"):
         assert figure in row
     card = (MODELS_FOLDER / f"{contract.name}.md").read_text()
