@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 FPS = 15
 _WIDTH, _HEIGHT = 640, 480
 _FACE_SIDE = 48
-# The order in which a face shows the emotions: those first that are read right most surely.
-_SHOWN = ("happy", "surprise", "angry", "neutral", "disgust", "sad", "fear")
+# The order in which a face shows the emotions: those first that are read right most surely. Not happiness,
+# because the cascade, which others are compared with, sees a second face in the larger one then.
+_SHOWN = ("surprise", "angry", "neutral", "disgust", "happy", "sad", "fear")
 # How long a face shows an emotion; in the last part of it, it fades into the next one.
 _EMOTION_S = 2.5
 _FADE_S = 0.5

@@ -34,10 +34,9 @@ def reports():
 @pytest.mark.parametrize(
     ("time_s", "faces"),
     [
-        (2.0, {"female": "happy"}),
-        (4.5, {"female": "surprise", "male": "disgust"}),
-        (7.0, {"female": "angry", "male": "sad"}),
-        (9.5, {"female": "neutral"}),
+        (2.0, {"female": "surprise"}),
+        (4.5, {"female": "angry", "male": "happy"}),
+        (7.0, {"female": "neutral", "male": "sad"}),
     ],
 )
 def test_each_emotion_is_read_before_the_next_is_shown(reports, time_s, faces):
