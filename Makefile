@@ -10,6 +10,7 @@ SYSTEMCTL ?= systemctl
 DEVICE := .venv-device
 DESKTOP := .venv
 AUDIT := .venv-audit
+SITE := .venv-docs
 ACCELERATOR := .venv-accelerator
 # Next to the installer, which reads them, so that the wheel holds them, too.
 LOCKS := systemd/requirements
@@ -40,7 +41,8 @@ PIP_QUIET := --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
         train quantize test test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
-        test-device-arm64 test-device-gstreamer lock audit dist sbom check format clean
+        test-device-arm64 test-device-gstreamer lock audit dist sbom docs \
+        check format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +132,10 @@ sbom: $(AUDIT)/.done ## write what a device installs as CycloneDX files into dis
 	        --output-reproducible --validate -o dist/emotiny-$$version-$$(basename $$lock .txt).cdx.json $$lock || exit; \
 	done; rm dist/pyproject.toml
 
+docs: $(SITE)/.done ## build the documentation into build/site/, and check its links
+	@$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site -b html . build/site
+	@echo "build/site/index.html"
+
 check: $(DESKTOP)/.done ## check format, style, types, who imports whom, and licences; must pass before a commit
 	@$(DESKTOP)/bin/ruff format --check .
 	@$(DESKTOP)/bin/ruff check .
@@ -143,7 +149,7 @@ format: $(DESKTOP)/.done ## format the code
 	@$(DESKTOP)/bin/ruff check --fix .
 
 clean: ## remove all environments and all caches; keeps data/ and runs/
-	rm -rf $(DEVICE) $(DESKTOP) $(ACCELERATOR) $(AUDIT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(DEVICE) $(DESKTOP) $(ACCELERATOR) $(AUDIT) $(SITE) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
 # If the system has picamera2, the environment must use it, and the system's numpy, for which picamera2 is built.
 $(DEVICE)/.done: setup.cfg pyproject.toml
@@ -184,6 +190,14 @@ $(ACCELERATOR)/.done: setup.cfg pyproject.toml
 
 $(BUILD_TOOLS)/.done: $(LOCKS)/build.txt $(DESKTOP)/.done
 	@$(DESKTOP)/bin/python -m pip install $(PIP_QUIET) --require-hashes --no-deps --upgrade --target $(BUILD_TOOLS) -r $<
+	@touch $@
+
+$(SITE)/.done:
+	@echo "setting up $(SITE): Sphinx, MyST and Furo, about 120 MB; this happens once"
+	@$(PYTHON) -m venv $(SITE) || \
+	    { echo "error: no venv module: sudo apt install python3-venv"; exit 2; }
+	@$(SITE)/bin/pip install $(PIP_QUIET) 'sphinx>=8,<10' 'myst-parser>=4,<6' 'furo>=2024.8' || \
+	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
 	@touch $@
 
 $(AUDIT)/.done:
