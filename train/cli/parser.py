@@ -76,6 +76,7 @@ def _add_runs(commands: Commands) -> None:
     robustness.add_argument(
         "names", nargs="+", metavar="NETWORK", help=f"a .tflite file, {_RUN_HELP}, or a group of recipes"
     )
+    robustness.add_argument("--dataset", help="measure on another dataset: lfw, ckplus, rafd, ...")
     robustness.add_argument("--plot", type=Path, metavar="FILE", help="PNG file with all of them to write")
     robustness.add_argument("--json", type=Path, metavar="FILE", help="file of figures to write")
 

@@ -28,13 +28,14 @@ def run(arguments: argparse.Namespace) -> None:
     data: dict[str, Dataset] = {}
     results: dict[str, Robustness] = {}
     for network in networks:
-        if network.dataset not in data:
-            data[network.dataset] = load_located(network.dataset, arguments.data, arguments.runs / "cache")
-        refuse_other_labels(network, data[network.dataset])
+        dataset = arguments.dataset or network.dataset
+        if dataset not in data:
+            data[dataset] = load_located(dataset, arguments.data, arguments.runs / "cache")
+        refuse_other_labels(network, data[dataset])
         logger.info("%s", network.name)
-        result = measure_robustness(data[network.dataset], network.crop, network.score)
+        result = measure_robustness(data[dataset], network.crop, network.score)
         results[network.name] = result
-        if network.folder:
+        if network.folder and dataset == network.dataset:
             _add_to_run(network, network.folder, result)
     print("\n".join(robustness_lines(results)))
     if arguments.plot:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
+
+import numpy as np
 
 from edge.errors import DataError
 from edge.labels import FACE_TASKS, Task
@@ -24,10 +27,12 @@ logger = logging.getLogger(__name__)
 DATASETS: dict[Task, str] = {"emotion": "fer2013", "gender": "utkface"}
 # Sets whose images are looser than the device's crop: the cascade's boxes have to be found first.
 _LOOSE = ("utkface", "imdb-wiki")
+# Sets whose images are the cascade's boxes, larger than any network's crop.
+_CUT = ("lfw",)
 
 
 def load_located(dataset: str, folder: str, cache: Path) -> Dataset:
-    """Returns a dataset, with the cascade's boxes if its images are looser than the device's crop.
+    """Returns a dataset, with the cascade's boxes unless its images are the device's crops.
 
     Args:
         dataset: name of the set, see `train.data.load_named`.
@@ -39,6 +44,9 @@ def load_located(dataset: str, folder: str, cache: Path) -> Dataset:
     """
     logger.info("reading %s in %s", dataset, folder)
     data = load_named(dataset, folder)
+    if dataset in _CUT:
+        height, width = data.images.shape[1:]
+        return replace(data, boxes=np.full((len(data), 4), (0, 0, width, height), np.int32))
     return with_boxes(data, cache) if dataset in _LOOSE else data
 
 

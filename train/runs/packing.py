@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edge.inference.preprocess import Framing, crop_square
+from edge.inference.preprocess import Framing
 from edge.labels import Task
-from edge.types import Box, Gray
-from train.augment import CropSpec
-from train.data import Dataset, find_named
+from train.augment import CropSpec, square_crops
+from train.data import find_named
 from train.data.ferplus import with_votes
 from train.data.portraits import FRAMINGS
 from train.evaluation.groups import balanced_weights
@@ -61,18 +60,10 @@ def _gender(folder: str, cache: Path) -> dict[str, Any]:
     wide = CropSpec(_WIDE, Framing(crop.framing.margin * _WIDE / _SIZE, crop.framing.shift_y))
     training, validation = ([data.part(split) for data in sets] for split in ("train", "val"))
     return {
-        "images": np.concatenate([_cropped(rows, wide) for rows in training]),
+        "images": np.concatenate([square_crops(rows, wide) for rows in training]),
         "labels": np.concatenate([rows.labels for rows in training]).astype(np.uint8),
         "weights": np.concatenate([balanced_weights(rows, 0.25) for rows in training]),
-        "val_images": np.concatenate([_cropped(rows, crop) for rows in validation]),
+        "val_images": np.concatenate([square_crops(rows, crop) for rows in validation]),
         "val_labels": np.concatenate([rows.labels for rows in validation]).astype(np.uint8),
         "classes": np.array(len(sets[0].label_names)),
     }
-
-
-def _cropped(rows: Dataset, crop: CropSpec) -> Gray:
-    """Crops a dataset's boxes; pictures of a dataset without boxes are boxes themselves."""
-    whole = Box(0, 0, *rows.images.shape[:0:-1])
-    boxes = [whole] * len(rows) if rows.boxes is None else [Box(*box) for box in rows.boxes.tolist()]
-    pairs = zip(rows.images, boxes, strict=True)
-    return np.stack([crop_square(image, box, crop.size, crop.framing) for image, box in pairs])

@@ -9,6 +9,7 @@ from edge.errors import DataError
 
 pytestmark = pytest.mark.train
 
+from train.data import Dataset  # noqa: E402
 from train.recipes.registry import RECIPES  # noqa: E402
 from train.runs import inputs  # noqa: E402
 from train.runs.inputs import (  # noqa: E402
@@ -81,3 +82,13 @@ def test_votes_are_read_if_the_recipe_uses_them(tmp_path, toy, toy_recipe, monke
     )
     assert load_for(toy_recipe, "data", tmp_path).soft_labels is None
     assert load_for(replace(toy_recipe, votes=0.5), "data", tmp_path).soft_labels is not None
+
+
+def test_an_image_that_the_cascade_cut_out_is_its_own_box(monkeypatch, tmp_path):
+    images = np.zeros((2, 96, 96), np.uint8)
+    data = Dataset(
+        "LFW", images, np.zeros(2, np.int64), ("male", "female"), ("a", "b"), np.array(["val"] * 2)
+    )
+    monkeypatch.setattr(inputs, "load_named", lambda *_: data)
+    np.testing.assert_array_equal(load_located("lfw", "data", tmp_path).boxes, [[0, 0, 96, 96]] * 2)
+    assert load_located("fer2013", "data", tmp_path).boxes is None

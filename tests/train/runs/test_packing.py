@@ -36,7 +36,7 @@ def test_portraits_of_both_sets_are_packed_with_room_around_the_crop(monkeypatch
     ages = {"age": np.full(12, 30)}
     sets = {
         "utkface": dataset(12, 96, GENDERS, boxes=boxes, attributes=ages),
-        "lfw": dataset(8, 96, GENDERS),
+        "lfw": dataset(8, 96, GENDERS, boxes=np.tile(np.array([0, 0, 96, 96], np.int32), (8, 1))),
     }
     monkeypatch.setattr(packing, "load_located", lambda name, *_: sets[name])
     arrays = packing.arrays_for("gender", "data", tmp_path)
