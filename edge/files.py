@@ -40,6 +40,19 @@ def os_error_reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
+def is_utf8(text: str | Path) -> bool:
+    """Returns whether a text of the command line or the environment was UTF-8.
+
+    Python keeps other bytes as lone surrogates, which are fine for files that it opens itself. A library
+    refuses such a text with any exception, and OpenCV ends the process when it is given one.
+    """
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_regular(path: Path, max_bytes: int) -> bytes:
     """Reads a file that somebody named, which may be anything.
 

@@ -13,7 +13,7 @@ import numpy as np
 from edge.bench.accuracy import Observation
 from edge.bench.timing import StageTimer
 from edge.errors import ConfigError, MissingDependencyError
-from edge.files import read_regular
+from edge.files import is_utf8, read_regular
 from edge.inference.classifier import FaceReader
 from edge.settings.settings import Settings
 from edge.types import Box, Frame
@@ -38,7 +38,8 @@ class YuNetLoop:
             path: YuNet's .onnx file.
 
         Raises:
-            ConfigError: The file cannot be read or is not a network that OpenCV opens.
+            ConfigError: The file cannot be read or is not a network that OpenCV opens, or its name is not
+                UTF-8.
             MissingDependencyError: This OpenCV has no FaceDetectorYN.
         """
         if not hasattr(cv2, "FaceDetectorYN"):
@@ -49,6 +50,8 @@ class YuNetLoop:
             read_regular(path, _MAX_BYTES)
         except OSError as error:
             raise ConfigError(f"YuNet {path}: cannot be read: {error.strerror}") from error
+        if not is_utf8(path):
+            raise ConfigError(f"YuNet {path}: expected a file name in UTF-8")
         try:
             self._detector = cv2.FaceDetectorYN.create(str(path), "", (_SIDE, _SIDE), _MIN_SCORE, _NMS_IOU)
         except cv2.error as error:

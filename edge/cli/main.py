@@ -15,7 +15,7 @@ from edge.system import remedies
 from edge.system.journal import start_logging
 from edge.system.platform import detect_platform
 from edge.system.signals import StopSignals
-from edge.system.stdio import open_missing_streams, print_message
+from edge.system.stdio import escape_unprintable, open_missing_streams, print_message
 
 if TYPE_CHECKING:
     from edge.settings.settings import Settings
@@ -27,6 +27,7 @@ _STOPPED_BY_SIGNALS = ("run", "check")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code; an error is one line on standard error."""
     open_missing_streams()
+    escape_unprintable()
     start_logging("warning")  # until a command has read its settings
     try:
         return _run_command(argv)

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.detection.image import downscale, equalize
 from edge.errors import ConfigError, MissingDependencyError
-from edge.files import read_regular
+from edge.files import is_utf8, read_regular
 from edge.system import remedies
 from edge.types import Box, Detection, Gray
 
@@ -112,7 +112,7 @@ def load_cascade(path: Path) -> cv2.CascadeClassifier:
 
     Raises:
         MissingDependencyError: this OpenCV has no cascade classifier.
-        ConfigError: the file is missing or not a cascade.
+        ConfigError: the file is missing or not a cascade, or its name is not UTF-8.
     """
     if not hasattr(cv2, "CascadeClassifier"):
         raise MissingDependencyError(
@@ -124,6 +124,8 @@ def load_cascade(path: Path) -> cv2.CascadeClassifier:
         read_regular(path, _MAX_BYTES)
     except OSError as error:
         raise ConfigError(f"cascade {path}: cannot be read: {error.strerror}") from error
+    if not is_utf8(path):
+        raise ConfigError(f"cascade {path}: expected a file name in UTF-8")
     cascade = cv2.CascadeClassifier()
     try:
         loaded = cascade.load(str(path))

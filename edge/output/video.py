@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ConfigError, OutputError
-from edge.files import atomic_write, os_error_reason
+from edge.files import atomic_write, is_utf8, os_error_reason
 from edge.output.drawing import draw_faces
 from edge.output.reserved_space import ReservedSpace
 from edge.output.sink import Sink, raise_if_closed
@@ -34,11 +34,13 @@ def open_annotation(path: Path) -> Sink:
         path: A new .mp4 or .avi for all frames, or a new .png for the last one.
 
     Raises:
-        ConfigError: the file exists, its folder does not or is read-only, its name is too long, or the suffix
-            is another.
+        ConfigError: the file exists, its folder does not or is read-only, its name is too long or, for a
+            video, not UTF-8, or the suffix is another.
     """
     if path.suffix not in (*_FOURCC, ".png"):
         raise ConfigError(f"annotation {path}: expected a file name ending in .mp4, .avi or .png")
+    if path.suffix in _FOURCC and not is_utf8(path):
+        raise ConfigError(f"annotation {path}: expected a file name in UTF-8")
     try:
         if not path.parent.is_dir():
             raise ConfigError(f"annotation {path}: there is no folder {path.parent}")

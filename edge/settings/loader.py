@@ -105,11 +105,24 @@ def find_file(named: Path | None, environment: Mapping[str, str]) -> Path | None
         named: File that `--config` names; None without that flag.
         environment: {variable: value}. `EMOTINY_CONFIG` names the file without that flag; without either,
             the file is one of `default_files`.
+
+    Raises:
+        ConfigError: it cannot be found out whether a default file exists.
     """
     chosen = named or (Path(environment[_CONFIG_VARIABLE]) if environment.get(_CONFIG_VARIABLE) else None)
     if chosen is None:
-        return next((path for path in default_files(environment) if path.is_file()), None)
+        return next(filter(_is_file, default_files(environment)), None)
     return chosen
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a folder that this user may not read, or a name that is too long
+        raise ConfigError(
+            f"configuration {path}: cannot be looked for: {error.strerror}; "
+            "name a file with --config, /dev/null for none"
+        ) from error
 
 
 def read_file(path: Path) -> RawSettings:

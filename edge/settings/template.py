@@ -32,7 +32,7 @@ def render_toml(values: Mapping[str, Any], origins: Mapping[str, str] | None = N
                 yield f"# {_meaning(option)}"
                 yield f"#{line}"
             else:
-                origin = origins.get(option.key, "default")
+                origin = _printable(origins.get(option.key, "default"))
                 yield f"{line}  # {origin}" if value is not None else f"#{line} {origin}"
 
 
@@ -55,4 +55,13 @@ def _toml(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'
+    return f'"{_printable(escaped)}"'
+
+
+def _printable(text: str) -> str:
+    """Replaces by TOML's escapes what would end a line or could not be printed."""
+    return "".join(each if each.isprintable() else _escape(ord(each)) for each in text)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

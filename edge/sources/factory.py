@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from edge.errors import CameraError, ConfigError
+from edge.files import is_utf8
 from edge.sources.auto import AutoCamera
 from edge.sources.camera import Camera, Opener
 from edge.sources.demo import open_demo
@@ -66,9 +67,13 @@ def source_opener(source: str, settings: CaptureSettings, *, fast: bool, demo: b
         return lambda: AutoCamera(_candidates(settings), fallback)
     if source == "demo":
         return lambda: open_demo(settings, fast=fast)
-    if (device := v4l2_path(source)) is not None:
-        return partial(open_v4l2, device, settings)
+    device = v4l2_path(source)
     scheme, separator, rest = source.partition("://")
+    # OpenCV opens these by their names.
+    if (device is not None or separator) and not is_utf8(source):
+        raise ConfigError(f"source {redact(source)}: expected UTF-8")
+    if device is not None:
+        return partial(open_v4l2, device, settings)
     if separator:
         return _scheme_opener(scheme.lower(), rest, settings)
     if not source:

@@ -6,10 +6,13 @@ import re
 
 from edge.errors import ConfigError
 
+# Python refuses to parse a number of thousands of digits, and no camera has one of ten.
+_MAX_DIGITS = 9
+
 
 def v4l2_path(source: str) -> str | None:
     """Returns the path of the V4L2 device that the source names, or None if it names something else."""
-    if source.isdecimal():
+    if _is_number(source):
         return f"/dev/video{int(source)}"
     return source if source.startswith(("/dev/video", "/dev/v4l/")) else None
 
@@ -20,9 +23,13 @@ def camera_number(scheme: str, text: str) -> int:
     Raises:
         ConfigError: the text is not a number.
     """
-    if not text.isdecimal():
+    if not _is_number(text):
         raise ConfigError(f"source {scheme}://{text}: expected a camera's number, as in {scheme}://0")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def redact(source: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -33,6 +34,15 @@ def open_missing_streams() -> None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
     if sys.stderr is None:
         sys.stderr = os.fdopen(_STDERR, "w", closefd=False)
+
+
+def escape_unprintable() -> None:
+    """Has standard output replace what its encoding lacks by an escape, as standard error does.
+
+    A message may hold the name of a file, which need not be UTF-8, or an ellipsis, which Latin-1 lacks.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def write_text(stream: TextIO, text: str) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from edge.documents import read_text
 from edge.errors import ConfigError
-from edge.files import read_regular
+from edge.files import is_utf8, read_regular
 from edge.option import option
 from edge.output.mqtt.device_id import default_device
 
@@ -31,6 +31,8 @@ _SCHEMES = {
     "ws": ("--mqtt-transport websockets",),
     "wss": ("--mqtt-transport websockets", "--mqtt-tls"),
 }
+# Of a text in a packet of MQTT.
+_MAX_STRING_BYTES = 65_535
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
@@ -55,6 +57,11 @@ def _instead(host: str) -> str:
         return ""
     flags = [f"--mqtt-host {name}", *([f"--mqtt-port {port}"] if port else []), *_SCHEMES.get(url.scheme, ())]
     return f" alone; try {' '.join(flags)}"
+
+
+def _check_string(name: str, text: str) -> None:
+    if not is_utf8(text) or len(text.encode()) > _MAX_STRING_BYTES:
+        raise ConfigError(f"mqtt {name}: expected UTF-8, {_MAX_STRING_BYTES} bytes of it at most")
 
 
 @dataclass(frozen=True)
@@ -164,19 +171,13 @@ class MqttSettings:
                 raise ConfigError(f"mqtt {name} {number}: must be {low} to {high}")
         if (self.certificate is None) != (self.key is None):
             raise ConfigError("mqtt certificate and key: expected both or neither")
+        for name, text in (("username", self.username), ("password", self.password)):
+            _check_string(name, text)
         if self.password and self.password_file:
             raise ConfigError("mqtt password and password_file: expected one of them")
         if self.password_file:
             self.read_password()
-        for name, path in (("ca", self.ca), ("certificate", self.certificate), ("key", self.key)):
-            if path is None:
-                continue
-            if not self.tls:
-                raise ConfigError(f"mqtt {name} {path}: of use with TLS only; set tls = true")
-            try:
-                read_regular(path, _MAX_CERTIFICATES_BYTES)
-            except OSError as error:
-                raise ConfigError(f"mqtt {name} {path}: cannot be read: {error.strerror}") from error
+        self._check_files()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -208,3 +209,14 @@ class MqttSettings:
     def topic(self, name: str) -> str:
         """Returns the full topic of a kind of message."""
         return f"{self.base}/{self.device}/{name}"
+
+    def _check_files(self) -> None:
+        for name, path in (("ca", self.ca), ("certificate", self.certificate), ("key", self.key)):
+            if path is None:
+                continue
+            if not self.tls:
+                raise ConfigError(f"mqtt {name} {path}: of use with TLS only; set tls = true")
+            try:
+                read_regular(path, _MAX_CERTIFICATES_BYTES)
+            except OSError as error:
+                raise ConfigError(f"mqtt {name} {path}: cannot be read: {error.strerror}") from error

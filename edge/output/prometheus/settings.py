@@ -32,6 +32,8 @@ class MetricsSettings:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"metrics port {self.port}: must be 0 (off) to 65535")
         try:
+            # The system encodes it as a host's name, and what follows a % may be any text.
+            self.address.encode("ascii")
             ipaddress.ip_address(self.address)
         except ValueError as error:
             raise ConfigError(

@@ -82,6 +82,13 @@ def test_a_part_of_a_clip_is_enough(clip, capsys):
     assert "several" in capsys.readouterr().out
 
 
+def test_a_network_whose_name_would_end_opencv_is_refused(tmp_path):
+    path = tmp_path / "a\udcff.onnx"
+    path.touch()
+    with pytest.raises(ConfigError, match="expected a file name in UTF-8"):
+        YuNetLoop(Settings(), path)
+
+
 def test_an_opencv_without_yunet_is_told(monkeypatch, tmp_path):
     monkeypatch.delattr(cv2, "FaceDetectorYN")
     with pytest.raises(ConfigError, match="has no FaceDetectorYN"):

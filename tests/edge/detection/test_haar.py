@@ -1,3 +1,4 @@
+import shutil
 from itertools import pairwise
 
 import cv2
@@ -83,6 +84,13 @@ def test_faces_below_the_smallest_size_are_left_out(happy):
 def test_a_missing_cascade_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.xml: cannot be read: No such file"):
         HaarDetector(HaarSettings(cascade=tmp_path / "none.xml"))
+
+
+def test_a_cascade_whose_name_would_end_opencv_is_refused(tmp_path):
+    path = tmp_path / "a\udcff.xml"
+    shutil.copy(find_cascade(), path)
+    with pytest.raises(ConfigError, match="expected a file name in UTF-8"):
+        HaarDetector(HaarSettings(cascade=path))
 
 
 @pytest.mark.parametrize(

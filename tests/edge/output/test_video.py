@@ -36,6 +36,7 @@ def frames_of(path):
         ("nowhere/seen.mp4", "there is no folder .*nowhere"),
         (f"{300 * 'a'}.mp4", "File name too long"),
         (f"{300 * 'a'}/seen.mp4", "File name too long"),
+        ("a\udcff.avi", "expected a file name in UTF-8"),  # which would end OpenCV and this process
         (f"{250 * 'a'}.mp4", "File name too long"),  # the file's name until it is finished
     ],
 )

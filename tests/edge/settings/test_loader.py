@@ -226,6 +226,14 @@ def test_a_settings_file_whose_name_is_too_long():
         settings_of(arguments("--config", 300 * "a"), {})
 
 
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CONFIG_HOME"])
+def test_a_folder_of_settings_whose_name_is_too_long(variable):
+    with pytest.raises(
+        ConfigError, match=r"cannot be looked for: File name too long; name a file with --conf"
+    ):
+        settings_of(arguments(), {variable: "/" + 300 * "a"})
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_this_user_must_not_read(tmp_path):
     path = write(tmp_path, "")

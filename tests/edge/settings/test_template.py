@@ -91,3 +91,11 @@ def test_a_secret_is_stars_and_no_secret_is_empty():
     lines = list(render_toml(values | {"mqtt.password": "hush"}, {"mqtt.password": "EMOTINY_MQTT_PASSWORD"}))
     assert 'password = "********"  # EMOTINY_MQTT_PASSWORD' in lines
     assert "hush" not in "".join(lines)
+
+
+def test_no_name_of_a_file_and_no_sign_breaks_the_text(tmp_path):
+    settings = Settings(annotate=Path("a\U000e0001\u2028.png"))
+    lines = list(render_toml(values_of(settings), {"annotate": "a\nb.toml", "source": "\x7f\x1b"}))
+    again = write(tmp_path, "\n".join(lines))
+    assert settings_of(arguments("--config", again), {}) == settings
+    assert 'annotate = "a\\U000e0001\\u2028.png"  # a\\u000ab.toml' in lines

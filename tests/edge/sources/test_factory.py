@@ -49,6 +49,10 @@ def refusal(source: str) -> EdgeError:
         ("picamera2://front", ConfigError, 2, ["picamera2://front", "expected a camera's number"]),
         ("csi://", ConfigError, 2, ["csi://", "as in csi://0"]),
         ("gst:// ", ConfigError, 2, ["gst://: no pipeline", "gst://videotestsrc"]),
+        ("rtsp://me:secret@host/\udcff", ConfigError, 2, ["source rtsp://***@host/\udcff: expected UTF-8"]),
+        ("/dev/video\udcff", ConfigError, 2, ["/dev/video\udcff: expected UTF-8"]),
+        ("a\udcff.mp4", CameraError, 1, ["no such file or folder"]),
+        ("9" * 5000, CameraError, 1, ["File name too long"]),
         ("rtsp://", ConfigError, 2, ["rtsp://: no host", "expected for example rtsp://"]),
         (
             "ftp://me:secret@host/a",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.sources.uri import redact
+from edge.errors import ConfigError
+from edge.sources.uri import camera_number, redact, v4l2_path
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,12 @@ from edge.sources.uri import redact
 )
 def test_passwords_are_redacted(source: str, masked: str) -> None:
     assert redact(source) == masked
+
+
+def test_a_number_longer_than_any_camera_s_is_none() -> None:
+    """Python refuses to parse so many digits."""
+    assert v4l2_path("7") == "/dev/video7"
+    assert v4l2_path("9" * 5000) is None
+    assert camera_number("csi", "1") == 1
+    with pytest.raises(ConfigError, match="expected a camera's number"):
+        camera_number("csi", "9" * 5000)

@@ -1,9 +1,11 @@
-"""What libraries of native code print to standard error."""
+"""What is printed: by libraries of native code, and where an encoding lacks it."""
 
 import os
 import re
 import subprocess
 import sys
+
+import pytest
 
 from edge.system import stdio
 
@@ -45,3 +47,19 @@ def test_a_run_prints_nothing_that_emotiny_did_not_write():
         check=True,
     )
     assert all(re.match(r"INFO edge\.|emotiny: ", line) for line in done.stderr.splitlines()), done.stderr
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8:strict", r"\udcff…"), ("latin-1", r"\udcff\u2026")])
+def test_the_name_of_a_file_need_not_be_in_the_encoding_of_the_output(tmp_path, encoding, shown):
+    """As with a locale of UTF-8 or Latin-1; with that of C, Python writes the bytes that it has read."""
+    (tmp_path / "a\udcff….toml").write_text('source = "demo"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "config", "--config", b"a\xff\xe2\x80\xa6.toml"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f'source = "demo"  # a{shown}.toml' in done.stdout.decode(encoding.partition(":")[0])

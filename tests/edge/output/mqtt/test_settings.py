@@ -69,6 +69,9 @@ def test_a_name_cannot_be_a_wildcard_a_level_or_a_template(field, name):
         ({"ca": __file__}, "of use with TLS only"),
         ({"tls": True, "certificate": __file__}, "expected both or neither"),
         ({"password": "x", "password_file": __file__}, "expected one of them"),
+        ({"username": "a\udcff"}, "mqtt username: expected UTF-8"),
+        ({"username": "é" * 32768}, "mqtt username: expected UTF-8, 65535 bytes of it at most"),
+        ({"password": "a\udcff"}, "mqtt password: expected UTF-8"),
     ],
 )
 def test_settings_that_are_refused(more, text):

@@ -112,3 +112,9 @@ def test_a_port_that_only_root_may_use(without_rights, options):
     assert done.stderr.splitlines()[-1].endswith(
         "metrics 127.0.0.1 port 80: only root may listen there; expected metrics.port from 1024 on"
     )
+
+
+@pytest.mark.parametrize("address", ["localhost", "::1%\udcff", "::1%é"])
+def test_an_address_that_no_system_takes_is_refused(address):
+    with pytest.raises(ConfigError, match=r"metrics address .*: expected an address of this device"):
+        MetricsSettings(address=address)
