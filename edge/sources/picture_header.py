@@ -180,6 +180,8 @@ def _png_chunks(content: bytes) -> Iterator[bytes]:
         if position == len(_PNG) and (kind, length) != (b"IHDR", 13):
             raise UnreadableError("damaged in its header")
         end = position + 12 + length
+        if end > len(content):  # OpenCV takes the memory for all that a chunk claims to hold
+            raise UnreadableError("cut off")
         if kind in _PNG_CHUNKS:
             yield content[position:end]
         position = end

@@ -148,6 +148,7 @@ def test_a_picture_of_more_pixels_than_memory_is_refused_by_its_header(content: 
         ),
         (progressive_jpeg((4600, 4600), 0x11, 0x11, 0x11, 0x11), "which takes 169 MB; expected 160 MB"),
         (png((0, 9)), "0x9 pixels"),
+        (png((9, 9))[:-1], "cut off"),
     ],
 )
 def test_what_cannot_be_decoded_is_told(content: bytes, message: str) -> None:
@@ -210,6 +211,8 @@ def peak_bytes(tmp_path: Path, content: bytes) -> int:
     return int(ran.stdout) << 10
 
 
+# Its pixels have 12 bytes, and claim to have 1.9 GB.
+CUT_OFF_PNG = png((9, 9))[:33] + b"\x70\0\0\0IDAT" + bytes(4)
 TEXT = chunk(b"zTXt", b"text\0\0" + zlib.compress(bytes(7_900_000), 9))
 
 
@@ -217,6 +220,7 @@ TEXT = chunk(b"zTXt", b"text\0\0" + zlib.compress(bytes(7_900_000), 9))
     "content",
     [
         pytest.param(png(HUGE_WH, bits=1), id="75 kB of PNG for 2.5 GB"),
+        pytest.param(CUT_OFF_PNG, id="45 bytes of PNG for 1.9 GB"),
         pytest.param(png(HUGE_WH, *animation(HUGE_WH), rows=0), id="animated PNG"),
         pytest.param(png((4469, 4470), *animation((4469, 4470))), id="largest PNG, animated"),
         pytest.param(png((4469, 4470), *[TEXT] * 20), id="PNG with long texts"),
