@@ -32,7 +32,7 @@ class CallbackQueue:
 
         return callback
 
-    def call(self, function: Callable[..., object], *arguments: Any) -> bool:
+    def call(self, function: Callable[..., object], *arguments: Any) -> Exception | None:
         """Calls a function of paho that reads from the network, then the handlers of its callbacks.
 
         Args:
@@ -40,16 +40,16 @@ class CallbackQueue:
             arguments: Its arguments.
 
         Returns:
-            Whether paho understood what it read; False if it raised an exception.
+            What paho raised because it did not understand what it read; None if it did.
         """
-        understood = True
+        raised = None
         try:
             function(*arguments)
         except Exception as error:  # noqa: BLE001 - paho's parsers raise almost anything
             logger.debug("MQTT: %r", error)
-            understood = False
+            raised = error
         self.run()
-        return understood
+        return raised
 
     def run(self) -> None:
         """Calls the handlers of the callbacks that paho has made; lets their exceptions through."""

@@ -26,6 +26,10 @@ TOO_LARGE_HINT = "does the broker limit the size of packets (Mosquitto: max_pack
 NO_ANSWER = "accepts the connection but does not answer; is it an MQTT broker?"
 
 
+class TooMuchReceivedError(Exception):
+    """A broker sends what there is no memory for; the message is one line for the user."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """The reason why there is no connection.
@@ -72,6 +76,11 @@ def connect_failure(error: Exception, settings: MqttSettings) -> Fault:
     else:  # a server that speaks another protocol makes paho's parsers raise almost anything
         text = NOT_MQTT
     return Fault(text)
+
+
+def unreadable(error: Exception) -> Fault:
+    """Explains an exception that paho raised while it read."""
+    return Fault(str(error) if isinstance(error, TooMuchReceivedError) else NOT_MQTT)
 
 
 def refusal(reason: ReasonCode, settings: MqttSettings) -> Fault:

@@ -148,8 +148,9 @@ class RequestClient:
                 raise OutputError(self._with_address(no_answer))
 
     def _step(self) -> None:
-        if not self._callbacks.call(self._client.loop, _STEP_S):
-            self._fault = Fault(faults.NOT_MQTT)
+        error = self._callbacks.call(self._client.loop, _STEP_S)
+        if error is not None:
+            self._fault = faults.unreadable(error)
 
     def _with_address(self, text: str) -> str:
         return "{}:{}: {}".format(*self._settings.address, text)

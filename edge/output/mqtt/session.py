@@ -164,8 +164,9 @@ class Session:
         self._call_paho(self._client.loop_misc)
 
     def _call_paho(self, function: Callable[[], object]) -> None:
-        if not self._callbacks.call(function):
-            self.fault = Fault(faults.NOT_MQTT)
+        error = self._callbacks.call(function)
+        if error is not None:
+            self.fault = faults.unreadable(error)
 
     def _send(self) -> None:
         while self.is_connected and self.fault is None:

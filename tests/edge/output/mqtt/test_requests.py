@@ -51,6 +51,10 @@ def test_topics_before_a_forbidden_one_are_forgotten(server):
         (lambda connection: None, "closes the connection before it answers"),
         (lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" * 9), "is not MQTT"),
         (lambda connection: connection.sendall(b"\x20\xff\xff\xff\xff\xff\xff"), "is not MQTT"),
+        (
+            lambda connection: connection.sendall(b"\x20\xff\xff\xff\x7f\0"),
+            "sends more than 8 MB at once",
+        ),
     ],
 )
 def test_a_server_that_does_not_answer_is_explained_in_one_line_with_exit_code_4(

@@ -1,0 +1,54 @@
+"""What is too large to be taken in, from a broker or through it."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from tests.support.broker import wait_until
+from tests.support.scripted_server import accept
+
+CONNACK = b"\x20\x03\0\0\0"
+# Messages on the topic "a", of 16 MB and of 4 MB.
+LARGE = b"\x30\x80\x80\x80\x08\0\1a\0" + bytes((16 << 20) - 4)
+SMALLER = b"\x30\x80\x80\x80\x02\0\1a\0" + bytes((4 << 20) - 4)
+KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def upgrade(connection):
+    """Accepts a websocket, and begins a frame of a gigabyte with the answer to the device."""
+    (key,) = re.findall(rb"Sec-WebSocket-Key: (\S+)", connection.recv(4096), re.IGNORECASE)
+    accepted = base64.b64encode(hashlib.sha1(key + KEY).digest())
+    connection.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accepted + b"\r\n\r\n\x82\x7f" + (1 << 30).to_bytes(8, "big")
+    )
+    connection.recv(4096)
+    connection.sendall(CONNACK)
+
+
+@pytest.mark.parametrize(
+    ("begin", "sent", "transport"),
+    [(accept, LARGE, "tcp"), (upgrade, LARGE, "websockets"), (upgrade, SMALLER * 4, "websockets")],
+    ids=["packet", "packet in a frame", "frame of packets"],
+)
+def test_what_would_fill_the_memory_is_not_taken_in(server, sink_on, log, backoff, begin, sent, transport):
+    def script(connection):
+        begin(connection)
+        connection.sendall(sent)
+        connection.recv(4096)
+
+    sink_on(server(script).port, transport=transport, backoff=backoff)
+    wait_until(lambda: backoff.delays_s)
+    assert "sends more than 8 MB at once" in log.faults()[0]
+
+
+def test_a_smaller_packet_than_that_is_ignored(server, sink_on, log, backoff):
+    def script(connection):
+        accept(connection)
+        connection.sendall(SMALLER)
+
+    sink_on(server(script).port, backoff=backoff)
+    wait_until(lambda: backoff.delays_s)
+    assert "connection lost" in log.faults()[0]
