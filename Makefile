@@ -40,7 +40,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
-        train quantize test test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
+        train quantize test fuzz test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
         test-device-arm64 test-device-gstreamer lock audit dist sbom docs \
         check format clean
 
@@ -71,6 +71,9 @@ test: $(DESKTOP)/.done ## run all tests except test-device (EMOTINY_DATA=folder 
 	@# Whole files, since tests in one may share what they trained; two more at a time than there are cores,
 	@# since many tests wait for a broker or for other processes.
 	@$(DESKTOP)/bin/python -m pytest -n $$(($$(nproc) + 2)) --dist loadfile $(ARGS)
+
+fuzz: $(DESKTOP)/.done ## give damaged inputs to all that reads strangers' bytes (SECONDS=60 SEED=0 ARGS="--target pictures")
+	@$(DESKTOP)/bin/python -m tests.fuzz --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(ARGS)
 
 test-accelerator: $(ACCELERATOR)/.done ## test the training on an accelerator, on this machine's processor (JAX; 2 minutes)
 	@# Without the fixtures of other tests, which need TensorFlow.
