@@ -92,7 +92,7 @@ def fuzz(
     """
     work, failed = folders
     target = open_target(place, work)
-    mutator = Mutator(f"{plan.seed} {name}", target.dictionary, in_place=target.in_place)
+    mutator = Mutator(f"{plan.seed} {name}", target.dictionary, target.kind)
     tally, known = Tally(name), target.corpus()
     waiting = random.Random(plan.seed).sample(known, min(len(known), _MOST_PLAIN))
     shapes, faults = set[str](), set[str]()

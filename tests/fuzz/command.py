@@ -47,6 +47,10 @@ def run_command(target: Target, content: bytes, code: int | None) -> str:
             return f"the command line takes more than {target.command_s:g} s: {command.words}"
     err = done.stderr.decode(errors="backslashreplace")
     expected = None if command.any_code else code if command.code is None else command.code
+    if target.libraries_print:
+        err = "".join(
+            line for line in err.splitlines(keepends=True) if _LINE.match(line) or "Traceback" in line
+        )
     problem = problem_of(command.words[0] if command.words else "", done.returncode, err, expected)
     return f"{problem}: {command.words}\n{err[-3000:]}" if problem else ""
 

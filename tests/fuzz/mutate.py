@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from typing import Literal
+
+Kind = Literal["stream", "offsets", "text"]
 
 # Larger inputs would test the speed of the machine.
 MAX_BYTES = 1 << 18
@@ -25,26 +28,28 @@ _NUMBERS = (
         b"9" * 5000,
     ),
 )
+_TOKEN = re.compile(rb'"[^"\n]*"|[\w.+-]+')
 _NUMBER = re.compile(rb"\d+(?:\.\d+)?")
 
 
 class Mutator:
     """Draws inputs; the same seed and the same corpus give the same inputs."""
 
-    def __init__(self, seed: int | str, dictionary: Sequence[bytes] = (), *, in_place: bool = False) -> None:
+    def __init__(self, seed: int | str, dictionary: Sequence[bytes] = (), kind: Kind = "stream") -> None:
         """Starts a sequence of inputs.
 
         Args:
             seed: Seed of all choices.
             dictionary: Words that mean something in the format.
-            in_place: Whether most changes keep the length, as a format needs whose parts are found by their
-                distance.
+            kind: Which changes come furthest: those that keep the length, in a format whose parts are found
+                by their distance, or of words, in a text.
         """
         self._random = random.Random(seed)
         self._dictionary = tuple(dictionary)
         self._changes = (
             *(self._flip, self._flip, self._set_byte, self._set_word, self._number),
-            *((self._flip, self._set_word, self._overwrite_word) * 20 if in_place else ()),
+            *((self._flip, self._set_word, self._overwrite_word) * (20 if kind == "offsets" else 0)),
+            *((self._replace_token, self._replace_token, self._remove_token) * (20 if kind == "text" else 0)),
             *(self._truncate, self._remove, self._repeat, self._move, self._noise),
             *((self._insert_word, self._insert_word, self._overwrite_word) if dictionary else ()),
         )
@@ -88,6 +93,25 @@ class Mutator:
             return self._flip(content)
         match = self._random.choice(found)
         return content[: match.start()] + self._random.choice(_NUMBERS) + content[match.end() :]
+
+    def _replace_token(self, content: bytes) -> bytes:
+        """Replaces a word, number or quoted text by a word of the format or by another token."""
+        found = list(_TOKEN.finditer(content))
+        if not found:
+            return self._insert_word(content)
+        match, other = self._random.choice(found), self._random.choice(found)[0]
+        word = self._random.choice((other, *(self._random.choice(self._dictionary) for _ in range(4))))
+        if match[0].startswith(b'"') and not word.startswith(b'"') and self._random.random() < 0.9:
+            word = b'"' + word + b'"'
+        return content[: match.start()] + word + content[match.end() :]
+
+    def _remove_token(self, content: bytes) -> bytes:
+        """Removes what is between two tokens, and one of them."""
+        found = list(_TOKEN.finditer(content))
+        if len(found) < 2:
+            return content
+        number = self._random.randrange(len(found) - 1)
+        return content[: found[number].start()] + content[found[number + 1].start() :]
 
     def _truncate(self, content: bytes) -> bytes:
         return content[: self._random.randrange(len(content) + 1)]

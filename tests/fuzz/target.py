@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from tests.fuzz.mutate import Kind
+
 
 class BrokenPromiseError(AssertionError):
     """Something that no input may cause, and that raises no exception by itself."""
@@ -40,13 +42,15 @@ class Target(ABC):
     Attributes:
         limit_s: Seconds that an input may take.
         dictionary: Words that mean something in the format.
-        in_place: Whether most changes must keep the length.
+        kind: Which changes of an input come furthest, see `Mutator`.
+        libraries_print: Whether a library writes to standard error by itself, as libjpeg and libpng do.
         command_s: Seconds that the command line may take.
     """
 
     limit_s: ClassVar[float] = 20.0
     command_s: ClassVar[float] = 40.0
-    in_place: ClassVar[bool] = False
+    kind: ClassVar[Kind] = "stream"
+    libraries_print: ClassVar[bool] = False
     dictionary: Sequence[bytes] = ()
 
     def __init__(self, folder: Path) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
 from edge.detection.detector import FaceDetector
 from edge.detection.settings import DetectorSettings
 from edge.inference.classifier import Classifier
-from edge.inference.contract import MODELS_FOLDER, find_model, read_model
+from edge.inference.contract import MODELS_FOLDER, Contract, find_model, read_model
 from edge.inference.preprocess import crop_face
 from edge.labels import FACE_TASKS, LABELS
 from edge.types import Box
+from tests.fuzz.mutate import Kind
 from tests.fuzz.target import BrokenPromiseError, Command, Target
 
 
 class Contracts(Target):
     """A line with the network's name, then its contract."""
+
+    kind: ClassVar[Kind] = "text"
 
     dictionary = (
         *(b'"format"', b'"name"', b'"task"', b'"sha256"', b'"bytes"', b'"labels"', b'"input"', b'"height"'),
@@ -71,10 +76,13 @@ class Contracts(Target):
         self._networks = {path.stem: path for path in sorted(MODELS_FOLDER.glob("*.tflite"))}
 
     def corpus(self) -> list[bytes]:
-        return [
-            name.encode() + b"\n" + path.with_suffix(".json").read_bytes()
-            for name, path in self._networks.items()
-        ]
+        made = []
+        for name, path in self._networks.items():
+            whole = path.with_suffix(".json").read_bytes()
+            # Without what is for people, in which most changes would lie.
+            short = replace(Contract.from_json(whole.decode()), figures={}, training={}).to_json()
+            made += [name.encode() + b"\n" + content for content in (whole, short.encode(), short.encode())]
+        return made
 
     def try_input(self, content: bytes) -> bool:
         path = self._write(content)

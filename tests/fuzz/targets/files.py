@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -88,6 +88,7 @@ class Pictures(_Files):
     """A picture; its name says nothing about its format."""
 
     name = "picture.jpg"
+    libraries_print: ClassVar[bool] = True
     dictionary = (
         *(b"\xff" + bytes((marker,)) for marker in (*range(0xC0, 0xE4), 0xFE, 0xFF)),
         *(

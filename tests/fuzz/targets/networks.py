@@ -24,6 +24,7 @@ from edge.inference import trial, trial_process
 from edge.inference.contract import MODELS_FOLDER, Contract, read_model
 from edge.inference.interpreter import ENVIRONMENT_VARIABLE, chosen_runtime
 from edge.inference.network import Network
+from tests.fuzz.mutate import Kind
 from tests.fuzz.target import Command, Target
 
 _TINY = MODELS_FOLDER.parent / "tests" / "models"
@@ -94,7 +95,7 @@ class Networks(Target):
     runtime: ClassVar[str] = "litert"
     # A trial may take 20 s, and then is a refusal.
     limit_s: ClassVar[float] = 40.0
-    in_place: ClassVar[bool] = True
+    kind: ClassVar[Kind] = "offsets"
     # Numbers and offsets of flatbuffers; the identifier.
     dictionary = (
         *(b"TFL3", bytes(4), b"\1\0\0\0", b"\2\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\0\0\x80\x7f"),

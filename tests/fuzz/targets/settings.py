@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from edge.cli.parser import parser
 from edge.errors import EdgeError
@@ -21,6 +22,7 @@ from edge.settings.loader import collect, settings_of
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, build, values_of
 from edge.settings.template import render_toml
 from edge.sources.factory import check_source
+from tests.fuzz.mutate import Kind
 from tests.fuzz.target import Command, Target
 
 _RUN_S = 10.0
@@ -105,6 +107,8 @@ class _Deadline:
 class Toml(Target):
     """A settings file."""
 
+    kind: ClassVar[Kind] = "text"
+
     dictionary = (
         *_TOML_WORDS,
         *(section.encode() for section in SECTIONS if section),
@@ -124,6 +128,8 @@ class Toml(Target):
             'source = "demo"\n[picture]\nsize = "320x240"\nrotate = 90\nmirror = true\n',
             '[models]\nemotion = "no.tflite"\nthreads = 2\n[detector]\nkind = "haar"\ncascade = "no.xml"\n',
         ]
+        values = values_of(Settings())
+        files += ["\n".join(_only(key, values)) for key in values if values[key] is not None]
         return [text.encode() for text in files]
 
     def try_input(self, content: bytes) -> bool:
@@ -146,8 +152,18 @@ class Toml(Target):
         return path
 
 
+def _only(key: str, values: Mapping[str, object]) -> list[str]:
+    """Returns the lines of a file with one setting."""
+    section, _, name = key.rpartition(".")
+    lines = render_toml(values_of(Settings()) | {key: values[key]}, {key: "-"})
+    found = next(line for line in lines if line.startswith(f"{name} =") and line.endswith("# -"))
+    return [f"[{section}]" if section else "", found.removesuffix("  # -")]
+
+
 class Environment(Target):
     """Variables `NAME=VALUE`, with NUL between them."""
+
+    kind: ClassVar[Kind] = "text"
 
     dictionary = (
         *(option.variable.encode() + b"=" for option in OPTIONS),
@@ -206,6 +222,8 @@ def _variables(content: bytes) -> dict[str, str]:
 
 class CommandLine(Target):
     """Words of a command line, with NUL between them."""
+
+    kind: ClassVar[Kind] = "text"
 
     dictionary = (
         *(option.flag.encode() + b"\0" for option in OPTIONS if option.flag),
