@@ -1,11 +1,13 @@
-"""What is too large to be taken in, from a broker or through it."""
+"""What a broker, or somebody through it, sends without an end."""
 
 import base64
 import hashlib
 import re
+import time
 
 import pytest
 
+import edge.output.mqtt.bounded_client
 from tests.support.broker import wait_until
 from tests.support.scripted_server import accept
 
@@ -52,3 +54,18 @@ def test_a_smaller_packet_than_that_is_ignored(server, sink_on, log, backoff):
     sink_on(server(script).port, backoff=backoff)
     wait_until(lambda: backoff.delays_s)
     assert "connection lost" in log.faults()[0]
+
+
+@pytest.mark.parametrize("byte", [b"x", b"xx\n"], ids=["a line", "lines"])
+def test_a_websocket_s_handshake_must_end(server, sink_on, log, backoff, monkeypatch, byte):
+    monkeypatch.setattr(edge.output.mqtt.bounded_client, "HANDSHAKE_S", 0.2)
+
+    def script(connection):
+        connection.recv(4096)
+        while True:  # until the device leaves
+            connection.sendall(byte)
+            time.sleep(0.01)
+
+    sink_on(server(script).port, transport="websockets", backoff=backoff)
+    wait_until(lambda: backoff.delays_s)
+    assert "no websockets (its answer takes more than 0.2 s); do mqtt.transport" in log.faults()[0]
