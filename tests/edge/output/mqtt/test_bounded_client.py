@@ -8,7 +8,7 @@ import time
 import pytest
 
 import edge.output.mqtt.bounded_client
-from tests.support.broker import wait_until
+from tests.support.broker import Broker, free_port, needs_mosquitto, wait_for_port, wait_until
 from tests.support.scripted_server import accept
 
 CONNACK = b"\x20\x03\0\0\0"
@@ -69,3 +69,17 @@ def test_a_websocket_s_handshake_must_end(server, sink_on, log, backoff, monkeyp
     sink_on(server(script).port, transport="websockets", backoff=backoff)
     wait_until(lambda: backoff.delays_s)
     assert "no websockets (its answer takes more than 0.2 s); do mqtt.transport" in log.faults()[0]
+
+
+@needs_mosquitto
+def test_a_websocket_with_tls(tmp_path, authority, sink_on, log):
+    port = free_port()
+    files = (("cafile", "ca.crt"), ("certfile", "server.crt"), ("keyfile", "server.key"))
+    lines = [f"{key} {authority / file}" for key, file in files]
+    broker = Broker(tmp_path, f"listener {port} 127.0.0.1", "protocol websockets", *lines)
+    if not wait_for_port(port, 5.0):
+        broker.kill()
+        pytest.skip("this Mosquitto was built without websockets")
+    sink_on(port, transport="websockets", tls=True, host="localhost", ca=authority / "ca.crt")
+    log.wait("connected")
+    broker.kill()
