@@ -93,13 +93,14 @@ def fuzz(
     work, failed = folders
     target = open_target(place, work)
     mutator = Mutator(f"{plan.seed} {name}", target.dictionary, target.kind)
-    tally, known = Tally(name), target.corpus()
-    waiting = random.Random(plan.seed).sample(known, min(len(known), _MOST_PLAIN))
+    tally, good, learnt = Tally(name), target.corpus(), list[bytes]()
+    choices = random.Random(plan.seed)
+    waiting = choices.sample(good, min(len(good), _MOST_PLAIN))
     shapes, faults = set[str](), set[str]()
     until_s = time.monotonic() + plan.seconds
     with Supervisor(place, work / "worker", target.limit_s, target.command_s) as supervisor:
         while time.monotonic() < until_s and tally.inputs != plan.most:
-            content = waiting.pop(0) if waiting else mutator.mutate(known)
+            content = waiting.pop(0) if waiting else mutator.mutate(choices.choice((good, learnt or good)))
             sampled = plan.sample_every > 0 and tally.inputs % plan.sample_every == plan.sample_every - 1
             outcome = supervisor.run(content, sampled=sampled)
             tally.add(outcome)
@@ -113,7 +114,7 @@ def fuzz(
             elif shape not in shapes and len(shapes) < _MOST_LEARNT:
                 shapes.add(shape)
                 if len(content) <= _LARGEST_LEARNT_BYTES:
-                    known.append(content)
+                    learnt.append(content)
     return tally
 
 

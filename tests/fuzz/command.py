@@ -9,11 +9,7 @@ import sys
 
 from tests.fuzz.target import Target, base_environment
 
-_LINE = re.compile(
-    r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) [\w.]+: |emotiny: |$"
-    # LiteRT's own.
-    "|INFO: Created TensorFlow Lite XNNPACK delegate"
-)
+_LINE = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) [\w.]+: |emotiny: |$")
 _ERROR = "emotiny: error: "
 _EXIT_CODES = (0, 1, 2, 3, 4)
 
