@@ -48,7 +48,7 @@ class Mutator:
         self._dictionary = tuple(dictionary)
         self._changes = (
             *(self._flip, self._flip, self._set_byte, self._set_word, self._number),
-            *((self._flip, self._set_word, self._overwrite_word) * (20 if kind == "offsets" else 0)),
+            *((self._flip, self._set_word, self._overwrite_word) * (60 if kind == "offsets" else 0)),
             *((self._replace_token, self._replace_token, self._remove_token) * (20 if kind == "text" else 0)),
             *(self._truncate, self._remove, self._repeat, self._move, self._noise),
             *((self._insert_word, self._insert_word, self._overwrite_word) if dictionary else ()),
