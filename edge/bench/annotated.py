@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.bench.clip import Clip
-from edge.bench.detection_figures import DetectionFigures, detection_figures, metres
+from edge.bench.detection_figures import DetectionFigures, detection_figures
 from edge.bench.loops import Loop
 from edge.bench.measure import play
 from edge.bench.truth import Truth
+from edge.detection.distance import FIELD_OF_VIEW_DEG, metres
 
 # Groups of clips in which a head was put into a room, so that the truth is known by construction.
 COMPOSED = ("approach", "distance")
-FIELD_OF_VIEW_DEG = 62.0  # of a Raspberry Pi's camera module 2, horizontally
 _COLUMNS = (
     *("clips", ">=40", "24-40", "precision", "never found", "covered", "first s p50/p90", "first px (m)"),
     *("switches", "changes/s", "uncertain", "alarm s/min", "CPU"),

@@ -23,8 +23,6 @@ _HIT_IOU = 0.4
 # Sides of true boxes in pixels: large faces are at least the second, small ones between the two.
 _SMALL_PX, _LARGE_PX = 24, 40
 _APPROACH = "approach"
-# The Haar box of an adult's face of 15 cm is about 19 cm wide.
-_BOX_M = 0.19
 
 
 @dataclass
@@ -150,18 +148,6 @@ def _add_person(
         figures.labels += len(labels)
         figures.uncertain_labels += labels.count(UNCERTAIN)
         figures.label_changes += _changes([label for label in labels if label != UNCERTAIN])
-
-
-def metres(side_px: float, width_px: int, field_of_view_deg: float) -> float:
-    """Returns how far away an adult's face is.
-
-    Args:
-        side_px: Side of its box in pixels.
-        width_px: Width of the frame in pixels.
-        field_of_view_deg: Horizontal field of view of the lens in degrees.
-    """
-    focal_px = width_px / 2 / np.tan(np.radians(field_of_view_deg / 2))
-    return float(_BOX_M * focal_px / side_px)
 
 
 def _match(faces: Sequence[TrueFace], observations: Sequence[Observation]) -> dict[int, int]:

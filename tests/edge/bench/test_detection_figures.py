@@ -3,7 +3,7 @@
 import pytest
 
 from edge.bench.accuracy import Observation
-from edge.bench.detection_figures import DetectionFigures, detection_figures, metres
+from edge.bench.detection_figures import DetectionFigures, detection_figures
 from edge.bench.truth import TrueFace, Truth
 from edge.types import UNCERTAIN, Box
 
@@ -101,8 +101,3 @@ def test_figures_of_clips_add_up():
     assert both.first_s == [0.0, None]
     assert both.seconds == pytest.approx(one.seconds + two.seconds)
     assert DetectionFigures() + one == one
-
-
-def test_metres_of_a_common_lens():
-    assert metres(48, 640, 62.0) == pytest.approx(2.1, abs=0.02)
-    assert metres(24, 640, 62.0) == pytest.approx(4.2, abs=0.04)
