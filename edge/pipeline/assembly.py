@@ -84,13 +84,14 @@ def open_camera(settings: Settings) -> Camera:
     return ReconnectingCamera(settings.source, open_once, settings.picture.frozen_s)
 
 
-def open_sinks(settings: Settings, enabled: Event, stack: ExitStack) -> list[Sink]:
+def open_sinks(settings: Settings, enabled: Event, stack: ExitStack, *, aiming: bool = False) -> list[Sink]:
     """Opens what reports are sent to besides standard output: a video or image file, Prometheus, a broker.
 
     Args:
         settings: Settings of the run.
         enabled: Set while faces are to be read; the broker may clear it.
         stack: Closes the sinks.
+        aiming: Whether the page of `emotiny aim` is open meanwhile, which the broker is told.
 
     Raises:
         ConfigError: a file cannot be written, a port is taken, or the broker's settings contradict each
@@ -107,7 +108,7 @@ def open_sinks(settings: Settings, enabled: Event, stack: ExitStack) -> list[Sin
         sinks.append(metrics_sink()(settings.metrics))
         stack.callback(sinks[-1].close)
     if settings.mqtt.host:
-        sinks.append(_open_mqtt(settings.mqtt, enabled))
+        sinks.append(_open_mqtt(settings.mqtt, enabled, aiming=aiming))
         stack.callback(sinks[-1].close)
     return sinks
 
@@ -130,7 +131,7 @@ def missing_paho(error: ImportError) -> MissingDependencyError:
     return MissingDependencyError(f"{error}; fix: {remedies.paho()}")
 
 
-def _open_mqtt(settings: MqttSettings, enabled: Event) -> Sink:
+def _open_mqtt(settings: MqttSettings, enabled: Event, *, aiming: bool) -> Sink:
     try:
         from edge.output.mqtt.sink import MqttSink
     except ImportError as error:
@@ -139,4 +140,4 @@ def _open_mqtt(settings: MqttSettings, enabled: Event) -> Sink:
     def switch(on: bool) -> None:
         (enabled.set if on else enabled.clear)()
 
-    return MqttSink(settings, switch, reading=enabled.is_set())
+    return MqttSink(settings, switch, reading=enabled.is_set(), aiming=aiming)

@@ -58,9 +58,15 @@ def enabled(settings: MqttSettings, stamp: Stamp, *, on: bool) -> Message:
     return _word(settings.topic("enabled/state"), ON if on else OFF, stamp)
 
 
+def aiming(settings: MqttSettings, stamp: Stamp, *, on: bool) -> Message:
+    """Returns the message whether a page shows what the camera sees."""
+    return _word(settings.topic("aim"), ON if on else OFF, stamp)
+
+
 def retained_topics(settings: MqttSettings) -> list[str]:
     """Returns the device's topics on which a broker may keep a message, commands included."""
-    return [settings.topic(name) for name in ("status", "camera", "state", "enabled/state", "enabled/set")]
+    names = ("status", "camera", "state", "enabled/state", "aim", "enabled/set")
+    return [settings.topic(name) for name in names]
 
 
 def empty(topic: str) -> Message:

@@ -31,13 +31,14 @@ _BIRTH_TOPIC = f"{HOME_ASSISTANT}/status"
 class MqttSink(Sink):
     """Publishes reports to a broker and takes commands from it; no method waits for the network."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first have defaults
         self,
         settings: MqttSettings,
         switch: Callable[[bool], None] = lambda on: None,
         clock: Callable[[], float] = time.monotonic,
         *,
         reading: bool = True,
+        aiming: bool = False,
         backoff: Backoff | None = None,
     ) -> None:
         """Starts to connect and returns at once; the connection is retried for ever.
@@ -47,6 +48,7 @@ class MqttSink(Sink):
             switch: Called in another thread when a command switches reading on (True) or off (False).
             clock: Returns seconds; monotonic.
             reading: Whether faces are read until a command changes that.
+            aiming: Whether a page shows what the camera sees until this sink is closed. No command opens it.
             backoff: Delays between attempts to connect; None for the default ones.
 
         Raises:
@@ -61,6 +63,7 @@ class MqttSink(Sink):
         self._lock = threading.Lock()  # guards all below, because commands arrive in another thread
         self._camera = messages.OFFLINE
         self._reading = reading
+        self._aiming = aiming
         self._closed = False
         self._command_topic = settings.topic("enabled/set")
         topics = [self._command_topic, *([_BIRTH_TOPIC] if settings.discovery else [])]
@@ -72,6 +75,7 @@ class MqttSink(Sink):
         self._publish_camera(messages.OFFLINE)
         self._connection.publish(self._reporter.everybody_left(clock()))
         self._publish_reading(on=reading)
+        self._publish_aiming(on=aiming)
         self._announce()
         self._connection.start()
 
@@ -124,6 +128,8 @@ class MqttSink(Sink):
         if self._closed:
             return
         self._set_camera_offline()
+        if self._aiming:
+            self._publish_aiming(on=False)
         self._closed = True
         self._connection.close(self._status(messages.OFFLINE))
 
@@ -133,6 +139,9 @@ class MqttSink(Sink):
     def _publish_reading(self, *, on: bool) -> None:
         stamp = self._stamper.stamp("enabled/state")
         self._connection.publish([messages.enabled(self._settings, stamp, on=on)])
+
+    def _publish_aiming(self, *, on: bool) -> None:
+        self._connection.publish([messages.aiming(self._settings, self._stamper.stamp("aim"), on=on)])
 
     def _publish_camera(self, text: str) -> None:
         self._camera = text

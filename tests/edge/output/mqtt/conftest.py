@@ -36,9 +36,11 @@ def sink_on():
     """Makes sinks called "kitchen" for a broker's port, and closes them; takes settings as keywords."""
     made = []
 
-    def make(port, *, switch=lambda on: None, backoff=None, settings_class=MqttSettings, **more):
+    def make(
+        port, *, switch=lambda on: None, aiming=False, backoff=None, settings_class=MqttSettings, **more
+    ):
         fields = {"host": "127.0.0.1", "port": port, "device": "kitchen", "interval_s": 0.0, **more}
-        made.append(MqttSink(settings_class(**fields), switch, backoff=backoff))
+        made.append(MqttSink(settings_class(**fields), switch, aiming=aiming, backoff=backoff))
         return made[-1]
 
     yield make

@@ -46,7 +46,12 @@ def test_a_topic_that_the_access_list_forbids_is_logged_once(locked_with, sink_o
         sink.send(*with_new_ids(number, *frame_and_report(number, NEAR)))
         wait_until(lambda: sink.unsent == 0)
     lines = log.faults()
-    for name in ("emotiny/kitchen/state", "emotiny/kitchen/event", "emotiny/kitchen/enabled/state"):
+    for name in (
+        "emotiny/kitchen/state",
+        "emotiny/kitchen/event",
+        "emotiny/kitchen/enabled/state",
+        "emotiny/kitchen/aim",
+    ):
         assert (
             sum(
                 f"Not authorized on {name}; let this user write emotiny/kitchen/# in the broker's access"
@@ -59,7 +64,7 @@ def test_a_topic_that_the_access_list_forbids_is_logged_once(locked_with, sink_o
         sum("let this user write homeassistant/device/emotiny_kitchen/config in" in line for line in lines)
         == 1
     )
-    assert len(lines) == 4
+    assert len(lines) == 5
 
 
 def test_a_refused_subscription_is_logged_once_per_topic(tmp_path, sink_on, log):

@@ -13,7 +13,8 @@ pytestmark = needs_mosquitto
 
 TOPICS = [
     "homeassistant/device/emotiny_kitchen/config",
-    *(f"emotiny/kitchen/{name}" for name in ("status", "camera", "state", "enabled/state", "enabled/set")),
+    *(f"emotiny/kitchen/{name}" for name in ("status", "camera", "state", "enabled/state", "aim")),
+    "emotiny/kitchen/enabled/set",
 ]
 
 
@@ -52,7 +53,7 @@ def test_a_device_whose_entities_were_announced_one_by_one(tmp_path, sink_on, fr
     run_device(broker.port, sink_on, frame_and_report, TOPICS[1:-1])
     kept = retained_on(broker.port).keys()
     assert sum(topic.endswith("/config") for topic in kept) == 10
-    assert len(list(forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10))) == 16
+    assert len(list(forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10))) == 17
     assert retained_on(broker.port) == {}
     broker.kill()
 

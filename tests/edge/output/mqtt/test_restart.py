@@ -20,6 +20,7 @@ STALE = {
     "camera": b"online",
     "state": b'{"v":1,"faces":2,"presence":"ON","emotion":"happy","gender":"female"}',
     "enabled/state": b"OFF",
+    "aim": b"ON",
 }
 
 
@@ -63,7 +64,7 @@ def test_after_sigkill_with_people_in_view_a_start_without_a_camera_says_that_no
     with program(models, broker.port, "--source", "/dev/video99", "--reconnect"):
         listener.wait_topic("emotiny/hall/status", "online")
         messages = [m for m in listener.received if m.topic.startswith("emotiny/hall/")]
-        assert names_of(messages) == ["camera", "state", "enabled/state", "status"]
+        assert names_of(messages) == ["camera", "state", "enabled/state", "aim", "status"]
         assert messages[0].payload == b"offline"
         state = payload_of(messages[1])
         assert [state[name] for name in ("faces", "presence", "emotion")] == [0, "OFF", None]
@@ -75,14 +76,14 @@ def test_what_a_run_left_that_lost_power_together_with_the_broker(broker, listen
     # No last will was published, so that the old `online` comes back with the rest.
     for name, payload in STALE.items():
         listener.client.publish(f"emotiny/kitchen/{name}", payload, 1, retain=True).wait_for_publish(LIMIT_S)
-    listener.wait(lambda m: m.topic == "emotiny/kitchen/enabled/state")
+    listener.wait(lambda m: m.topic == "emotiny/kitchen/aim")
     listener.clear()
     sink_on(broker.port)
     listener.wait_topic("emotiny/kitchen/status", "online")
     messages = [m for m in listener.received if m.topic.startswith("emotiny/")]
     # The camera first: from then on Home Assistant shows the rest as unavailable.
-    assert names_of(messages) == ["camera", "state", "enabled/state", "status"]
-    assert (messages[0].payload, messages[2].payload) == (b"offline", b"ON")
+    assert names_of(messages) == ["camera", "state", "enabled/state", "aim", "status"]
+    assert [messages[number].payload for number in (0, 2, 3)] == [b"offline", b"ON", b"OFF"]
     assert payload_of(messages[1])["faces"] == 0
 
 
@@ -94,7 +95,7 @@ def test_events_of_the_time_before_come_after_it_is_online(
         sink.send(*frame_and_report(1, face_box))
         listener.wait_topic("emotiny/kitchen/event")
         names = names_of([m for m in listener.received if m.topic.startswith("emotiny/")])
-        assert set(names[: names.index("event")]) >= {"camera", "state", "enabled/state", "status"}
+        assert set(names[: names.index("event")]) >= {"camera", "state", "enabled/state", "aim", "status"}
         sink.close()
         listener.wait_topic("emotiny/kitchen/status", "offline")
         listener.clear()
@@ -115,7 +116,7 @@ def test_a_new_connection_of_the_same_run_says_what_is_true_before_it_is_online(
     assert payload_of(retained["emotiny/kitchen/state"])["faces"] == 1
 
 
-@pytest.mark.parametrize("withheld", ["camera", "state", "enabled/state"])
+@pytest.mark.parametrize("withheld", ["camera", "state", "enabled/state", "aim"])
 def test_a_device_is_not_online_before_the_broker_has_acknowledged_the_rest(server, sink_on, withheld):
     before, after = [], []
 
@@ -144,7 +145,7 @@ def test_a_device_is_not_online_before_the_broker_has_acknowledged_the_rest(serv
 
     sink_on(server(withhold).port, version="3.1.1", discovery="")
     wait_until(lambda: after)
-    assert before == [f"emotiny/kitchen/{name}" for name in ("camera", "state", "enabled/state")]
+    assert before == [f"emotiny/kitchen/{name}" for name in ("camera", "state", "enabled/state", "aim")]
     assert after == ["emotiny/kitchen/status"]
 
 

@@ -55,7 +55,7 @@ def test_every_topic_with_its_retained_flag(broker, listener, sink_on, frame_and
     listener.wait_topic("homeassistant/device/emotiny_kitchen/config")
     retained = retained_on(broker.port)
     assert retained.keys() == {
-        *(f"emotiny/kitchen/{name}" for name in ("status", "camera", "state", "enabled/state")),
+        *(f"emotiny/kitchen/{name}" for name in ("status", "camera", "state", "enabled/state", "aim")),
         "homeassistant/device/emotiny_kitchen/config",
     }
     assert all(message.qos == 1 for message in retained.values())
@@ -98,6 +98,17 @@ def test_a_closed_sink_is_offline_and_nobody_is_present(broker, listener, sink_o
         )["faces"]
         == 0
     )
+
+
+def test_the_page_for_aiming_is_announced_while_it_is_open(broker, listener, sink_on):
+    sink = sink_on(broker.port, aiming=True)
+    listener.wait_topic("emotiny/kitchen/status", "online")
+    assert retained_on(broker.port)["emotiny/kitchen/aim"].payload == b"ON"
+    sink.close()
+    listener.wait_topic("emotiny/kitchen/status", "offline")
+    words = [m.payload for m in listener.received if m.topic == "emotiny/kitchen/aim"]
+    assert words == [b"ON", b"OFF"]
+    assert retained_on(broker.port)["emotiny/kitchen/aim"].payload == b"OFF"
 
 
 def test_the_camera_is_online_while_reading_is_switched_off(broker, listener, sink_on):
@@ -154,7 +165,7 @@ def test_home_assistant_s_birth_message_is_answered(broker, listener, sink_on, f
     listener.wait_topic("emotiny/kitchen/status", "online")
     topics = [m.topic for m in listener.received if m.topic != "homeassistant/status"]
     assert topics[0] == f"{prefix}/device/emotiny_kitchen/config"
-    names = ("camera", "state", "enabled/state", "status")
+    names = ("camera", "state", "enabled/state", "aim", "status")
     assert sorted(topics[1:]) == sorted(f"emotiny/kitchen/{name}" for name in names)
     assert payload_of(listener.wait_topic("emotiny/kitchen/state"))["faces"] == 1
     assert listener.wait_topic("emotiny/kitchen/camera").payload == b"online"

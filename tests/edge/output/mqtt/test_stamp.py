@@ -82,7 +82,7 @@ def test_every_message_says_when_it_was_made_and_by_which_run(broker, sink_on, f
     listener.wait_topic("emotiny/kitchen/status", "offline")
     messages = [m for m in listener.received if m.topic.startswith("emotiny/kitchen/")]
     assert {m.topic.removeprefix("emotiny/kitchen/") for m in messages} == {
-        *("status", "camera", "state", "enabled/state", "faces", "event", "stats")
+        *("status", "camera", "state", "enabled/state", "aim", "faces", "event", "stats")
     }
     runs = set()
     for message in messages:
