@@ -1,4 +1,4 @@
-"""The command line: `python -m edge run | check | cameras | config | forget | bench | report | schema`."""
+"""The command line: `python -m edge run | check | cameras | aim | config | forget | bench | ...`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edge.settings.settings import Settings
 
 # The other commands end at a signal as any program does.
-_STOPPED_BY_SIGNALS = ("run", "check")
+_STOPPED_BY_SIGNALS = ("run", "check", "aim")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

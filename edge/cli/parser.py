@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge.aim.options import AimOptions
 from edge.command_line import Parser
 from edge.settings.option import Option, parse_size
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, values_of
@@ -19,6 +20,8 @@ _Value = TypeVar("_Value")
 # The settings of this package's loop that `bench` takes; it has threads of its own for all loops.
 BENCH_SECTIONS = ("models", "detector", "follow", "read")
 BENCH_LEAVES_OUT = ("models.threads", "detector.threads")
+# `aim` stores nothing, ends by its own clock, and refuses a camera that it cannot have.
+AIM_LEAVES_OUT = ("output", "annotate", "max_frames", "reconnect", "picture.frozen_s")
 
 
 def parser() -> Parser:
@@ -49,6 +52,10 @@ def parser() -> Parser:
         default="info",
         help="debug names the devices that were left out, and why (default: info)",
     )
+    text = "show on a page what the camera sees, to aim it; as lines, to one viewer, for some minutes"
+    aim = commands.add_parser("aim", help=text, description=text)
+    _add_aim_options(aim)
+    _add_options(aim, AIM_LEAVES_OUT)
     text = "compare the speed of this loop with that of usual ways to write it, on the same frames"
     bench = commands.add_parser("bench", help=text, description=text)
     _add_bench_options(bench)
@@ -59,8 +66,13 @@ def parser() -> Parser:
     return top
 
 
-def _add_options(command: argparse.ArgumentParser) -> None:
-    """Adds a flag for each setting, parsed like its environment variable; a missing flag is None."""
+def _add_options(command: argparse.ArgumentParser, leave_out: Collection[str] = ()) -> None:
+    """Adds a flag for each setting, parsed like its environment variable; a missing flag is None.
+
+    Args:
+        command: Parser of the command.
+        leave_out: Keys of settings that the command does not use.
+    """
     defaults = values_of(Settings())
     command.add_argument(
         "--config",
@@ -68,7 +80,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML file of settings (default: ~/.config/emotiny/config.toml, else /etc/emotiny/config.toml)",
     )
-    _add_groups(command, tuple(SECTIONS), defaults)
+    _add_groups(command, tuple(SECTIONS), defaults, leave_out)
 
 
 def _add_groups(
@@ -107,6 +119,45 @@ def _help(option: Option, default: Any) -> str:
     shown = option.default or ("" if default is None or option.kind == "switch" else str(default))
     text = option.text + (f" (default: {shown})" if shown else "")
     return text.replace("%", "%%")  # argparse formats the text
+
+
+def _add_aim_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    defaults = AimOptions()
+    add(
+        "--address",
+        default=defaults.address,
+        metavar="ADDRESS",
+        help="address of this device to listen on; any but the default lets other machines connect, without "
+        "encryption, and who opens the page needs the token that is printed (default: %(default)s)",
+    )
+    add(
+        "--port",
+        type=int,
+        default=defaults.port,
+        metavar="N",
+        help="port to listen on; 0 for any free one (default: %(default)s)",
+    )
+    add(
+        "--minutes",
+        type=int,
+        default=defaults.minutes,
+        metavar="N",
+        help="end after N minutes, 1 to 60 (default: %(default)s)",
+    )
+    add(
+        "--lens",
+        type=float,
+        default=defaults.lens_deg,
+        metavar="N",
+        help="horizontal field of view of the lens in degrees, 10 to 170, for distances "
+        "(default: %(default)s)",
+    )
+    add(
+        "--show-picture",
+        action="store_true",
+        help="show the picture itself, with faces, instead of its lines",
+    )
 
 
 def _add_bench_options(command: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from edge.tracking.assignment import assign
 from edge.tracking.search_schedule import SearchSchedule
 from edge.tracking.settings import TrackingSettings
 from edge.tracking.track import Track
-from edge.types import Gray, TrackedFace
+from edge.types import Box, Gray, TrackedFace
 
 # An unconfirmed track is dropped below this evidence, or after this many seconds and at least as many looks.
 _DROPPED, _MAX_UNCONFIRMED_S, _LEAST_LOOKS = -1.0, 1.0, 8
@@ -43,6 +43,11 @@ class FaceTracker:
     def lost_ids(self) -> list[int]:
         """Identities of the faces that went and may still come back."""
         return [track.id for track in self._lost]
+
+    @property
+    def possible_boxes(self) -> list[Box]:
+        """Squares that may hold a face: those followed, with too little evidence too, and of who went."""
+        return [track.square.box() for track in (*self._tracks, *self._lost)]
 
     def detect_still(self, gray: Gray, at_s: float) -> list[TrackedFace]:
         """Detects the faces of an image that has nothing to do with the ones before and after it.

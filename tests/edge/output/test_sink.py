@@ -4,6 +4,8 @@ import io
 
 import pytest
 
+from edge.aim.options import AimOptions
+from edge.aim.sink import AimSink
 from edge.errors import OutputError
 from edge.output.console import ConsoleSink
 from edge.output.jsonl import JsonLinesSink
@@ -42,7 +44,7 @@ class BrokenStream(io.StringIO):
         super().close()
 
 
-@pytest.fixture(params=["memory", "jsonl", "console", "terminal", "png", "mp4", "avi", "metrics"])
+@pytest.fixture(params=["memory", "jsonl", "console", "terminal", "png", "mp4", "avi", "metrics", "aim"])
 def sink(request, tmp_path):
     makers = {
         "memory": MemorySink,
@@ -53,6 +55,7 @@ def sink(request, tmp_path):
         "mp4": lambda: VideoSink(tmp_path / "seen.mp4"),
         "avi": lambda: VideoSink(tmp_path / "seen.avi"),
         "metrics": lambda: MetricsSink(MetricsSettings()),
+        "aim": lambda: AimSink(AimOptions(port=0), 24, lambda: 1.0),
     }
     return makers[request.param]()
 

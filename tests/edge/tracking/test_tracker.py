@@ -52,6 +52,18 @@ def test_a_face_that_comes_back_in_time_and_near_has_its_number(detector, away, 
     assert list(found[-1]) == [1 if same else 2]
 
 
+def test_what_may_be_a_face_is_known_before_it_is_reported_and_after(detector):
+    tracker = FaceTracker(detector)
+    pictures = [*shown(10, ("happy", 200, 120, 200)), *shown(2 * FPS)]
+    reported, possible = [], []
+    for number, picture in enumerate(pictures):
+        reported.append(bool(tracker.update(picture, number / FPS)))
+        possible.append([near(box, 200, 120, 200) for box in tracker.possible_boxes])
+    first, last = reported.index(True), 9 + reported[9:].index(False)
+    assert first > 0
+    assert possible[first - 1 : last + FPS] == [[True]] * (last + FPS - first + 1)
+
+
 def test_who_went_is_away_until_the_number_is_given_up(detector):
     tracker = FaceTracker(detector, TrackingSettings(lost_track_s=4.0))
     away = []

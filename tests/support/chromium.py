@@ -1,0 +1,122 @@
+"""A real browser without a screen, driven over a pipe by the Chrome DevTools Protocol."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(
+    _PROGRAM is None, reason="no browser: apt-get install --no-install-recommends chromium"
+)
+# The browser reads from descriptor 3 and writes to 4.
+_EXEC = """import fcntl, os, sys
+reads, writes = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(reads, 3)
+os.dup2(writes, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+class Chromium:
+    """One tab. Every method fails if the browser ends.
+
+    Attributes:
+        complaints: Texts of what the browser has logged, such as a violation of the page's policy.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Starts the browser.
+
+        Args:
+            folder: New folder for its profile.
+        """
+        assert _PROGRAM is not None
+        self.complaints: list[str] = []
+        self._number = 0
+        self._pending = b""
+        reads, self._to = os.pipe()
+        self._from, writes = os.pipe()
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", _EXEC, str(reads), str(writes), _PROGRAM),
+                *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+                *("--no-first-run", "--disable-extensions", "--remote-debugging-pipe"),
+                *("--hide-scrollbars", f"--user-data-dir={folder}", "about:blank"),
+            ],
+            pass_fds=(reads, writes),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(reads)
+        os.close(writes)
+        self._session = ""
+        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Log", "Runtime"):
+            self._ask(f"{domain}.enable")
+
+    def resize(self, width: int, height: int, *, phone: bool = False) -> None:
+        """Sets the size of the window in CSS pixels."""
+        self._ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
+
+    def open(self, url: str) -> None:
+        """Opens a page."""
+        self._ask("Page.navigate", url=url)
+
+    def evaluate(self, script: str) -> Any:
+        """Returns the value of an expression in the page; waits for a promise."""
+        done = self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    def screenshot(self) -> bytes:
+        """Returns what the window shows as a PNG."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
+
+    def close(self) -> None:
+        """Ends the browser."""
+        os.close(self._to)
+        self._process.kill()
+        self._process.wait()
+        os.close(self._from)
+
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("method") == "Log.entryAdded":
+                self.complaints.append(answer["params"]["entry"]["text"])
+            elif answer.get("method") == "Runtime.exceptionThrown":
+                self.complaints.append(str(answer["params"]["exceptionDetails"]))
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._pending:
+            received = os.read(self._from, 1 << 16)
+            assert received, "the browser has ended"
+            self._pending += received
+        text, _, self._pending = self._pending.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        return message
