@@ -43,6 +43,7 @@ class Chromium:
         self.complaints: list[str] = []
         self._number = 0
         self._pending = b""
+        self._loaded = False
         reads, self._to = os.pipe()
         self._from, writes = os.pipe()
         self._process = subprocess.Popen(
@@ -75,8 +76,11 @@ class Chromium:
         )
 
     def open(self, url: str) -> None:
-        """Opens a page."""
+        """Opens a page, and waits until it is loaded."""
+        self._loaded = False
         self._ask("Page.navigate", url=url)
+        while not self._loaded:
+            self._receive()
 
     def evaluate(self, script: str) -> Any:
         """Returns the value of an expression in the page; waits for a promise."""
@@ -103,10 +107,6 @@ class Chromium:
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._receive()
-            if answer.get("method") == "Log.entryAdded":
-                self.complaints.append(answer["params"]["entry"]["text"])
-            elif answer.get("method") == "Runtime.exceptionThrown":
-                self.complaints.append(str(answer["params"]["exceptionDetails"]))
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer
                 result: dict[str, Any] = answer["result"]
@@ -119,4 +119,11 @@ class Chromium:
             self._pending += received
         text, _, self._pending = self._pending.partition(b"\0")
         message: dict[str, Any] = json.loads(text)
+        event = message.get("method")
+        if event == "Page.loadEventFired":
+            self._loaded = True
+        elif event == "Log.entryAdded":
+            self.complaints.append(message["params"]["entry"]["text"])
+        elif event == "Runtime.exceptionThrown":
+            self.complaints.append(str(message["params"]["exceptionDetails"]))
         return message

@@ -13,7 +13,7 @@ from edge.pipeline.loop import Pipeline
 from edge.settings.settings import Settings
 from tests.support.aim_client import LIMIT_S, VIEWER, get
 
-FRAMES = 400
+FRAMES, ROUNDS = 150, 3
 # The machine may do something else meanwhile. A loop that waited for the slow viewer would be a hundred times
 # slower.
 LEAST_SHARE = 0.4
@@ -82,9 +82,9 @@ def rate(tiny):
 
 
 def test_no_viewer_slows_the_loop_down(rate):
-    rate()
-    alone = rate()
-    with_viewer, with_slow_viewer = rate(fast_viewer), rate(slow_viewer)
+    rates = [(rate(), rate(fast_viewer), rate(slow_viewer)) for _ in range(ROUNDS)]
+    # The best of each, because what else the machine does only makes it slower.
+    alone, with_viewer, with_slow_viewer = map(max, zip(*rates, strict=True))
     shares = [with_viewer / alone, with_slow_viewer / alone]
     print(
         f"\nframes per second: {alone:.0f} without a viewer, {with_viewer:.0f} with one ({shares[0]:.2f}), "
