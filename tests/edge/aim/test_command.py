@@ -194,6 +194,7 @@ def test_pictures_are_no_camera(words, capfd, tmp_path):
 
 
 def test_the_demo_is_not_played_in_place_of_a_camera(words, capfd, monkeypatch):
+    monkeypatch.setattr(edge.cli.aim, "_MINUTE_S", 1.0)  # a demo would not end
     monkeypatch.setattr("edge.sources.factory.query_all", lambda: ([], {}))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     code, line = refusal(capfd, *words)
