@@ -194,7 +194,7 @@ def test_version_is_printed(capsys):
         (
             ["fly"],
             2,
-            "unknown command 'fly'; commands are run, check, config, forget, cameras, bench, report",
+            "unknown command 'fly'; commands are run, check, config, forget, cameras, aim, bench, report",
         ),
         (["rnu"], 2, "unknown command 'rnu'; did you mean 'run'?"),
         (["run", "--sorce", "0"], 2, "unrecognized arguments: --sorce 0; did you mean '--source'?"),
