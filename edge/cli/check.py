@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace, stop: StopSignals[Settings]) -> int:
     settings = settings_of(arguments)
     start_logging(settings.log_level)
     code = 0
-    for result in run_checks(settings, stop):
+    for result in run_checks(settings, stop, arguments.lens):
         write_text(sys.stdout, f"{'wrong' if result.error else 'ok':5}  {result.name}: {result.text}\n")
         code = code or (result.error.exit_code if result.error else 0)
     return code

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from edge.aim.options import AimOptions
 from edge.command_line import Parser
+from edge.detection.distance import FIELD_OF_VIEW_DEG, parse_lens
 from edge.settings.option import Option, parse_size
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, values_of
 from edge.version import __version__
@@ -37,6 +38,8 @@ def parser() -> Parser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         _add_options(command)
+        if name == "check":
+            _add_lens(command)
         if name == "config":
             command.add_argument(
                 "--write",
@@ -145,18 +148,22 @@ def _add_aim_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="end after N minutes, 1 to 60 (default: %(default)s)",
     )
-    add(
-        "--lens",
-        type=float,
-        default=defaults.lens_deg,
-        metavar="N",
-        help="horizontal field of view of the lens in degrees, 10 to 170, for distances "
-        "(default: %(default)s)",
-    )
+    _add_lens(command)
     add(
         "--show-picture",
         action="store_true",
         help="show the picture itself, with faces, instead of its lines",
+    )
+
+
+def _add_lens(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--lens",
+        type=_argument_type(parse_lens),
+        default=FIELD_OF_VIEW_DEG,
+        metavar="N",
+        help="horizontal field of view of the lens in degrees, 10 to 170, for distances "
+        "(default: %(default)s)",
     )
 
 

@@ -20,3 +20,18 @@ def metres(side_px: float, width_px: int, field_of_view_deg: float) -> float:
     """
     focal_px = width_px / 2 / math.tan(math.radians(field_of_view_deg / 2))
     return _BOX_M * focal_px / side_px
+
+
+def parse_lens(text: str) -> float:
+    """Returns a lens's horizontal field of view in degrees.
+
+    Raises:
+        ValueError: the text is not a number of degrees that a lens can have.
+    """
+    try:
+        degrees = float(text)
+    except ValueError:
+        degrees = math.nan
+    if not 10 <= degrees <= 170:
+        raise ValueError(f"{text!r}: expected degrees, 10 to 170")
+    return degrees

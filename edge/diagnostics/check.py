@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.detection.distance import FIELD_OF_VIEW_DEG, metres
 from edge.detection.haar_proposer import HaarProposer
 from edge.diagnostics import machine
 from edge.diagnostics.source_probe import probe_source
@@ -47,12 +48,13 @@ class CheckResult:
     error: EdgeError | None = None
 
 
-def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
+def run_checks(settings: Settings, stop: Stop, lens_deg: float = FIELD_OF_VIEW_DEG) -> Iterator[CheckResult]:
     """Runs one check after the other; a failure does not keep the later ones from being run.
 
     Args:
         settings: Settings of the run that is planned.
         stop: Ends the checks early.
+        lens_deg: Horizontal field of view of the camera's lens in degrees.
     """
     system = detect_platform()
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -66,7 +68,7 @@ def run_checks(settings: Settings, stop: Stop) -> Iterator[CheckResult]:
         ("face judge", lambda: try_model(settings.models.refinement, "refinement")),
         ("face finder", lambda: try_proposer(settings)),
         ("permissions", lambda: machine.permissions(system)),
-        ("source", lambda: try_source(settings, stop)),
+        ("source", lambda: try_source(settings, stop, lens_deg)),
         ("broker", lambda: try_broker(settings.mqtt)),
         ("metrics", lambda: try_metrics(settings.metrics)),
         ("service", machine.service),
@@ -123,21 +125,32 @@ def try_proposer(settings: Settings) -> str:
         raise ConfigError(f"{error}; fix: {fix}") from error
 
 
-def try_source(settings: Settings, stop: Stop) -> str:
-    """Opens the source, and returns its name, frame size and rate.
+def try_source(settings: Settings, stop: Stop, lens_deg: float = FIELD_OF_VIEW_DEG) -> str:
+    """Opens the source, and returns its name, frame size, rate and reach.
+
+    Args:
+        settings: Settings of the run.
+        stop: Ends the check early.
+        lens_deg: Horizontal field of view of the lens in degrees.
 
     Raises:
         EdgeError: the source cannot be opened, or delivers no frame. While the service runs, the message
             says that it holds the camera.
     """
     try:
-        return str(probe_source(settings, stop))
+        source = probe_source(settings, stop)
     except CameraError as error:
         if machine.service_state() != "active":
             raise
         raise CameraError(
             f"{error}; fix: the service has the camera while it runs, `sudo systemctl stop emotiny`"
         ) from error
+    least_px = settings.detector.min_face
+    reach_m = metres(least_px, source.size_wh[settings.picture.rotate in (90, 270)], lens_deg)
+    return (
+        f"{source}; faces from {least_px} pixels on are read, so up to {reach_m:.1f} m away with a lens of "
+        f"{lens_deg:g} degrees (--lens)"
+    )
 
 
 def try_broker(settings: MqttSettings) -> str:

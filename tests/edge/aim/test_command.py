@@ -163,7 +163,7 @@ def refusal(capfd, *words):
         (["--minutes", "61"], 2, "--minutes 61: must be 1 to 60"),
         (["--minutes", "many"], 2, "argument --minutes: invalid int value: 'many' (see --help)"),
         (["--port", "70000"], 2, "--port 70000: must be 0 to 65535"),
-        (["--lens", "0"], 2, "--lens 0.0: must be 10 to 170"),
+        (["--lens", "0"], 2, "argument --lens: '0': expected degrees, 10 to 170"),
         (["--address", "here"], 2, "--address 'here': expected an address of this device"),
         (["--address", "192.0.2.1"], 4, "--address 192.0.2.1 --port 0: "),
         (["--annotate", "seen.mp4"], 2, "unrecognized arguments: --annotate seen.mp4"),

@@ -19,6 +19,7 @@ from edge.errors import CameraError, MissingDependencyError, OutputError
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
 from edge.settings.settings import Settings
+from edge.sources.settings import CaptureSettings
 from edge.system import remedies
 from tests.support.faces import FACES
 
@@ -233,6 +234,17 @@ def test_a_python_that_is_too_old():
         assert re.match(
             r"emotiny: error: Python 3\.[89]\.\d+ is too old, 3\.10 or later is expected; fix: ", line
         )
+
+
+@pytest.mark.parametrize(("rotate", "metres"), [(0, "4.2"), (90, "3.2")])
+def test_the_source_s_reach_is_that_of_its_lens(rotate, metres):
+    settings = Settings(source="demo", fast=True, picture=CaptureSettings(rotate=rotate))
+    assert f"faces from 24 pixels on are read, so up to {metres} m away with a lens of 62" in try_source(
+        settings, Event()
+    )
+    assert "1.3 m away with a lens of 127 degrees" in try_source(
+        Settings(source="demo", fast=True), Event(), 127.0
+    )
 
 
 def test_a_camera_that_the_service_holds(monkeypatch):
