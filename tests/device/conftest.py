@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +18,9 @@ from edge.sources.demo import Demo
 from edge.types import Gray
 from tests.device.guest import Container, Guest, Machine, Userland, run, write_file
 from tests.device.images import TREE, Images, copy_tree
+from tests.device.requirements import obstacles
 
-# {command: Debian package that contains it}
-BUILDING = {"mmdebstrap": "mmdebstrap"}
-CONTAINER = BUILDING | {"systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
-MACHINE = BUILDING | {"qemu-system-x86_64": "qemu-system-x86", "mkfs.ext4": "e2fsprogs"}
-ENTERED = BUILDING | {"nsenter": "util-linux"}
-EMULATED = ENTERED | {"qemu-aarch64-static": "qemu-user-static", "arch-test": "arch-test"}
-# Parts of the tests that run x86-64 programs, whose emulation would take too long.
-X86_PARTS = ("the virtual machine", "picamera2", "arm64 beside x86-64", "GStreamer")
+HERE = Path(__file__).parent
 # {release of Debian: version of its Python}
 PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
 
@@ -36,6 +29,19 @@ Record = Callable[[str, object], None]
 
 def pytest_addoption(parser):
     parser.addoption("--results", type=Path, metavar="FOLDER", help="write the tables of results to FOLDER")
+    parser.addoption("--allow-skip", action="store_true", help="skip the tests that cannot run here")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Fails before the first test if some cannot run here; skips these instead if that is allowed."""
+    module_of = {item: item.path.stem for item in items if item.path.parent == HERE}
+    reasons_of = {module: obstacles([module]) for module in set(module_of.values())}
+    stopped = [item for item, module in module_of.items() if reasons_of[module]]
+    if stopped and not config.getoption("--allow-skip"):
+        lines = [f"{len(stopped)} tests cannot run here; ALLOW_SKIP=1 skips them"]
+        raise pytest.UsageError("\n".join([*lines, *obstacles({module_of[item] for item in stopped})]))
+    for item in stopped:
+        item.add_marker(pytest.mark.skip(reason="; ".join(reasons_of[module_of[item]])))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +85,6 @@ def record(request, cache, announce) -> Iterator[Record]:
 @pytest.fixture(scope="session")
 def container(images, announce, tmp_path_factory) -> Iterator[Guest]:
     """A booted container without the package; /payload holds the repository and wheels."""
-    _require("the container", CONTAINER, announce)
     payload = tmp_path_factory.mktemp("payload")
     copy_tree(payload / "tree")
     shutil.copytree(images.wheels(), payload / "wheels")
@@ -93,7 +98,6 @@ def container(images, announce, tmp_path_factory) -> Iterator[Guest]:
 @pytest.fixture(scope="session")
 def machine(images, announce, tmp_path_factory) -> Iterator[Guest]:
     """A booted virtual machine in which the service is installed."""
-    _require("the virtual machine", MACHINE, announce)
     folder = tmp_path_factory.mktemp("machine")
     payload = folder / "payload"
     payload.mkdir()
@@ -119,7 +123,6 @@ def picamera_machine(images, announce, tmp_path_factory) -> Iterator[Guest]:
     `pictures` a folder for each virtual camera, with what it shows as 0.jpg and so on: demo, still, and clip
     if there is a clip of people.
     """
-    _require("picamera2", MACHINE, announce)
     folder = tmp_path_factory.mktemp("picamera")
     payload = folder / "payload"
     payload.mkdir()
@@ -139,14 +142,13 @@ def picamera_machine(images, announce, tmp_path_factory) -> Iterator[Guest]:
 class OpenUserland(Protocol):
     """Opens Debian trees that are not booted."""
 
-    def __call__(self, part: str, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
+    def __call__(self, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
         """Opens a tree with Python; /payload holds the wheel of the package, those that it needs, and clips.
 
         Each clip is there as it is (.mp4), and as the gray frames that this machine decodes from it, without
         loss (.avi).
 
         Args:
-            part: What is tested, for the message when it is skipped.
             suite: Debian's release.
             architecture: Debian's name of the processor.
             packages: Further Debian packages.
@@ -157,8 +159,7 @@ class OpenUserland(Protocol):
 def userland(images, announce, tmp_path_factory) -> Iterator[OpenUserland]:
     with contextlib.ExitStack() as guests:
 
-        def open_userland(part: str, suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
-            _require(part, ENTERED if architecture == "amd64" else EMULATED, announce)
+        def open_userland(suite: str, architecture: str, packages: tuple[str, ...]) -> Guest:
             payload = tmp_path_factory.mktemp("payload")
             images.package(payload)
             shutil.copytree(images.wheels_for(PYTHON_OF[suite]), payload / "wheels")
@@ -219,21 +220,3 @@ def _write_jpegs(folder: Path, grays: Sequence[Gray]) -> None:
         scaled = cv2.resize(gray[:, left : width - left], (640, 480), interpolation=cv2.INTER_AREA)
         options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
         assert cv2.imwrite(str(folder / f"{index}.jpg"), cv2.cvtColor(scaled, cv2.COLOR_GRAY2BGR), options)
-
-
-def _require(part: str, commands: dict[str, str], announce: Callable[[str], None]) -> None:
-    """Skips the tests of a part that cannot run here, and announces why."""
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    missing = sorted(
-        {package for command, package in commands.items() if not shutil.which(command, path=path)}
-    )
-    reason = ""
-    if part in X86_PARTS and platform.machine() != "x86_64":
-        reason = f"it runs x86-64 programs, too slow on {platform.machine()}"
-    elif os.geteuid() != 0:
-        reason = "it needs root: sudo make test-device"
-    elif missing:
-        reason = f"it needs Debian packages: apt-get install {' '.join(missing)}"
-    if reason:
-        announce(f"{part} is skipped: {reason}")
-        pytest.skip(reason)

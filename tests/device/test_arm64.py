@@ -50,13 +50,13 @@ def suite(request):
 @pytest.fixture(scope="module")
 def board(suite, userland, announce):
     """A tree of arm64 in which the service is installed."""
-    return installed(userland("arm64 beside x86-64", suite, "arm64", ()), announce)
+    return installed(userland(suite, "arm64", ()), announce)
 
 
 @pytest.fixture(scope="module")
 def desktop(suite, userland, announce, board):
     """The same of x86-64."""
-    return installed(userland("arm64 beside x86-64", suite, "amd64", ()), announce)
+    return installed(userland(suite, "amd64", ()), announce)
 
 
 def installed(guest, announce):

@@ -47,7 +47,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.fixture(scope="module")
 def pip_opencv(userland, announce):
     """The package in an environment where Debian's OpenCV is installed too, but pip's hides it."""
-    guest = userland("GStreamer", "bookworm", "amd64", (*OPENCV, *GSTREAMER))
+    guest = userland("bookworm", "amd64", (*OPENCV, *GSTREAMER))
     announce("installing the package")
     offline = "--quiet --disable-pip-version-check --no-index --find-links /payload/wheels"
     install = f"/opt/emotiny/bin/pip install {offline} /payload/emotiny-*.whl"
