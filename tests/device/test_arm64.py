@@ -192,7 +192,8 @@ def test_check_finds_all_well(board, suite, record):
     assert text_of["runtime"] == "litert"
     assert text_of["emotion model"].startswith("emotion_sepnet_48_int8")
     assert text_of["gender model"].startswith("gender_sepnet_48_int8")
-    assert text_of["cascade"].startswith("/opt/emotiny/lib/")
+    assert text_of["face judge"].startswith("refinement_sepnet_32_int8")
+    assert text_of["face finder"].startswith("proposal_sepnet_128_int8")
     assert text_of["source"].startswith("demo, 640x480")
     record(f"{suite}, emotiny check", f"{len(text_of)} lines, all ok")
 
