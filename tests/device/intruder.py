@@ -17,18 +17,21 @@ _HARMLESS = {
 }
 
 
-def run_probe(service: Service) -> dict[str, Any]:
+def run_probe(service: Service, drop_in: str = "") -> dict[str, Any]:
     """Runs probe.py instead of the program, under the unit of the service.
+
+    Args:
+        service: The service.
+        drop_in: Lines that change the unit.
 
     Returns:
         {attempt: what of it succeeded}, without harmless devices.
     """
     write_file(service.guest, "/usr/local/lib/probe.py", (HERE / "probe.py").read_text())
-    service.drop_in(
-        "StandardOutput=journal\nExecStart=\nExecStart=/opt/emotiny/bin/python /usr/local/lib/probe.py"
-    )
+    command = "ExecStart=\nExecStart=/opt/emotiny/bin/python /usr/local/lib/probe.py"
+    service.drop_in(f"{drop_in}\nStandardOutput=journal\n{command}")
     service.start(code=None)
-    (line,) = re.findall(r"^probe (.*)$", service.journal(), re.MULTILINE)
+    *_, line = re.findall(r"^probe (.*)$", service.journal(), re.MULTILINE)
     attempts: dict[str, Any] = json.loads(line)
     assert "/dev/null" in attempts["devices"]  # else the probe did not look for devices
     attempts["devices"] = sorted(set(attempts["devices"]) - _HARMLESS)

@@ -92,12 +92,28 @@ def test_a_camera_is_read_under_the_units_hardening(service, messages, record):
     assert_healthy(service)
 
 
-def test_an_intruder_in_its_place_sees_cameras_and_nothing_else(service):
+@pytest.fixture
+def open_devices(cameras):
+    """A tunnel and the disk, which every user may open unless the kernel enforces DevicePolicy=."""
+    numbers = run(cameras, "lsblk --noheadings --nodeps --output MAJ:MIN /dev/vda").strip().replace(":", " ")
+    run(cameras, f"modprobe tun && chmod 666 /dev/net/tun && mknod -m 666 /dev/disk-of-all b {numbers}")
+    yield {"/dev/net/tun", "/dev/disk-of-all"}
+    run(cameras, "rm /dev/disk-of-all && chmod 600 /dev/net/tun")
+
+
+def test_an_intruder_in_its_place_sees_cameras_and_nothing_else(service, open_devices):
     attempts = run_probe(service)
     devices = attempts.pop("devices")
     assert VIVID in devices
     assert not [path for path in devices if not re.fullmatch(r"/dev/(video|media)\d+", path)]
     assert_powerless(attempts)
+
+
+def test_a_jetson_s_rights_open_its_devices(service, open_devices):
+    """The unit alone allows no other device than cameras, as the test before this one shows."""
+    lines = run(service.guest, "grep -vE '^(#|\\[|BindPaths|$)' /payload/systemd/jetson.conf")
+    devices = run_probe(service, lines)["devices"]
+    assert {VIVID, *open_devices} <= set(devices)
 
 
 def test_a_face_is_published(service, messages, record):
