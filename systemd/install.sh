@@ -145,12 +145,29 @@ instances() {
     done
 }
 
+# The units allow no port. Written again by each installation, for the settings that hold then.
+allow_port() {
+    local file="$SETTINGS/$1.toml" beside="$UNITS/$2.service.d" port
+    port=$($PREFIX/bin/emotiny config --config "$file" | sed -n '/^\[metrics]/,$s/^port = \([0-9]*\).*/\1/p') || return 0
+    if [ "${port:-0}" = 0 ]; then
+        rm -f "$beside/port.conf"
+        rmdir --ignore-fail-on-non-empty "$beside" 2>/dev/null || true
+        return
+    fi
+    mkdir -p "$beside"
+    printf '# Written by the installer, for metrics.port in %s\n[Service]\nSocketBindAllow=tcp:%s\n' \
+        "$file" "$port" >"$beside/port.conf"
+}
+
 add_service() {
     mkdir -p $SETTINGS
     [ -e $SETTINGS/config.toml ] || $PREFIX/bin/emotiny config --write $SETTINGS/config.toml
     $PREFIX/bin/emotiny config --config $SETTINGS/config.toml >/dev/null ||
         fail "the settings are wrong, so the service was left as it was: sudoedit $SETTINGS/config.toml"
     cp "$HERE/emotiny.service" "$HERE/emotiny@.service" $UNITS/
+    allow_port config emotiny
+    local instance
+    while read -r instance; do allow_port "$instance" "emotiny@$instance" </dev/null; done < <(instances)
     if [ "$(board)" = jetson ]; then
         local beside
         for beside in $UNITS/emotiny.service.d $UNITS/emotiny@.service.d; do
@@ -198,8 +215,9 @@ uninstall() {
     fi
     ! is_ours || rm $COMMAND
     rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny{,@}.service.d/jetson.conf
+    rm -f $UNITS/emotiny.service.d/port.conf $UNITS/emotiny@*.service.d/port.conf
     # Files of `systemctl edit` in the same folders stay.
-    rmdir --ignore-fail-on-non-empty $UNITS/emotiny{,@}.service.d 2>/dev/null || true
+    rmdir --ignore-fail-on-non-empty $UNITS/emotiny.service.d $UNITS/emotiny@*.service.d 2>/dev/null || true
     $SYSTEMCTL daemon-reload || true
     say "removed; your settings are still in $SETTINGS"
 }

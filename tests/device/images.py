@@ -51,12 +51,13 @@ _CAMERA = _Disk(
     "linux-headers-amd64,v4l2loopback-dkms,v4l-utils,ffmpeg,mosquitto,mosquitto-clients",
     "fill_camera.sh",
 )
-# Debian packages that picamera2 imports, and those that compile PiDNG.
+# Debian packages that picamera2 imports, those that compile PiDNG, and iproute2, which every board has and
+# which brings the library (libbpf) with which systemd enforces SocketBindDeny=.
 _PICAMERA = _Disk(
     "trixie",
     "python3-libcamera,libcamera-ipa,libcamera-tools,python3-numpy,python3-prctl,python3-av,python3-piexif,"
     "python3-libarchive-c,python3-jsonschema,python3-tqdm,python3-pil,python3-pip,python3-dev,python3-setuptools,"
-    "python3-wheel,gcc,libc6-dev",
+    "python3-wheel,gcc,libc6-dev,iproute2",
     "fill_picamera.sh",
 )
 

@@ -99,6 +99,18 @@ CompletedRequest.release = starve
 from edge.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
+# Listens on a port as the program does for Prometheus, whose library is not installed here.
+LISTEN = """
+import sys
+from edge.errors import ConfigError
+from edge.output.prometheus.server import check_port
+from edge.output.prometheus.settings import MetricsSettings
+try:
+    check_port(MetricsSettings(int(sys.argv[1])))
+    print("it listens")
+except ConfigError as error:
+    print(error)
+"""
 SCRIPTS = {
     "origins": ORIGINS,
     "order": ORDER,
@@ -106,4 +118,5 @@ SCRIPTS = {
     "hold": HOLD,
     "without_luma": WITHOUT_LUMA,
     "starve": STARVE,
+    "listen": LISTEN,
 }

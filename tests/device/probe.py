@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import resource
 import socket
 import stat
 import sys
@@ -48,6 +49,11 @@ def open_device(path):
     os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
 
 
+def bind(kind):
+    with socket.socket(socket.AF_INET, kind) as made:
+        made.bind(("0.0.0.0", 9137))
+
+
 def create_namespace():
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER):
         raise OSError(ctypes.get_errno(), "unshare")
@@ -84,10 +90,15 @@ def main():
         "devices": sorted(path for path in devices() if can(open_device, path)),
         "raw socket": can(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
         "packet socket": can(socket.socket, socket.AF_PACKET, socket.SOCK_RAW),
+        "netlink socket": can(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW),
+        "ports": [kind.name for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM) if can(bind, kind)],
         "namespace": can(create_namespace),
         "executable memory": can(map_executable_memory),
         "sets the clock": can(__import__("time").clock_settime, 0, __import__("time").time()),
         "sees other processes": can(see_other_process),
+        # A map of its own names few users; that of the system names all numbers of 32 bits.
+        "knows all users": Path("/proc/self/uid_map").read_text().split()[-1] == "4294967295",
+        "bytes of core dumps": max(resource.getrlimit(resource.RLIMIT_CORE), key=abs),
     }
     print("probe " + json.dumps(attempts), flush=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:

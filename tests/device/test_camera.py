@@ -255,14 +255,32 @@ def test_two_cameras_are_two_services(cameras, record):
         each.systemctl("stop")
 
 
+def test_a_filter_of_addresses_lets_the_broker_pass_and_nothing_else(service, messages):
+    service.write_settings(settings_with_broker(VIVID, DEVICE))
+    service.drop_in(f"{CREDENTIAL}\nIPAddressDeny=any\nIPAddressAllow=127.0.0.1")
+    service.start()
+    messages.wait("camera", "online")
+    service.systemctl("stop")
+    service.drop_in(f"{CREDENTIAL}\nIPAddressDeny=any\nIPAddressAllow=192.0.2.1")
+    service.start()
+    wait_until(
+        service.guest, "journalctl -u emotiny -n 20 -o cat | grep -q 'cannot be reached (Operation not'"
+    )
+    assert_healthy(service)
+
+
 def test_too_little_memory_leads_to_a_restart_and_not_to_a_hang(service, record):
     service.write_settings(f'source = "{VIVID}"')
-    service.drop_in("MemoryMax=16M\nMemorySwapMax=0\nRestartSec=1")
+    # If it could use this, it would become slow, and write pictures to the disk.
+    swap = "/var/tmp/swap"
+    run(service.guest, f"fallocate -l 256M {swap} && chmod 600 {swap} && mkswap -q {swap} && swapon {swap}")
+    service.drop_in("MemoryMax=16M\nRestartSec=1")
     run(service.guest, "systemctl start --no-block emotiny")
     took_s = service.wait(90, NRestarts="^[2-9]$")
     record("MemoryMax=16M: killed and started again twice", f"{took_s:.1f} s")
     assert "oom-kill" in service.journal()
     service.systemctl("stop")
+    run(service.guest, f"swapoff {swap} && rm {swap}")
     service.drop_in("")
     service.start()
     assert_healthy(service)

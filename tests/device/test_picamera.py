@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.device.guest import run, write_file
+from tests.device.intruder import assert_powerless, forbids_ports, run_probe
 from tests.device.picamera_scripts import CAMERA, PYKMS, SCRIPTS
 from tests.device.service import Service
 
@@ -26,6 +27,8 @@ MODULES = "/usr/local/lib/python3.13/dist-packages"
 HEAPS = "/dev/dma_heap"
 PIPELINE = "/usr/share/libcamera/pipeline/virtual/virtual.yaml"
 FRAMES = 30
+# One that Prometheus could read.
+PORT = 9137
 # The JPEG decoders of libcamera and OpenCV may differ by so many of 256 grays; measured: 5.
 MAX_DIFFERENCE = 8
 
@@ -296,3 +299,39 @@ def test_the_service_waits_for_permission_to_use_memory(service, record):
     assert journal.count(f"{heap}: permission denied: its mode is crw------- root:root, expected") == 1
     assert "resource busy" not in journal
     assert service.show("NRestarts") == "0"
+
+
+def test_an_intruder_in_its_place_sees_cameras_and_opens_no_port(service):
+    assert forbids_ports(service.guest)
+    attempts = run_probe(service)
+    devices = attempts.pop("devices")
+    assert f"{HEAPS}/linux,cma" in devices
+    assert not [path for path in devices if not re.fullmatch(r"/dev/((video|media)\d+|dma_heap/.*)", path)]
+    assert attempts["ports"] == []
+    assert_powerless(attempts)
+    assert run_probe(service, f"SocketBindAllow=tcp:{PORT}")["ports"] == ["SOCK_STREAM"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "result"),
+    [("", f"metrics 127.0.0.1 port {PORT}: the unit forbids it; fix: "), (f"tcp:{PORT}", "it listens")],
+)
+def test_a_port_that_the_unit_does_not_allow_is_named(service, allowed, result):
+    command = f"ExecStart=\nExecStart={PYTHON} /usr/local/lib/listen.py {PORT}"
+    service.drop_in(f"StandardOutput=journal\nRestart=no\nSocketBindAllow={allowed}\n{command}")
+    service.start(code=1)  # the script ends without having been ready
+    assert [line for line in service.journal("_COMM=python").splitlines() if line.startswith(result)]
+
+
+def test_pauses_between_restarts_grow(service, record):
+    """By systemd 254 and later; the one of Bookworm does not know these settings."""
+    assert run(service.guest, "systemd-analyze verify emotiny.service") == ""
+    service.drop_in("ExecStart=\nExecStart=/bin/sh -c 'exit 1'")
+    service.start(code=1)
+    pauses = []
+    for count in range(3):
+        service.wait(30, NRestarts=f"^{count}$", SubState="^auto-restart$")
+        pauses.append(float(service.show("RestartUSecNext").removesuffix("s")))
+    record("pauses between restarts", ", ".join(f"{pause:.1f} s" for pause in pauses))
+    assert pauses[0] == 5 and pauses == sorted(set(pauses))
+    assert service.show("RestartMaxDelayUSec") == "30s"

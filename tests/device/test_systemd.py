@@ -14,6 +14,8 @@ ABSENT = 'source = "/dev/video7"'
 DEMO = 'source = "demo"'
 # Shortens the tests, which do not depend on how long the unit waits.
 QUICK_RESTART = "RestartSec=1"
+# What systemd before 254 says of two lines in the units.
+NEWER_SYSTEMD = r"Unknown key.* '(RestartSteps|RestartMaxDelaySec)' in section \[Service\], ignoring"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,9 @@ def test_a_new_installation_runs_at_once_and_at_every_boot(installed):
     assert written.startswith("# Settings of emotiny")
     # All settings of a new file are comments.
     assert not [line for line in written.splitlines() if line and line[0] not in "#["]
-    assert run(installed, "test ! -e /root/emotiny/build && systemd-analyze verify emotiny.service") == ""
+    run(installed, "test ! -e /root/emotiny/build")
+    verified = run(installed, "systemd-analyze verify emotiny.service")
+    assert [line for line in verified.splitlines() if not re.search(NEWER_SYSTEMD, line)] == []
 
 
 def test_the_service_is_ready_at_the_first_frame(service, record):
@@ -71,6 +75,8 @@ def test_the_status_shows_frames_per_second(service, record):
     service.wait(30, StatusText=r"^1[45]\.[0-9] frames a second, faces: [12]$")
     record("StatusText", service.show("StatusText"))
     assert service.show("Type") == "notify"
+    # Without /proc/cpuinfo, as under ProcSubset=pid, LiteRT does without its fast kernels.
+    assert "Error in cpuinfo" not in service.journal()
     record("processor at 15 FPS, 640x480", f"{service.cpu_share(20):.1%} of a core")
 
 

@@ -259,6 +259,27 @@ def test_a_jetson_s_units_may_open_its_camera(device, first, wheels, path):
         shutil.rmtree(beside)
 
 
+def test_the_port_for_prometheus_is_allowed_to_the_unit_that_uses_it(device, first, wheels):
+    """Also at an upgrade from a version whose units allowed every port."""
+    settings = device.etc / "emotiny" / "config.toml"
+    settings.write_text("[metrics]\nport = 9137\n")
+    settings.with_name("hall.toml").write_text("[mqtt]\nport = 8883\n")
+    settings.with_name("porch.toml").write_text("[metrics]\nport = 9138\n")
+    assert device.run(*offline(wheels[0])).returncode == 0
+    units = device.etc / "systemd" / "system"
+    written = {path.parent.name: path.read_text().splitlines()[1:] for path in units.glob("*.d/*")}
+    assert written == {
+        "emotiny.service.d": ["[Service]", "SocketBindAllow=tcp:9137"],
+        "emotiny@porch.service.d": ["[Service]", "SocketBindAllow=tcp:9138"],
+    }
+    for path in (settings, settings.with_name("porch.toml")):
+        path.write_text("# mine\n")
+    assert device.run(*offline(wheels[0])).returncode == 0
+    assert not list(units.glob("*.d"))
+    for name in ("hall", "porch"):
+        settings.with_name(f"{name}.toml").unlink()
+
+
 def test_an_upgrade_from_nothing_but_the_next_wheel(device, first, wheels, tmp_path):
     """Runs the installer that the wheel holds."""
     settings = device.etc / "emotiny" / "config.toml"
@@ -291,6 +312,9 @@ def test_an_uninstallation_leaves_settings_and_nothing_else(device, first):
     for unit in ("emotiny", "emotiny@"):
         (units / f"{unit}.service.d").mkdir()
         (units / f"{unit}.service.d" / "jetson.conf").touch()
+    (units / "emotiny@hall.service.d").mkdir()
+    for name in ("emotiny", "emotiny@hall"):
+        (units / f"{name}.service.d" / "port.conf").touch()
     edited = units / "emotiny@.service.d" / "override.conf"  # the name that systemctl edit uses
     edited.touch()
     instance = settings.with_name("hall.toml")
@@ -314,6 +338,7 @@ def test_an_uninstallation_leaves_settings_and_nothing_else(device, first):
     left = {path for path in device.etc.rglob("*") if path.is_file()}
     assert left == {settings, instance, password, edited}
     assert not (units / "emotiny.service.d").exists()
+    assert not (units / "emotiny@hall.service.d").exists()
     assert settings.read_text() == "# mine\n"
     (device.bin / "emotiny").write_text("somebody else's\n")
     assert device.run("bash", SCRIPT, "--uninstall").returncode == 0

@@ -41,7 +41,7 @@ class MetricsServer:
             application: WSGI application that answers the requests.
 
         Raises:
-            ConfigError: only root may use the port.
+            ConfigError: only root may use the port, or the service's unit allows it none.
             OutputError: another program uses the port, or the address is not (yet) one of this device.
         """
         self._server = _listen(settings)
@@ -67,7 +67,7 @@ def check_port(settings: MetricsSettings) -> None:
     """Checks whether the port can be used, by listening on it for a moment.
 
     Raises:
-        ConfigError: only root may use the port.
+        ConfigError: only root may use the port, or the service's unit allows it none.
         OutputError: another program uses the port, or the address is not (yet) one of this device.
     """
     _listen(settings).server_close()
@@ -105,12 +105,20 @@ def _listen(settings: MetricsSettings) -> _Server:
     try:
         return server_class((settings.address, settings.port), _Handler)
     except PermissionError as error:
-        raise ConfigError(
-            f"{endpoint}: only root may listen there; expected metrics.port from 1024 on"
-        ) from error
+        raise ConfigError(f"{endpoint}: {_explain_denied(error, settings.port)}") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             reason = f"another program listens there (`sudo ss -ltnp 'sport = :{settings.port}'` shows which)"
         else:
             reason = f"{error.strerror}; expected an address of this device (`ip address` lists them)"
         raise OutputError(f"{endpoint}: {reason}") from error
+
+
+def _explain_denied(error: PermissionError, port: int) -> str:
+    """Returns who forbids to listen: the kernel refuses root's ports by EACCES, a unit's filter by EPERM."""
+    if error.errno == errno.EPERM:
+        return (
+            f"the unit forbids it; fix: `sudo systemctl edit emotiny`, enter [Service] and "
+            f"SocketBindAllow=tcp:{port} on the next line, and restart the service"
+        )
+    return "only root may listen there; expected metrics.port from 1024 on"

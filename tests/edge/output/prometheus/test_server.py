@@ -1,6 +1,8 @@
 """The port, its clients, and its settings."""
 
+import errno
 import socket
+import socketserver
 import threading
 import time
 import urllib.error
@@ -9,7 +11,7 @@ import pytest
 
 import edge.output.prometheus.server
 from edge.errors import ConfigError, OutputError
-from edge.output.prometheus.server import MetricsServer
+from edge.output.prometheus.server import MetricsServer, check_port
 from edge.output.prometheus.settings import MetricsSettings
 from edge.output.prometheus.sink import MetricsSink
 from tests.support.scrape import LIMIT_S, fetch
@@ -118,3 +120,18 @@ def test_a_port_that_only_root_may_use(without_rights, options):
 def test_an_address_that_no_system_takes_is_refused(address):
     with pytest.raises(ConfigError, match=r"metrics address .*: expected an address of this device"):
         MetricsSettings(address=address)
+
+
+def test_a_port_that_the_unit_forbids(monkeypatch):
+    """The kernel refuses with EPERM for SocketBindDeny=, in place of EACCES for a port of root."""
+
+    def refuse(server):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(socketserver.TCPServer, "server_bind", refuse)
+    with pytest.raises(ConfigError) as caught:
+        check_port(MetricsSettings(9137))
+    assert str(caught.value) == (
+        "metrics 127.0.0.1 port 9137: the unit forbids it; fix: `sudo systemctl edit emotiny`, enter "
+        "[Service] and SocketBindAllow=tcp:9137 on the next line, and restart the service"
+    )
