@@ -159,6 +159,14 @@ allow_port() {
         "$file" "$port" >"$beside/port.conf"
 }
 
+add_rights() {
+    local beside
+    for beside in $UNITS/emotiny.service.d $UNITS/emotiny@.service.d; do
+        mkdir -p "$beside"
+        [ -e "$beside/$1" ] || cp "$HERE/$1" "$beside/"
+    done
+}
+
 add_service() {
     mkdir -p $SETTINGS
     [ -e $SETTINGS/config.toml ] || $PREFIX/bin/emotiny config --write $SETTINGS/config.toml
@@ -168,13 +176,8 @@ add_service() {
     allow_port config emotiny
     local instance
     while read -r instance; do allow_port "$instance" "emotiny@$instance" </dev/null; done < <(instances)
-    if [ "$(board)" = jetson ]; then
-        local beside
-        for beside in $UNITS/emotiny.service.d $UNITS/emotiny@.service.d; do
-            mkdir -p "$beside"
-            [ -e "$beside/jetson.conf" ] || cp "$HERE/jetson.conf" "$beside/"
-        done
-    fi
+    [ "$(board)" != jetson ] || add_rights jetson.conf
+    ! "$PYTHON" -c 'import picamera2' 2>/dev/null || add_rights libcamera.conf
     # systemd does not run where the image of a memory card is made.
     if [ "$($SYSTEMCTL is-system-running 2>/dev/null)" = offline ]; then
         SYSTEMD_OFFLINE=1 $SYSTEMCTL enable --quiet emotiny || fail "systemd refuses $UNITS/emotiny.service"
@@ -214,7 +217,8 @@ uninstall() {
         instances | while read -r instance; do EMOTINY_INSTANCE=$instance forget "$instance" </dev/null; done
     fi
     ! is_ours || rm $COMMAND
-    rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service $UNITS/emotiny{,@}.service.d/jetson.conf
+    rm -rf $PREFIX $UNITS/emotiny.service $UNITS/emotiny@.service
+    rm -f $UNITS/emotiny{,@}.service.d/{jetson,libcamera}.conf
     rm -f $UNITS/emotiny.service.d/port.conf $UNITS/emotiny@*.service.d/port.conf
     # Files of `systemctl edit` in the same folders stay.
     rmdir --ignore-fail-on-non-empty $UNITS/emotiny.service.d $UNITS/emotiny@*.service.d 2>/dev/null || true

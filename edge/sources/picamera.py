@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from functools import partial
@@ -55,7 +55,8 @@ class PicameraGrabber:
 
         Raises:
             MissingDependencyError: picamera2 or libcamera is not installed.
-            CameraError: There is no such camera, it is in use, or it delivers a format without a luma plane.
+            CameraError: libcamera does not start, there is no such camera, it is in use, or it delivers a
+                format without a luma plane.
         """
         os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
         _silence_picamera2()
@@ -64,11 +65,7 @@ class PicameraGrabber:
         except (ImportError, ValueError) as error:  # built for another numpy, it raises either
             raise _unimportable(number, str(error)) from error
         self._name = f"picamera2://{number}"
-        count = len(Picamera2.global_camera_info())
-        if number >= count:
-            raise CameraError(
-                f"{self._name}: libcamera finds {count} cameras; `rpicam-hello --list-cameras` shows them"
-            )
+        _check_number(number, Picamera2.global_camera_info)
         width, height = (side - side % 2 for side in size_wh)
         zoom = -(-_FULL_VIEW_WIDTH // width) if width < _FULL_VIEW_WIDTH else 1
         # Made in two steps: if __init__ fails half-way, it may hold the camera, and only close() releases it.
@@ -125,6 +122,17 @@ class PicameraGrabber:
         self._step = _LUMA_STEP[name]
         self._size_wh = (int(stream["size"][0]), int(stream["size"][1]))
         self._stride = int(stream["stride"])
+
+
+def _check_number(number: int, list_all: Callable[[], Sequence[object]]) -> None:
+    try:
+        count = len(list_all())
+    except RuntimeError as error:  # the kernel has no media devices yet, or may not be asked for them
+        raise CameraError(f"picamera2://{number}: libcamera does not start ({error})") from error
+    if number >= count:
+        raise CameraError(
+            f"picamera2://{number}: libcamera finds {count} cameras; `rpicam-hello --list-cameras` shows them"
+        )
 
 
 def _silence_picamera2() -> None:

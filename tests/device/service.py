@@ -12,7 +12,7 @@ class Service:
     """A unit that is installed in a guest, with default settings and without the changes of earlier tests."""
 
     def __init__(self, guest: Guest, unit: str = "emotiny", file: str = "config") -> None:
-        """Stops the unit and removes its drop-ins.
+        """Stops the unit and removes the drop-in of an earlier test, but none of the installer's.
 
         Args:
             guest: Where the unit is installed.
@@ -23,7 +23,7 @@ class Service:
         self.unit = unit
         self._file = f"/etc/emotiny/{file}.toml"
         self._drop_ins = f"/etc/systemd/system/{unit}.service.d"
-        run(guest, f"systemctl stop {unit}; rm -rf {self._drop_ins}; systemctl daemon-reload")
+        run(guest, f"systemctl stop {unit}; rm -f {self._drop_ins}/test.conf; systemctl daemon-reload")
         run(guest, f"systemctl reset-failed {unit}", code=None)
         # The cursor is that of a line of our own: --after-cursor would leave out one of the unit's.
         run(guest, "echo begin | systemd-cat; journalctl --sync")

@@ -263,9 +263,7 @@ def test_a_filter_of_addresses_lets_the_broker_pass_and_nothing_else(service, me
     service.systemctl("stop")
     service.drop_in(f"{CREDENTIAL}\nIPAddressDeny=any\nIPAddressAllow=192.0.2.1")
     service.start()
-    wait_until(
-        service.guest, "journalctl -u emotiny -n 20 -o cat | grep -q 'cannot be reached (Operation not'"
-    )
+    wait_until(service.guest, "journalctl -u emotiny -n 20 -o cat | grep -q 'cannot be reached (timed out)'")
     assert_healthy(service)
 
 
@@ -294,7 +292,8 @@ def test_the_system_clock_may_jump(service, messages, record):
         time.sleep(12)  # longer than the watchdog's limit and the interval of statistics
         messages.wait("stats", ".*fps")
         assert_healthy(service)
-    assert set(messages.all("camera")) == {"online"}
+    states = messages.all("camera")  # a start says `offline` first
+    assert "offline" not in states[states.index("online") :]
     record("the clock jumps by +1, -2 and +1 days", service.show("StatusText"))
 
 

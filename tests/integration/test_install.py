@@ -259,6 +259,16 @@ def test_a_jetson_s_units_may_open_its_camera(device, first, wheels, path):
         shutil.rmtree(beside)
 
 
+def test_units_where_picamera2_is_installed_may_ask_udev(device, first, wheels, tmp_path):
+    (tmp_path / "picamera2.py").touch()
+    packages = device.environment["PYTHONPATH"]
+    assert device.run(*offline(wheels[0]), PYTHONPATH=f"{packages}:{tmp_path}").returncode == 0
+    for unit in ("emotiny", "emotiny@"):
+        beside = device.etc / "systemd" / "system" / f"{unit}.service.d"
+        assert [each.name for each in beside.iterdir()] == ["libcamera.conf"]
+        shutil.rmtree(beside)
+
+
 def test_the_port_for_prometheus_is_allowed_to_the_unit_that_uses_it(device, first, wheels):
     """Also at an upgrade from a version whose units allowed every port."""
     settings = device.etc / "emotiny" / "config.toml"
@@ -311,7 +321,8 @@ def test_an_uninstallation_leaves_settings_and_nothing_else(device, first):
     units = device.etc / "systemd" / "system"
     for unit in ("emotiny", "emotiny@"):
         (units / f"{unit}.service.d").mkdir()
-        (units / f"{unit}.service.d" / "jetson.conf").touch()
+        for name in ("jetson", "libcamera"):
+            (units / f"{unit}.service.d" / f"{name}.conf").touch()
     (units / "emotiny@hall.service.d").mkdir()
     for name in ("emotiny", "emotiny@hall"):
         (units / f"{name}.service.d" / "port.conf").touch()

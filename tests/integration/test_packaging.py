@@ -78,7 +78,7 @@ def test_the_wheel_holds_what_a_device_runs_and_nothing_of_the_desktop(wheel, tr
     assert "edge/py.typed" in code
     assert {Path(name).suffix for name in models} == {".tflite", ".json", ".md"}
     assert len(models) >= 6
-    units = {"emotiny.service", "emotiny@.service", "jetson.conf"}
+    units = {"emotiny.service", "emotiny@.service", "jetson.conf", "libcamera.conf"}
     locks = {f"requirements/{path.name}" for path in (tree / "systemd" / "requirements").iterdir()}
     assert service == {f"edge/systemd/{name}" for name in units | {"install.sh", "config.toml"} | locks}
     assert {Path(name).name for name in metadata} == {

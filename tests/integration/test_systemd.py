@@ -91,12 +91,13 @@ def test_the_settings_in_a_unit_are_settings(name):
     assert settings.reconnect
 
 
-def test_systemd_accepts_a_jetson_s_rights(tmp_path):
+@pytest.mark.parametrize("rights", ["jetson.conf", "libcamera.conf"])
+def test_systemd_accepts_more_rights(rights, tmp_path):
     unit = tmp_path / "emotiny.service"
     unit.write_text((FOLDER / "emotiny.service").read_text().replace("/opt/emotiny/bin/emotiny", "/bin/true"))
     folder = tmp_path / "emotiny.service.d"
     folder.mkdir()
-    shutil.copy(FOLDER / "jetson.conf", folder)
+    shutil.copy(FOLDER / rights, folder)
     assert complaints(unit) == (0, [])
 
 

@@ -18,6 +18,7 @@ class Device:
         opt: Its /opt.
         etc: Files that its /etc has in addition to this system's.
         bin: The same for /usr/local/bin.
+        environment: Environment variables of the commands that it runs.
         systemctl_calls: Arguments of each call of systemctl, as one line each.
     """
 
@@ -37,7 +38,7 @@ class Device:
         for path in Path(np.__file__).parents[1].iterdir():
             if not re.match(r"emotiny|__editable__|pip|setuptools|_distutils|.*\.pth$", path.name):
                 (packages / path.name).symlink_to(path)
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "PYTHON": sys.executable,
@@ -65,7 +66,7 @@ class Device:
             text=True,
             timeout=300,
             check=False,
-            env=self._environment | environment,
+            env=self.environment | environment,
         )
         if done.returncode == 99:
             pytest.skip(f"no mounts of its own: {done.stderr.strip()}")

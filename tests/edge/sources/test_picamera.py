@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.errors import EdgeError, MissingDependencyError
+from edge.errors import CameraError, EdgeError, MissingDependencyError
 from edge.sources.factory import open_source
 from edge.sources.settings import CaptureSettings
 from edge.types import Gray
@@ -130,6 +130,20 @@ def test_a_picamera2_that_was_built_for_another_numpy(
 
 def test_a_camera_that_libcamera_does_not_find(picamera: type[Picamera]) -> None:
     assert "picamera2://3: libcamera finds 1 cameras" in str(refusal("picamera2://3"))
+
+
+def test_a_libcamera_that_does_not_start(picamera: type[Picamera], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at boot, before the kernel has media devices."""
+
+    def fail() -> list[dict[str, object]]:
+        raise RuntimeError("Failed to start CameraManager: No such device")
+
+    monkeypatch.setattr(picamera, "global_camera_info", fail)
+    error = refusal("picamera2://0")
+    assert isinstance(error, CameraError)  # the service tries again
+    assert str(error) == (
+        "picamera2://0: libcamera does not start (Failed to start CameraManager: No such device)"
+    )
 
 
 def test_a_camera_that_is_in_use(picamera: type[Picamera], caplog: pytest.LogCaptureFixture) -> None:
