@@ -8,7 +8,6 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.inference.classifier import Classifier
@@ -17,6 +16,7 @@ from edge.inference.preprocess import normalize_face
 from edge.labels import GENDERS
 from edge.types import Gray
 from train.data import Dataset
+from train.progress import tracked
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def classify_genders(images: Gray) -> npt.NDArray[np.int_]:
         classifier.classify(
             normalize_face(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))
         ).label
-        for image in tqdm(images, desc="apparent gender", unit="face")
+        for image in tracked(images, "apparent gender", "faces")
     )
     return np.array([GENDERS.index(label) for label in labels])
 

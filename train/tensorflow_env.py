@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+from importlib import import_module
+from types import ModuleType
 
 from edge.errors import ConfigError
+from edge.system.stdio import without_native_lines
 
 THREADS_HELP = "threads of TensorFlow (default: OMP_NUM_THREADS, else 1, with which a run is reproducible)"
+
+
+# What TensorFlow prints while it is imported, whatever the log level: nothing that helps anybody.
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl|[EWI]\d{4} .*(cuda_|cpu_feature|computation_placer)"
+)
+
+
+def import_quietly(name: str) -> ModuleType:
+    """Imports a module, and TensorFlow with it, without the lines that TensorFlow's native code prints."""
+    with without_native_lines(_CHATTER):
+        return import_module(name)
 
 
 def set_threads(threads: int | None) -> None:

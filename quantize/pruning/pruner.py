@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any, cast
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from edge.errors import ConfigError, DataError
 from edge.files import atomic_write
@@ -30,6 +30,7 @@ from train.crops.sources import FaceData
 from train.data import Dataset
 from train.models.complexity import multiply_accumulates
 from train.models.spec import NetSpec, ProposalSpec, spec_from_dict
+from train.progress import DISPLAY
 from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.runs.lookup import load_checkpoint, read_settings
 from train.training.epochs import Checkpoints
@@ -37,6 +38,8 @@ from train.training.fit import fit, objective_of
 from train.training.objective import Objective
 from train.training.run_folder import check_same, claim, is_restored
 from train.training.trainer import Epoch
+
+logger = logging.getLogger(__name__)
 
 
 def prune(
@@ -92,14 +95,24 @@ def prune(
     if last := max(steps):
         network = _reopen(_step_folder(folder, last))
     targets = list(enumerate(_step_targets(recipe.spec.stored_parameters(), plan), 1))
-    with tqdm(targets, desc=f"pruning {recipe.name}", unit="step") as bar:
-        for number, target in bar:
+    left = [(number, target) for number, target in targets if target < network.spec.stored_parameters()]
+    with DISPLAY.phase(f"pruning {recipe.name}", "steps", len(targets), len(targets) - len(left)) as phase:
+        for number, target in left:
             if network.spec.stored_parameters() <= target:
-                continue  # the step is done, or one before it removed more than it had to
+                phase.advance()  # the step before it removed more than it had to
+                continue
             network, before = pruning.run_step(network, number, target, _step_folder(folder, number))
             steps[number] = _step(number, network, (before, pruning.score(network.model)))
             write_steps(list(steps.values()), table)
-            bar.set_postfix_str(f"{steps[number].parameters:,} parameters, {steps[number].after:.1%}")
+            phase.advance()
+            logger.info(
+                "%s, step %d of %d: %d parameters, %.2f %%",
+                recipe.name,
+                number,
+                len(targets),
+                steps[number].parameters,
+                100 * steps[number].after,
+            )
     final = _changed(recipe, name=folder.name, spec=network.spec, epochs=plan.epochs, seed=plan.seed)
     fit(final, data, folder, replace(sources, start=network.checkpoint))
     return tuple(steps.values())

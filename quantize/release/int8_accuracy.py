@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.inference.interpreter import open_interpreter
@@ -18,6 +17,7 @@ from quantize.conversion.converter import to_int8
 from quantize.tflite.inspect import read_contents
 from train.augment import CropSpec, plain_images
 from train.data import Dataset
+from train.progress import tracked
 from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 _CALIBRATION_IMAGES = 210  # of all labels together
@@ -80,7 +80,7 @@ def _predict(content: bytes, crops: Gray) -> npt.NDArray[np.int64]:
     interpreter = open_interpreter(content)
     pixels, logits = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     rows = []
-    for crop in tqdm(crops, desc="int8", unit="face", mininterval=2.0):
+    for crop in tracked(crops, "int8", "faces"):
         interpreter.set_tensor(pixels, crop[np.newaxis, ..., np.newaxis])
         interpreter.invoke()
         rows.append(interpreter.get_tensor(logits)[0].astype(np.int64))

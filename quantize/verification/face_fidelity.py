@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.inference.network import Network
 from edge.labels import LABELS
@@ -18,6 +17,7 @@ from train.crops.sampler import FaceTask
 from train.crops.validation import ProposalValidation, RefinementValidation
 from train.evaluation.face_figures import HEADLINES, FaceEvaluation, FaceFigures
 from train.evaluation.temperature_scaling import expected_calibration_error, fit_temperature
+from train.progress import tracked
 
 Floats = npt.NDArray[np.float32]
 
@@ -104,7 +104,7 @@ class FaceComparison:
 
 def outputs_of(network: Network, images: Gray) -> Floats:
     """Returns the (N, ...) outputs of (N, size, size) uint8 images, by the code that runs on the device."""
-    bar = tqdm(images, desc=network.contract.name, unit="crop", mininterval=2.0)
+    bar = tracked(images, network.contract.name, "crops")
     codes = np.array([network.run(image) for image in bar])
     return ((codes.astype(np.float32) - network.zero_point) * network.scale).astype(np.float32)
 

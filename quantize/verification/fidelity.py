@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.errors import ModelError
 from edge.inference.classifier import Classifier
@@ -19,6 +18,7 @@ from train.evaluation.groups import evaluate_groups
 from train.evaluation.metrics import Evaluation, evaluate
 from train.evaluation.temperature_scaling import expected_calibration_error, softmax
 from train.models.spec import BUDGET
+from train.progress import tracked
 
 # An int8 network that loses more accuracy, or agrees on fewer top labels, counts as another network.
 LARGEST_LOSS = 0.003
@@ -106,7 +106,7 @@ class Comparison:
 
 def scores_of(classifier: Classifier, crops: Gray) -> npt.NDArray[np.float64]:
     """Returns the (N, C) scores of (N, size, size) uint8 crops, by the code that runs on the device."""
-    bar = tqdm(crops, desc=classifier.contract.name, unit="face", mininterval=2.0)
+    bar = tracked(crops, classifier.contract.name, "faces")
     return np.array([classifier.classify(crop).values for crop in bar])
 
 

@@ -12,13 +12,13 @@ from typing import Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.detection.candidate import Candidate, distinct
 from edge.detection.detector import Judge, Proposer
 from edge.errors import DataError
 from edge.types import Gray
 from train.data.scenes import Scene
+from train.progress import tracked
 
 PRECISIONS = (0.9, 0.95, 0.99)
 LIGHTS = ("light as it is", "dim with noise")
@@ -118,7 +118,7 @@ def judge_scenes(
     random = np.random.default_rng(_SEED)
     rows: list[tuple[float, float, bool, int]] = []
     counts = [0] * len(LIGHTS)
-    for scene in tqdm(scenes, desc="searching scenes", unit="scene", mininterval=2.0):
+    for scene in tracked(scenes, "searching scenes", "scenes"):
         image = scene.image()
         for zoom in _ZOOMS:
             method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR

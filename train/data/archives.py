@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
 from edge.errors import DataError
+from train.progress import tracked
 
 
 def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -25,7 +26,7 @@ def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]
     """
     try:
         if path.is_dir():
-            for file in find_images(path, suffix):
+            for file in tracked(find_images(path, suffix), f"reading {path.name}", "pictures"):
                 yield PurePosixPath(file.as_posix()), file.read_bytes()
             return
         with tarfile.open(path) as archive:
@@ -42,7 +43,8 @@ def read_images(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]
         ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    yield from sorted(contents.items(), key=lambda item: (item[0].name, item[0]))
+    files = sorted(contents.items(), key=lambda item: (item[0].name, item[0]))
+    yield from tracked(files, f"reading {path.name}", "pictures")
 
 
 def first_line(error: Exception) -> str:

@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.data.archives import find_images, read_images
 from train.data.dataset import BadRow, Dataset, decode_gray
 from train.data.scene_crop import SceneCropper
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
+from train.progress import tracked
 
 SeventhLabel = Literal["neutral", "contempt"]
 # The device's labels, and the same with contempt for neutral, so that six of seven outputs stay comparable.
@@ -118,7 +117,7 @@ def _read_original(scenes: Path, names: tuple[str, ...]) -> Iterator[_Row]:
         )
     cropper = SceneCropper()
     folders = sorted(item for item in scenes.glob("S*/*") if item.is_dir())
-    for folder in tqdm(folders, desc="looking for faces", unit="sequence", mininterval=2.0):
+    for folder in tracked(folders, "looking for faces", "sequences"):
         session = folder.relative_to(scenes)
         label = _read_label(labels / session)
         frames = find_images(folder, ".png")

@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.detection.haar import HaarDetector, HaarSettings
 from edge.errors import DataError
 from edge.files import atomic_write
 from edge.types import Gray
 from train.data.dataset import Boxes, Dataset
+from train.progress import tracked
 
 # The cascade misses a face that fills the image; a border of this share of the side makes room around it.
 _BORDER = 0.3
@@ -64,7 +64,7 @@ def detect_boxes(images: Gray, *, quiet: bool = False) -> Boxes:
 
     Args:
         images: (N, S, S) uint8.
-        quiet: show no progress bar.
+        quiet: do not show how many are done.
 
     Returns:
         (N, 4) int32: x, y, width and height in pixels of the image. A box may reach beyond the image's edge;
@@ -74,8 +74,7 @@ def detect_boxes(images: Gray, *, quiet: bool = False) -> Boxes:
     border = round(side * _BORDER)
     detector = HaarDetector(HaarSettings(min_face=0.3))
     boxes = np.zeros((len(images), 4), dtype=np.int32)
-    progress = tqdm(images, desc="looking for faces", unit="face", mininterval=2.0, disable=quiet)
-    for row, image in enumerate(progress):
+    for row, image in enumerate(images if quiet else tracked(images, "looking for faces", "images")):
         bordered = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE)
         detections = detector.detect(np.asarray(bordered, dtype=np.uint8))
         boxes[row] = min(

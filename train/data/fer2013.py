@@ -20,6 +20,7 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.data.archives import first_line
 from train.data.dataset import BadRow, Dataset, Split, check_bad_rows, decode_gray, image_id
+from train.progress import tracked
 
 SIDE = 48
 _COLUMNS = ("emotion", "pixels", "Usage")
@@ -54,7 +55,7 @@ def load_fer2013(path: Path) -> Dataset:
 def _assemble(path: Path, rows: Iterable[_Row | BadRow]) -> Dataset:
     good: list[_Row] = []
     bad: list[BadRow] = []
-    for row in rows:
+    for row in tracked(rows, f"reading {path.name}", "rows"):
         if isinstance(row, BadRow):
             bad.append(row)
         else:

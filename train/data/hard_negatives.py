@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.detection.haar import find_cascade
 from edge.types import Gray
 from train.data.mapped_array import MappedArray
 from train.data.scene_images import SceneImages
+from train.progress import tracked
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +39,7 @@ def find_hard_negatives(images: SceneImages, cache: Path) -> npt.NDArray[np.int3
         cascade = cv2.CascadeClassifier(str(find_cascade()))
         boxes = [
             (index, *box)
-            for index in tqdm(
-                images.face_free, desc="looking for false alarms", unit="image", mininterval=2.0
-            )
+            for index in tracked(images.face_free, "looking for false alarms", "images")
             for box in _search(cascade, images.image(index))
         ]
         MappedArray.store(file, np.array(boxes, np.int32).reshape(-1, 5))

@@ -16,12 +16,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.labels import GENDERS
 from train.data.dataset import BadRow, Dataset, decode_gray
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
+from train.progress import tracked
 
 # The images differ in size; the networks' inputs are far smaller than this.
 SIDE = 96
@@ -160,7 +160,7 @@ def _texts(cells: npt.NDArray[np.generic]) -> list[str]:
 def _read_rows(folder: Path, table: _Table) -> Iterator[SubjectRow | BadRow | LeftOut]:
     numbers = table.numbers
     ages = ages_in(numbers["photo_taken"], numbers["dob"])
-    for row, path in enumerate(tqdm(table.paths, desc="reading", unit="picture", mininterval=2.0)):
+    for row, path in enumerate(tracked(table.paths, "reading", "pictures")):
         gender, score = numbers["gender"][row], numbers["face_score"][row]
         if not (np.isnan(gender) or gender in (0, 1)):
             yield BadRow(f"entry {row + 1}", f"gender {gender:g}, expected 0, 1 or NaN")

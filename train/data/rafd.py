@@ -10,14 +10,13 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from edge.errors import ConfigError, DataError
 from edge.labels import EMOTIONS, GENDERS
 from train.data.archives import find_images
 from train.data.dataset import BadRow, Dataset, decode_gray
 from train.data.scene_crop import SceneCropper
 from train.data.subjects import LeftOut, SubjectRow, Tenths, split_by_subject
+from train.progress import tracked
 
 # Degrees from one profile to the other; at 90 the face is towards the camera.
 ANGLES = (0, 45, 90, 135, 180)
@@ -67,7 +66,7 @@ def load_rafd(path: Path, angles: Collection[int] = (90,)) -> Dataset:
 def _read(path: Path, angles: frozenset[int]) -> Iterator[SubjectRow | BadRow | LeftOut]:
     cropper = SceneCropper()
     files = find_images(path, ".jpg")
-    for file in tqdm(files, desc="looking for faces", unit="picture", mininterval=2.0):
+    for file in tracked(files, "looking for faces", "pictures"):
         match = _NAME.fullmatch(file.name)
         if match is None:
             yield BadRow(file.name, _FORM)

@@ -19,6 +19,7 @@ from edge.errors import DataError
 from edge.types import Gray
 from train.data.mapped_array import MappedArray
 from train.data.scenes import Scene, SceneFaces
+from train.progress import tracked
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def decode_scenes(scenes: Sequence[Scene], cache: Path) -> SceneImages:
     file = cache / f"scenes-{fingerprint}.npy"
     shapes_file = cache / f"scenes-{fingerprint}-shapes.npy"
     if not (file.exists() and shapes_file.exists()):
-        images = [scene.image() for scene in scenes]
+        images = [scene.image() for scene in tracked(scenes, "decoding", "scenes")]
         MappedArray.store(file, np.concatenate([image.ravel() for image in images]))
         MappedArray.store(shapes_file, np.array([image.shape for image in images], np.int64))
     shapes = np.array(MappedArray(shapes_file).array)

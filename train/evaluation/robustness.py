@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.inference.preprocess import normalize_face
 from edge.types import Gray
@@ -16,6 +15,7 @@ from train.augment import CropSpec, square_crops
 from train.data import Dataset
 from train.evaluation.corruptions import CORRUPTIONS, camera_accuracy, corrupt
 from train.evaluation.temperature_scaling import expected_calibration_error
+from train.progress import tracked
 
 # Takes (N, size, size) uint8 crops; returns (N, C) scores of which each row sums to 1.
 Score: TypeAlias = Callable[[Gray], npt.NDArray[np.floating[Any]]]
@@ -85,7 +85,7 @@ def measure_robustness(
     rows = data.part("val")
     crops = square_crops(rows, crop)
     figures = {}
-    for name in tqdm(names, desc="corruptions", unit="row", mininterval=2.0):
+    for name in tracked(names, "corrupting", "rows"):
         scores = score(np.stack([normalize_face(image) for image in corrupt(crops, name, seed)]))
         hits = np.asarray(scores.argmax(axis=1) == rows.labels, np.bool_)
         # Rounded scores may sum to a little more than 1.

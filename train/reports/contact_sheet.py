@@ -7,11 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from edge.errors import ConfigError, OutputError
 from edge.types import Gray
 from train.data import Dataset
+from train.progress import tracked
 
 _ROWS = 3  # images of each label on the sheet
 _ENLARGEMENT = 2
@@ -41,7 +41,7 @@ def write_expansion(training: Dataset, views: Gray, validation: Dataset, crops: 
     check_free(folder)
     for split, name in product(("train", "val"), training.label_names):
         (folder / split / name).mkdir(parents=True)
-    for row, label in enumerate(tqdm(training.labels, desc="writing", unit="image", mininterval=2.0)):
+    for row, label in enumerate(tracked(training.labels, "writing", "images")):
         for view, images in enumerate(views):
             _write(folder / "train" / training.label_names[label] / f"{row:06d}-{view}.png", images[row])
     for row, label in enumerate(validation.labels):

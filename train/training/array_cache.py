@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.errors import OutputError
 from edge.files import os_error_reason
+from train.progress import tracked
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def cached_array(
         shape: shape of the array.
         dtype: dtype of the array.
         compute: takes the index of a row and returns the row, (shape[1], ...).
-        description: text of the progress bar.
+        description: what is done, for the display.
 
     Returns:
         The array, read-only, read from the file as it is used.
@@ -89,7 +89,7 @@ def _compute_file(
             return
         with _output_errors(path):
             done = _resume(file, shape, dtype)
-        for index in tqdm(range(done, shape[0]), description, shape[0], initial=done, unit="view"):
+        for index in tracked(range(done, shape[0]), description, "views", shape[0], done):
             row = np.ascontiguousarray(compute(index), dtype)
             with _output_errors(path):
                 _append(file, row.tobytes())

@@ -14,11 +14,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.types import Gray
 from train.models.weights_hash import weights_digest
+from train.progress import tracked
 from train.recipes.recipe import Recipe
 from train.training.array_cache import cache_path, cached_array
 
@@ -66,7 +66,7 @@ def _scores_of(teacher: Path, views: Gray, classes: int, cache: Path) -> npt.NDA
         model = model or keras.models.load_model(teacher, compile=False)  # not where all scores are kept
         batches = []
         starts = range(0, views.shape[1], _BATCH)
-        for start in tqdm(starts, desc=f"view {index + 1}", unit="batch", mininterval=2.0, leave=False):
+        for start in tracked(starts, "", "batches"):
             images = views[index, start : start + _BATCH, ..., np.newaxis]
             both = np.concatenate([images, images[:, :, ::-1]])
             scores = keras.ops.softmax(model.predict_on_batch(both))

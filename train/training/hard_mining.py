@@ -13,7 +13,6 @@ import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from edge.detection.outputs import (
     CROP_MARGIN,
@@ -31,6 +30,7 @@ from train.data.scene_images import SceneImages
 from train.data.scenes import SceneFaces
 from train.evaluation.proposal_figures import distinct_boxes
 from train.models.weights_hash import weights_digest
+from train.progress import tracked
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _mistakes(
     """Returns the boxes that a refinement network takes for faces, and where it moves them."""
     size, framing = int(network.input_shape[1]), Framing(CROP_MARGIN, 0.0)
     found: list[npt.NDArray[np.float64]] = []
-    for start in tqdm(range(0, len(boxes), _JUDGED), desc="judging false alarms", unit="batch", leave=False):
+    for start in tracked(range(0, len(boxes), _JUDGED), "judging false alarms", "batches"):
         part = boxes[start : start + _JUDGED]
         crops = np.stack(
             [
@@ -128,7 +128,7 @@ def _search(network: keras.Model, images: SceneImages, scale: float) -> list[tup
     scaling = network.get_layer("scale")
     boxes: list[tuple[int, ...]] = []
     starts = range(0, len(images), _BATCH)
-    for start in tqdm(starts, desc=f"mining at scale {scale:g}", unit="batch", mininterval=2.0, leave=False):
+    for start in tracked(starts, f"mining at scale {scale:g}", "batches"):
         indices = range(start, min(start + _BATCH, len(images)))
         pictures = np.stack([_canvas(images.image(index), scale, side) for index in indices])
         pixels = pictures[..., np.newaxis].astype(np.float32) * scaling.scale + scaling.offset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import Any, TypeVar
 
 from edge.errors import DataError
@@ -52,6 +53,11 @@ def prefetched(
 
         try:
             yield results()
+        except KeyboardInterrupt:
+            # An epoch's images take up to a minute, for which nobody who stops a run wants to wait.
+            for process in active_children():
+                process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -81,6 +87,8 @@ def _start_worker(compute: Callable[[Any], Any]) -> None:
     """Hands the data to a worker process once instead of with every task."""
     global _compute  # noqa: PLW0603 - a pool's process has no other place to keep it
     _compute = compute
+    # Ctrl-C reaches all processes of a terminal: the parent, which says so in a line, ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

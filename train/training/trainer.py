@@ -7,7 +7,6 @@ divide evenly. All strategies therefore share one step here, with the network's 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,10 @@ import numpy.typing as npt
 from edge.types import Gray
 from train.distributed.strategy import Cluster
 from train.models.batches import keras_inputs
+from train.progress import DISPLAY, tracked
 
 _Floats = npt.NDArray[np.float32]
+_BATCHES = "batches"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Trainer:
             self._step = _step(self._cluster, self._model)
         sizes, results = [], []
         with self._cluster.lost_worker_errors(), _whole_batch_statistics(self._model):
-            for start in range(0, len(epoch.images), epoch.batch_size):
+            for start in tracked(range(0, len(epoch.images), epoch.batch_size), "", _BATCHES):
                 rows = slice(start, min(start + epoch.batch_size, len(epoch.images)))
                 results.append(self._step(_shares(self._cluster, epoch, rows)))
                 sizes.append(rows.stop - start)
@@ -105,13 +106,17 @@ class Trainer:
         return self._copy
 
     def _fit(self, epoch: Epoch) -> Progress:
-        with _raw_weights(self._model.optimizer):
+        batches = -(-len(epoch.images) // epoch.batch_size)
+        with _raw_weights(self._model.optimizer), DISPLAY.phase("", _BATCHES, batches) as phase:
             history = self._model.fit(
                 **keras_inputs(epoch.batch_size, epoch.images, epoch.targets, epoch.weights),
                 initial_epoch=epoch.number,
                 epochs=epoch.number + 1,
                 shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 0,
+                verbose=0,
+                callbacks=[
+                    keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: phase.advance())
+                ],
             ).history
         return Progress(history["loss"][0], history["accuracy"][0] if _has_accuracy(self._model) else None)
 

@@ -68,6 +68,42 @@ if __name__ == "__main__":
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize(("tasks", "to_all"), [([0.0], True), ([0.0, 300.0], True), ([0.0, 300.0], False)])
+def test_an_interruption_ends_the_process_at_once_and_without_a_word_of_its_own(tasks, to_all):
+    """Idle or busy; a terminal sends the signal to all processes, `kill` to one."""
+    code = f"""
+import signal, time
+from train.training.prefetch import prefetched
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test runner in the background ignores it
+    try:
+        with prefetched(time.sleep, {tasks}) as results:
+            next(results)
+            time.sleep(0.5)
+            print("ready", flush=True)
+            time.sleep(300)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        start_new_session=True,
+    )
+    try:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+        (os.killpg if to_all else os.kill)(parent.pid, signal.SIGINT)
+        assert parent.communicate(timeout=120) == ("stopped\n", "")
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
 def _is_running(pid):
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
