@@ -74,8 +74,9 @@ def compare_criteria(
         OutputError: the results cannot be written.
     """
     results = [_prune(recipe, plan, data, folder, sources) for plan in plans]
-    runs: dict[str, list[tuple[PruningStep, ...]]] = {
-        criterion: [each.steps for each in results if each.criterion == criterion] for criterion in CRITERIA
+    runs: dict[str, list[tuple[tuple[PruningStep, ...], float]]] = {
+        criterion: [(each.steps, each.accuracy) for each in results if each.criterion == criterion]
+        for criterion in CRITERIA
     }
     save_criteria_png(runs, folder / "criteria.png", f"{recipe.name}, {plans[0].share:.0%} a step")
     atomic_write(folder / "criteria.md", partial(_write, _table(plans[0], results)))

@@ -59,11 +59,15 @@ def save_pruning_png(steps: Sequence[PruningStep], path: Path, title: str) -> No
     save_figure(figure, path)
 
 
-def save_criteria_png(runs: Mapping[str, Sequence[Sequence[PruningStep]]], path: Path, title: str) -> None:
+def save_criteria_png(
+    runs: Mapping[str, Sequence[tuple[Sequence[PruningStep], float]]], path: Path, title: str
+) -> None:
     """Plots the accuracy after each step by parameters, a colour for each criterion and a line for each seed.
 
+    A dotted line leads from the last step to what the training after it came to, the figure of the table.
+
     Args:
-        runs: {criterion: the steps of each of its prunings}.
+        runs: {criterion: the steps of each of its prunings, and the accuracy after the last training}.
         path: where the image is written.
         title: title above the plot.
 
@@ -79,7 +83,10 @@ def save_criteria_png(runs: Mapping[str, Sequence[Sequence[PruningStep]]], path:
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.subplots()
     for (criterion, prunings), colour in zip(runs.items(), (BLUE, ORANGE, GRAY, "black"), strict=False):
-        for number, steps in enumerate(prunings):
+        for number, (steps, final) in enumerate(prunings):
+            last = steps[-1]
+            axes.plot([last.parameters] * 2, [last.after, final], ":", color=colour, linewidth=1.2)
+            axes.plot([last.parameters], [final], "D", color=colour, markersize=5)
             axes.plot(
                 [step.parameters for step in steps],
                 [step.after for step in steps],
@@ -92,7 +99,7 @@ def save_criteria_png(runs: Mapping[str, Sequence[Sequence[PruningStep]]], path:
     axes.invert_xaxis()
     axes.grid(alpha=0.3)
     axes.set_xlabel("parameters as stored")
-    axes.set_ylabel("validation accuracy after training")
+    axes.set_ylabel("validation accuracy: dots after a step, diamonds at the end")
     axes.legend(frameon=False)
     axes.set_title(title, fontsize=11)
     save_figure(figure, path)

@@ -21,7 +21,8 @@ from train.evaluation.predictions import predict
 from train.recipes.face_recipe import FaceRecipe
 from train.reports.face_plots import save_face_curves_png, save_precision_recall_png
 from train.reports.html import Section, write_html
-from train.reports.run_page import configuration, further_sections, run_title
+from train.reports.network_plot import save_network_png
+from train.reports.run_page import configuration, further_sections, network, run_title, unfinished
 from train.runs.lookup import load_checkpoint, read_settings
 from train.runs.results import read_object
 
@@ -95,6 +96,7 @@ def write_face_report(
     if (folder / "log.csv").exists():
         headline = HEADLINES[settings["recipe"]["task"]]
         save_face_curves_png(folder / "log.csv", folder / "curves.png", heading, headline)
+    save_network_png(settings, folder / "network.png", heading)
     write_face_page(folder, settings)
 
 
@@ -114,6 +116,7 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
     files = {split: folder / f"{split}.json" for split in _SPLITS}
     figures = {split: read_object(file) for split, file in files.items() if file.exists()}
     columns = {split: dict(_flat(each)) for split, each in figures.items()}
+    yield from unfinished(folder, settings)
     if columns:
         names = list(dict.fromkeys(name for each in columns.values() for name in each))
         header = ("", *(str(each["split"]) for each in figures.values()))
@@ -126,6 +129,7 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
     if (folder / "curves.png").exists():
         yield Section("Training", pictures=((folder / "curves.png", _CURVES),))
     yield from further_sections(folder)
+    yield from network(folder, settings)
     yield configuration(settings)
 
 

@@ -27,17 +27,22 @@ BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#6e7781"
 
 _COLUMNS = 8  # of the sheet of mistakes
 
+_Floats = npt.NDArray[np.float64]
 
-def save_curves_png(log_csv: Path, path: Path, title: str) -> None:
-    """Draws accuracy and loss of training and validation by epoch, with the gap between them shaded.
 
-    The training figures are those of the log: on augmented images, while the weights still move.
+def save_curves_png(log_csv: Path, path: Path, title: str, plain: tuple[float, float] | None = None) -> None:
+    """Draws accuracy and loss of training and validation by epoch, and the gap between the accuracies.
+
+    Accuracy is the share of unchanged images whose label is predicted. A log of an earlier version, or of an
+    accelerator, does not hold that of training: its own figure is drawn instead, as what it is.
 
     Args:
         log_csv: a run's log with at least one epoch; losses are drawn if it has a column `val_loss`. Figures
             that were not measured are `nan`, and are not drawn.
         path: PNG file to write.
         title: text above the plot.
+        plain: accuracy of the best checkpoint on the whole training and validation splits; None if they were
+            not measured.
 
     Raises:
         DataError: the log is missing, empty or damaged.
@@ -48,20 +53,18 @@ def save_curves_png(log_csv: Path, path: Path, title: str) -> None:
     rows = read_log(log_csv)
     figure = _figure(9.5, 4.0)
     left, right = figure.subplots(1, 2)
-    gap = 100 * _draw_pair(left, rows, "accuracy")
-    left.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    measured = f"training - validation {gap:+.1f} points at the end" if np.isfinite(gap) else "validation"
-    left.set_title(f"accuracy: {measured}", fontsize=9)
-    if all("val_loss" in row and "loss" in row for row in rows):
-        gap = _draw_pair(right, rows, "loss")
-        right.set_title(f"loss: training - validation {gap:+.3f} at the end", fontsize=9)
-    else:
-        right.set_title("loss: not in this log for both splits", fontsize=9)
-        right.set_yticks([])
+    _draw_accuracy(left, rows, plain)
+    left.yaxis.set_major_formatter(PercentFormatter(1.0))  # decimals as the range needs them
+    right.set_title("loss", fontsize=9)
+    _draw_line(right, rows, "loss", BLUE, "training: targets, changed pictures")
+    _draw_line(right, rows, "val_loss", ORANGE, "validation: labels")
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(min(0.5, rows[0]["epoch"] - 0.5), rows[-1]["epoch"] + 0.5)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8, frameon=False)
+        _clean(axes)
     figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
 
@@ -104,7 +107,7 @@ def save_reliability_png(calibration: TemperatureScaling, path: Path, title: str
     Raises:
         OutputError: the file cannot be written.
     """
-    figure = _figure(8.0, 5.0)
+    figure = _figure(10.0, 4.6)  # the page's full width, under the two other plots of a split
     panels = figure.subplots(2, 2, sharex=True, gridspec_kw={"height_ratios": (4, 1)})
     columns = (
         (panels[:, 0], calibration.bins, f"temperature 1: ECE {calibration.ece:.1%}"),
@@ -192,23 +195,37 @@ def save_mistakes_png(
     return len(shown)
 
 
-def _draw_pair(axes: Axes, rows: Sequence[dict[str, float]], key: str) -> float:
-    """Draws a figure of both splits and the gap between them; returns the gap of the last epoch."""
-    epochs, training, validation = (
-        np.array([row[name] for row in rows]) for name in ("epoch", key, f"val_{key}")
-    )
-    marker = "o" if len(rows) <= 3 else None
-    axes.fill_between(epochs, training, validation, color=GRAY, alpha=0.2, linewidth=0, label="gap")
-    lines = ((training, BLUE, "training (augmented pictures)"), (validation, ORANGE, "validation"))
-    for values, color, label in lines:
-        known = np.isfinite(values)  # an accelerator measures some epochs only
-        if known.any():
-            axes.plot(epochs[known], values[known], color=color, marker=marker, label=label)
-    if len(rows) == 1:  # a single epoch leaves no area to shade
-        axes.vlines(epochs, training, validation, color=GRAY, alpha=0.4, linewidth=6, zorder=0)
-    axes.legend(fontsize=8, frameon=False)
-    _clean(axes)
-    return float(training[-1] - validation[-1])
+def _draw_accuracy(axes: Axes, rows: Sequence[dict[str, float]], plain: tuple[float, float] | None) -> None:
+    """Draws accuracy against the labels, and writes the gap between training and validation above it."""
+    epochs, validation = _known(rows, "val_accuracy")
+    _draw_line(axes, rows, "val_accuracy", ORANGE, "validation: labels")
+    measured, training = _known(rows, "train_accuracy")
+    title = "accuracy"
+    if len(measured) and len(measured) == len(epochs):
+        _draw_line(axes, rows, "train_accuracy", BLUE, "training: labels, unchanged pictures")
+        axes.fill_between(epochs, training, validation, color=GRAY, alpha=0.2, linewidth=0)
+        title = f"accuracy: training {100 * (training[-1] - validation[-1]):+.1f} points at the end"
+    else:
+        _draw_line(axes, rows, "accuracy", GRAY, "training as it went: targets, changed pictures")
+    if plain is not None and len(epochs):
+        best = epochs[validation.argmax()]
+        axes.vlines(best, min(plain), max(plain), color=GRAY, alpha=0.4, linewidth=4, zorder=0)
+        axes.plot([best], [plain[0]], "D", color=BLUE, label="best epoch, the whole training split: labels")
+        title = f"accuracy: training {100 * (plain[0] - plain[1]):+.1f} points in the best epoch"
+    axes.set_title(title, fontsize=9)
+
+
+def _draw_line(axes: Axes, rows: Sequence[dict[str, float]], key: str, color: str, label: str) -> None:
+    epochs, values = _known(rows, key)
+    if len(epochs):
+        axes.plot(epochs, values, color=color, marker="o" if len(rows) <= 3 else None, label=label)
+
+
+def _known(rows: Sequence[dict[str, float]], key: str) -> tuple[_Floats, _Floats]:
+    """Returns the epochs in which a figure was measured, and its values: some logs have gaps."""
+    pairs = [(row["epoch"], row[key]) for row in rows if math.isfinite(row.get(key, math.nan))]
+    epochs, values = np.array(pairs, np.float64).reshape(-1, 2).T
+    return epochs, values
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.errors import DataError
 from train.reports.html import Section, write_html
-from train.runs.results import read_object
+from train.runs.results import read_log, read_object
 
 SPLITS = ("val", "test", "train")
 _USES = {
@@ -61,9 +61,17 @@ _STEPS = {
     "widths": ("channels", None),
 }
 _CURVES = (
-    "Training and validation by epoch. Training is measured against the targets, on changed pictures, while "
-    "the weights still move, so the gap to validation is smaller than it would be on plain pictures."
+    "Training and validation by epoch. Accuracy is the share of unchanged pictures whose annotated label is "
+    "predicted, of the training split as of the validation split, unless the legend says otherwise. What is "
+    "measured while the weights still move, on changed pictures and against the targets, such as a teacher's "
+    "answers, cannot be compared with that: the two losses, and a training curve that is named so."
 )
+_NETWORK = (
+    "Each layer from the input, at the top, to the output: the wider the bar, the more channels. Parameters "
+    "are as Keras counts them, with the four per channel of the batch normalization behind a layer."
+)
+# As files of earlier versions name the source of a temperature.
+_SOURCES = {"val.json": "fitted on the validation split"}
 
 _Table = tuple[tuple[str, ...], ...]
 
@@ -104,6 +112,32 @@ def further_sections(folder: Path) -> Iterator[Section]:
         yield Section("Steps of the pruning", table=_steps_table(folder / "steps.csv"))
 
 
+def unfinished(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
+    """Yields a section that says how far the run is, if its training was stopped."""
+    log = folder / "log.csv"
+    if (folder / "final.keras").exists() or not (folder / "last.weights.h5").exists() or not log.exists():
+        return
+    wanted, name = settings.get("recipe", {}).get("epochs", "?"), folder.name
+    done = len(read_log(log, ("epoch",)))
+    text = (
+        f"Stopped after {done} of {wanted} epochs; the same command goes on. "
+        f"python -m train evaluate {name} adds figures and plots of the best epoch so far."
+    )
+    yield Section("Unfinished", text)
+
+
+def network(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
+    """Yields the section with the drawing of the network, if there is one."""
+    if (folder / "network.png").exists():
+        stored = settings.get("parameters")
+        text = _NETWORK + (
+            f" Its file stores {stored:,} in all: there the normalization is folded into the layer."
+            if stored
+            else ""
+        )
+        yield Section("The network", pictures=((folder / "network.png", text),))
+
+
 def configuration(settings: Mapping[str, Any]) -> Section:
     """Returns the section with everything that `run.json` holds."""
     return Section("Configuration", _source(settings), (("setting", "value"), *_flatten(settings)))
@@ -127,13 +161,15 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
     figures = {split: read_figures(file) for split, file in files.items() if file.exists()}
     # Figures without a calibration are of an earlier version, which did not draw the plots.
     figures = {split: each for split, each in figures.items() if "calibration" in each}
-    yield Section("Figures", table=_figures_table(figures))
+    yield from unfinished(folder, settings)
+    if figures:
+        yield Section("Figures", table=_figures_table(figures))
     for split, each in figures.items():
         plots = ((folder / f"{split}-{kind}.png", text) for kind, text in _PLOTS.items())
         yield Section(
             each["split"],
             f"{_FOREIGN if each.get('foreign') else _USES[split]}\n\n"
-            f"Temperature: {each['calibration']['temperature_from']}.",
+            f"Temperature: {each['calibration']['temperature']:.3g}, {_temperature_source(each)}.",
             # A restored run has figures, but no plots of the splits that were not evaluated since.
             pictures=tuple((path, text) for path, text in plots if path.exists()),
         )
@@ -144,6 +180,7 @@ def _sections(folder: Path, settings: Mapping[str, Any]) -> Iterator[Section]:
     if (folder / "curves.png").exists():
         yield Section("Training", pictures=((folder / "curves.png", _CURVES),))
     yield from further_sections(folder)
+    yield from network(folder, settings)
     yield configuration(settings)
 
 
@@ -163,6 +200,11 @@ def _source(settings: Mapping[str, Any]) -> str:
     from train.models.baselines import REFERENCES  # imports Keras, which a page does not need otherwise
 
     return f"The network: {REFERENCES[architecture].source}." if architecture in REFERENCES else ""
+
+
+def _temperature_source(figures: Mapping[str, Any]) -> str:
+    source = str(figures["calibration"].get("temperature_from", "of unknown origin"))
+    return _SOURCES.get(source, source)
 
 
 def _figures_table(figures: Mapping[str, Mapping[str, Any]]) -> _Table:

@@ -25,6 +25,7 @@ from train.evaluation.temperature_scaling import (
     softmax,
 )
 from train.reports.confusion import save_confusion_png
+from train.reports.network_plot import save_network_png
 from train.reports.plots import save_curves_png, save_mistakes_png, save_recall_png, save_reliability_png
 from train.reports.run_page import SPLITS, read_figures, run_title, write_page
 
@@ -89,7 +90,7 @@ def report_run(folder: Path, outputs: SplitOutputs, settings: Mapping[str, Any])
 
     The files are `<split>.json`, `<split>-confusion.png`, `<split>-recall.png`, `<split>-reliability.png`,
     `<split>-mistakes.png`, `curves.png` if there is a log, and `report.html`. The temperature is fitted on
-    "val" only; any other split takes it from `val.json`, or 1 if there is none, and names the source.
+    "val" only; any other split takes it from `val.json`, or 1 if there is none, and says so.
 
     Args:
         folder: the run's folder; for foreign outputs, a folder below it. Created if it does not exist.
@@ -127,7 +128,9 @@ def report_run(folder: Path, outputs: SplitOutputs, settings: Mapping[str, Any])
     scores = softmax(outputs.logits, temperature)
     save_mistakes_png(rows, outputs.crops, scores, folder / f"{split}-mistakes.png")
     if (folder / "log.csv").exists():
-        save_curves_png(folder / "log.csv", folder / "curves.png", title)
+        save_curves_png(folder / "log.csv", folder / "curves.png", title, _plain_accuracies(folder))
+    if not outputs.foreign:
+        save_network_png(settings, folder / "network.png", title)
     write_page(folder, settings)
     return Report(evaluation, calibration)
 
@@ -146,6 +149,18 @@ def _figures(
     return figures
 
 
+def _plain_accuracies(folder: Path) -> tuple[float, float] | None:
+    """Returns the accuracies on the whole training and validation splits, if both were measured."""
+    values = [
+        read_figures(file).get("accuracy") if (file := folder / f"{split}.json").exists() else None
+        for split in ("train", "val")
+    ]
+    training, validation = values
+    if type(training) is not float or type(validation) is not float:
+        return None
+    return training, validation
+
+
 def _read_temperature(file: Path) -> tuple[float, str]:
     """Returns the temperature that was fitted on the validation split, and the source to name."""
     temperature = read_figures(file).get("calibration", {}).get("temperature") if file.exists() else None
@@ -154,4 +169,4 @@ def _read_temperature(file: Path) -> tuple[float, str]:
         return 1.0, "not fitted, since there is no val.json with a temperature"
     if type(temperature) not in (int, float) or not 0 < temperature < math.inf:
         raise DataError(f"{file}: temperature {temperature!r}; expected a number above 0")
-    return float(temperature), "val.json"
+    return float(temperature), "fitted on the validation split"

@@ -50,7 +50,20 @@ class Classification:
 
     @cached_property
     def _validation_crops(self) -> Gray:
-        return np.asarray(plain_images(self._validation, self._recipe.crop)[..., np.newaxis])
+        return self._plain(self._validation)
+
+    @cached_property
+    def _sample(self) -> Dataset:
+        """As many training rows as there are validation rows, evenly spaced."""
+        count = min(len(self._training), len(self._validation))
+        return self._training.take(np.arange(count) * len(self._training) // count)
+
+    @cached_property
+    def _sample_crops(self) -> Gray:
+        return self._plain(self._sample)
+
+    def _plain(self, rows: Dataset) -> Gray:
+        return np.asarray(plain_images(rows, self._recipe.crop)[..., np.newaxis])
 
     def compiled_model(self) -> keras.Model:
         """Builds the network and compiles it with its loss and its optimizer."""
@@ -82,9 +95,14 @@ class Classification:
             "val_macro_f1": evaluation.macro_f1,
         }
 
+    def validate_training(self, model: keras.Model) -> Mapping[str, float]:
+        """Returns the accuracy on a sample of the training split: unchanged images, against their labels."""
+        hits = predict(model, self._sample_crops).argmax(axis=1) == self._sample.labels
+        return {"train_accuracy": float(np.mean(hits))}
+
     def describe(self, row: Mapping[str, float], best: float) -> str:
         """Describes an epoch: training accuracy, validation accuracy, and the best one so far."""
-        training, validation = (f"{100 * row[name]:.2f} %" for name in ("accuracy", "val_accuracy"))
+        training, validation = (f"{100 * row[name]:.2f} %" for name in ("train_accuracy", "val_accuracy"))
         return f"training {training}, validation {validation} (best {100 * best:.2f} %)"
 
     def _shuffled(self, data: EpochData) -> Epoch:

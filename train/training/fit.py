@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from train.data import Dataset
 from train.distributed.strategy import Cluster
 from train.models.complexity import folded_parameters, multiply_accumulates
 from train.models.spec import NetSpec, ProposalSpec
+from train.progress import DISPLAY, EPOCHS
 from train.recipes.face_recipe import AnyRecipe, FaceRecipe
 from train.training.classification import Classification
 from train.training.epochs import Checkpoints
@@ -51,8 +53,9 @@ def fit(
     The folder holds `run.json` (everything that decides the result), `log.csv` (a line per epoch),
     `best.keras` (the epoch of the highest score on the validation split), `last.weights.h5` (the last epoch,
     with the optimizer's state) and, at the end, `final.keras`. Order and augmentation of an epoch depend on
-    seed and epoch alone. The training accuracy in the log is measured against the targets, on changed images,
-    while the weights still move.
+    seed and epoch alone. In the log, `loss` and `accuracy` are those of the training itself: against the
+    targets, on changed images, while the weights still move. `train_accuracy` is measured as `val_accuracy`
+    is: against the labels, on unchanged images, after the epoch.
 
     Args:
         recipe: what to train.
@@ -124,9 +127,16 @@ class _Run:
     def train(self, checkpoints: Checkpoints) -> keras.Model:
         """Trains the epochs that are not finished yet; returns what `fit` returns."""
         done = self._resume(checkpoints.start)
+        name, wanted = self._folder.name, self._recipe.epochs
         with self._objective.epochs(done) as epochs:
-            for epoch in epochs:
-                self._train_epoch(epoch)
+            with DISPLAY.phase(f"{name}: preparing the images", "", None):
+                first = list(islice(epochs, 1))
+            with DISPLAY.phase(name, EPOCHS, wanted, done) as phase:
+                for epoch in chain(first, epochs):
+                    first.clear()  # a whole epoch of images, which would stay in memory
+                    row = self._train_epoch(epoch)
+                    phase.advance()
+                    self._log_epoch(row)
         with _averaged(self._recipe, self._model):
             atomic_write(self._folder / "final.keras", self._trainer.local().save)
         if not self._cluster.is_chief:
@@ -153,14 +163,15 @@ class _Run:
             logger.info("%s: %d of %d epochs are done", self._folder, done, self._recipe.epochs)
         return done
 
-    def _train_epoch(self, epoch: Epoch) -> None:
+    def _train_epoch(self, epoch: Epoch) -> dict[str, float]:
+        """Trains an epoch, and returns its row of the log."""
         started = time.monotonic()
         if self._recipe.schedule == "plateau":
             self._model.optimizer.learning_rate = plateau_rate(self._recipe.learning_rate, self._losses)
         progress = self._trainer.train(epoch)
         with _averaged(self._recipe, self._model):
             current = self._trainer.local()
-            figures = self._objective.validate(current)
+            figures = {**self._objective.validate(current), **self._objective.validate_training(current)}
             # Rounded as the log holds it: after a resumption, an equal epoch would count as better otherwise.
             if (score := float(rounded(figures[self._objective.score]))) > self._best:
                 self._best = score
@@ -176,14 +187,20 @@ class _Run:
         self._losses.append(float(rounded(row["val_loss"])))
         # After the log: an epoch counts as finished once its weights are written.
         atomic_write(self._last, self._model.save_weights)
+        return row
+
+    def _log_epoch(self, row: Mapping[str, float]) -> None:
+        remaining = DISPLAY.remaining()
         logger.info(
-            "%s %d/%d: loss %.4f, %s, %.0f s",
+            "%s %d/%d: loss %.4f, %s, %.0f s%s",
             self._folder.name,
-            epoch.number + 1,
+            row["epoch"],
             self._recipe.epochs,
             row["loss"],
             self._objective.describe(row, self._best),
             row["seconds"],
+            f"; {remaining}" if remaining else "",
+            extra={"run": self._folder.name, "row": row},  # for handlers that show figures in another way
         )
 
 

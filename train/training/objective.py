@@ -36,6 +36,10 @@ class Objective(Protocol):
         """Returns the figures of the validation split that the log holds, among them "val_loss"."""
         ...
 
+    def validate_training(self, model: keras.Model) -> Mapping[str, float]:
+        """Returns figures of training images, measured as those of the validation split."""
+        ...
+
     def describe(self, row: Mapping[str, float], best: float) -> str:
         """Describes an epoch in a few words, for people.
 

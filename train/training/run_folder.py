@@ -118,14 +118,19 @@ def truncate_log(folder: Path, epochs: int) -> list[dict[str, float]]:
 def append_log(folder: Path, row: Mapping[str, float]) -> None:
     """Appends an epoch's line to `log.csv`; creates the file with its header if it does not exist.
 
+    The columns of an earlier version's log stay as they are.
+
     Args:
         folder: the run's folder.
-        row: {column: value}, in the same order for all epochs.
+        row: {column: value}.
     """
     file = folder / "log.csv"
-    is_new = not file.exists()
+    columns = list(row)
+    if not (is_new := not file.exists()):
+        with file.open(encoding="utf-8", newline="") as text:
+            columns = next(csv.reader(text), columns)
     with file.open("a", encoding="utf-8", newline="") as text:
-        writer = csv.DictWriter(text, list(row))
+        writer = csv.DictWriter(text, columns, restval="nan", extrasaction="ignore")
         if is_new:
             writer.writeheader()
         writer.writerow({key: rounded(value) for key, value in row.items()})

@@ -33,7 +33,7 @@ def test_a_report_holds_figures_and_plots_of_both_splits(toy_faces, run):
         assert plot.shape[1] > 1000
         assert plot.std() > 20
     page = Page((run / "report.html").read_text())
-    assert len(page.pictures) == 3
+    assert len(page.pictures) == 4
     assert "tiny-proposal" in page.text
     assert "average precision" in page.text
     assert "recipe.photometry.blur_px" in page.text

@@ -78,3 +78,32 @@ def test_a_plot_that_cannot_be_written(tmp_path):
     (tmp_path / "log.csv").write_text(LOG + "1,0.1,1.5,0.4,1.4,0.5,0.4,9\n")
     with pytest.raises(OutputError, match=r"cannot write .*curves\.png"):
         save_curves_png(tmp_path / "log.csv", tmp_path / "none" / "curves.png", "toy")
+
+
+def drawn_curves(tmp_path, monkeypatch, log, plain=None):
+    """Returns the legend of the accuracies and their title."""
+    figures = []
+    monkeypatch.setattr("train.reports.plots.save_figure", lambda figure, _: figures.append(figure))
+    (tmp_path / "log.csv").write_text(log)
+    save_curves_png(tmp_path / "log.csv", tmp_path / "curves.png", "toy", plain)
+    axes = figures[0].axes[0]
+    return [text.get_text() for text in axes.get_legend().get_texts()], axes.get_title()
+
+
+def test_the_gap_is_between_accuracies_that_are_measured_alike(tmp_path, monkeypatch):
+    log = (
+        "epoch,loss,accuracy,val_loss,val_accuracy,train_accuracy\n1,1,0.9,1,0.5,0.6\n2,1,0.95,1,0.55,0.65\n"
+    )
+    legend, title = drawn_curves(tmp_path, monkeypatch, log)
+    assert legend == ["validation: labels", "training: labels, unchanged pictures"]
+    assert title == "accuracy: training +10.0 points at the end"
+
+
+def test_agreement_with_the_targets_is_no_accuracy_and_makes_no_gap(tmp_path, monkeypatch):
+    log = LOG + "1,0.1,1.5,0.7,1.4,0.5,0.4,9\n2,0.1,1.5,0.8,1.4,0.6,0.4,9\n"
+    legend, title = drawn_curves(tmp_path, monkeypatch, log)
+    assert legend == ["validation: labels", "training as it went: targets, changed pictures"]
+    assert title == "accuracy"
+    legend, title = drawn_curves(tmp_path, monkeypatch, log, (0.64, 0.6))
+    assert legend[2:] == ["best epoch, the whole training split: labels"]
+    assert title == "accuracy: training +4.0 points in the best epoch"

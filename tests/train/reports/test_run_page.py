@@ -72,6 +72,15 @@ def test_the_page_lists_all_settings(tmp_path):
     assert lines[lines.index("settingvalue") + 2 :][: len(expected)] == expected
 
 
+def test_where_the_temperature_of_an_earlier_version_comes_from_is_said_in_words(tmp_path):
+    calibration = {"temperature": 0.88, "temperature_from": "val.json"}
+    calibration |= dict.fromkeys(("ece", "ece_after", "nll", "nll_after"), 0.1)
+    figures = {"split": "toy train", "count": 3, "accuracy": 0.5, "macro_f1": 0.5, "calibration": calibration}
+    (tmp_path / "train.json").write_text(json.dumps(figures))
+    write_page(tmp_path, {})
+    assert "Temperature: 0.88, fitted on the validation split." in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "message"), [("{", "not JSON"), ('{"calibration": 1}', "calibration is no object")]
 )

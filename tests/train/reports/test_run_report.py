@@ -59,7 +59,11 @@ def test_another_split_uses_the_temperature_of_val_and_stands_on_the_same_page(r
     fitted = report_run(tmp_path, outputs_for(rows), SETTINGS).calibration.temperature
     test = report_run(tmp_path, outputs_for(rows, "test", seed=1), SETTINGS)
     assert test.calibration.temperature == pytest.approx(fitted, abs=1e-4)
-    assert test.calibration.temperature_from == "val.json"
+    assert test.calibration.temperature_from == "fitted on the validation split"
+    assert (
+        f"Temperature: {fitted:.3g}, fitted on the validation split."
+        in (tmp_path / "report.html").read_text()
+    )
     assert len(Page((tmp_path / "report.html").read_text()).pictures) == 8
     foreign = report_run(tmp_path / "on-other", outputs_for(rows, foreign=True), SETTINGS)
     assert foreign.calibration.temperature == test.calibration.temperature

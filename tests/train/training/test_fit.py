@@ -1,5 +1,6 @@
 """Training on a toy set: it learns, resumes to the same weights, and refuses a folder of another run."""
 
+import csv
 import json
 import shutil
 from dataclasses import replace
@@ -51,6 +52,17 @@ def test_a_run_learns_and_records_what_decided_it(toy, toy_run):
     assert stored["recipe"]["spec"]["stem"] == 6
     assert stored["data"]["fingerprint"] == toy.fingerprint()
     assert stored["labels"] == list(toy.label_names)
+
+
+def test_training_accuracy_is_measured_against_labels_and_not_against_targets(toy, toy_recipe, tmp_path):
+    # Towards the votes of annotators who always see the next label.
+    wrong = np.eye(7, dtype=np.float32)[(toy.labels + 1) % 7]
+    data = replace(toy, soft_labels=wrong)
+    fit(replace(toy_recipe, votes=1.0), data, tmp_path / "run")
+    with (tmp_path / "run" / "log.csv").open() as text:
+        last = list(csv.DictReader(text))[-1]
+    assert float(last["accuracy"]) > 0.8
+    assert float(last["train_accuracy"]) < 0.1
 
 
 def test_an_interrupted_run_resumes_to_the_same_weights(

@@ -92,6 +92,12 @@ def test_a_finished_run_without_optimizer_state_is_a_restored_one(tmp_path, file
     assert is_restored(tmp_path) is expected
 
 
+def test_the_log_of_an_earlier_version_keeps_its_columns(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,old,val_loss\n1,7,0.5\n")
+    append_log(tmp_path, {"epoch": 2, "val_loss": 0.25, "train_accuracy": 0.75})
+    assert (tmp_path / "log.csv").read_text().splitlines() == ["epoch,old,val_loss", "1,7,0.5", "2,nan,0.25"]
+
+
 def test_a_log_is_appended_to_and_truncated_to_finished_epochs(tmp_path):
     assert truncate_log(tmp_path, 0) == []
     for epoch in (1, 2, 3):
