@@ -63,7 +63,7 @@ install-device: ## as root, on a board: install into /opt/emotiny or upgrade, ch
 uninstall-device: ## as root: stop the service, remove the device from the broker, uninstall; keeps /etc/emotiny
 	@SYSTEMCTL='$(SYSTEMCTL)' systemd/install.sh --uninstall
 
-train: $(DESKTOP)/.done ## train the shipped networks, or RECIPE=a recipe or group (DATA=folder EPOCHS=n SEED=n)
+train: $(DESKTOP)/.done ## train the shipped networks, or RECIPE=a recipe, group or TOML file (DATA=folder EPOCHS=n SEED=n)
 	@$(DESKTOP)/bin/python -m train fit $(RECIPE) --data '$(DATA)' --runs '$(RUNS)' $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 quantize: $(DESKTOP)/.done ## prune trained networks and convert them to int8 files in models/ (DATA=folder OVERWRITE=1)

@@ -3,46 +3,118 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
+import shlex
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 from edge.errors import ConfigError
 from train.distributed.strategy import Cluster, distributed
 from train.models.spec import ReferenceSpec
+from train.progress import DISPLAY, tracked
 from train.recipes.face_recipe import AnyRecipe
 from train.recipes.recipe import Recipe
+from train.recipes.recipe_file import is_recipe_file, read_recipe
 from train.recipes.registry import find_recipes
 from train.reports.evaluate_any import evaluate_any
-from train.runs.inputs import check_prerequisites, checkpoints_for, load_for, prerequisites
-from train.runs.lookup import folder_of
+from train.reports.stopped import report_stopped
+from train.runs.inputs import checkpoints_for, load_for, prerequisites
+from train.runs.lookup import run_folder
+from train.runs.outlook import Outlook, work_of
+from train.runs.plan import Stage, check_complete, finished_epochs, plan, plan_lines
 from train.training.fit import fit
+from train.training.tensorboard import tensorboard
+
+logger = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains the recipes in turn; each is evaluated when it is finished."""
-    recipes = [recipe for name in arguments.recipes or ["shipped"] for recipe in find_recipes(name)]
-    if arguments.out and len(recipes) > 1:
+    """Trains the recipes in turn; each is evaluated when it is finished.
+
+    Raises:
+        KeyboardInterrupt: the training was stopped; its text says how to go on.
+    """
+    stages = plan(_recipes(arguments), arguments.data, arguments.runs)
+    epochs = sum(stage.recipe.epochs - stage.done for stage in stages if not stage.finished)
+    logger.info("the plan: %s, %s to train", _counted(len(stages), "stage"), _counted(epochs, "epoch"))
+    for line in plan_lines(stages):
+        logger.info("%s", line)
+    check_complete(stages)
+    current = stages[0]
+    try:
+        with distributed(arguments.strategy) as cluster:
+            outlook = _outlook(stages)
+            with tensorboard(arguments.tensorboard if cluster.is_chief else None), DISPLAY.outlook(outlook):
+                for number, stage in enumerate(tracked(stages, "", "stages")):
+                    current = stage
+                    outlook.begin(number)
+                    cluster.barrier()  # until the chief has written what this recipe builds on
+                    _train(stage, arguments, cluster)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(current, arguments.argv)) from None
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def _recipes(arguments: argparse.Namespace) -> dict[Path, AnyRecipe]:
+    """Returns {folder of the run: recipe} as the command line changes the recipes."""
+    named = arguments.recipes or ["shipped"]
+    originals = [
+        recipe
+        for name in named
+        for recipe in ((read_recipe(Path(name)),) if is_recipe_file(name) else find_recipes(name))
+    ]
+    if arguments.out and len(originals) > 1:
         raise ConfigError("--out names one run's folder: name one recipe with it")
-    check_prerequisites(recipes, arguments.runs)
-    if arguments.epochs is not None:
-        recipes = [replace(recipe, epochs=arguments.epochs) for recipe in recipes]
-    if arguments.seed is not None:
-        needed = {name for recipe in recipes for name in prerequisites(recipe)}
-        recipes = [
-            recipe if recipe.name in needed else replace(recipe, seed=arguments.seed) for recipe in recipes
-        ]
-    with distributed(arguments.strategy) as cluster:
-        for recipe in recipes:
-            cluster.barrier()  # until the chief has written what this recipe builds on
-            _train(recipe, arguments, cluster)
+    needed = {name for recipe in originals for name in prerequisites(recipe)}
+    recipes: dict[Path, AnyRecipe] = {}
+    for original in originals:
+        recipe = original
+        if arguments.epochs is not None:
+            recipe = replace(recipe, epochs=arguments.epochs)
+        if arguments.seed is not None and recipe.name not in needed:
+            recipe = replace(recipe, seed=arguments.seed)
+        if arguments.random_init and isinstance(recipe, Recipe) and isinstance(recipe.spec, ReferenceSpec):
+            recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
+        folder = arguments.out or run_folder(recipe, arguments.runs, original.seed)
+        if recipes.setdefault(folder, recipe) != recipe:
+            raise ConfigError(f"two recipes of this list have the name {recipe.name!r}")
+    return recipes
 
 
-def _train(recipe: AnyRecipe, arguments: argparse.Namespace, cluster: Cluster) -> None:
-    if arguments.random_init and isinstance(recipe, Recipe) and isinstance(recipe.spec, ReferenceSpec):
-        recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
-    folder = arguments.out or folder_of(recipe, arguments.runs)
-    checkpoints = checkpoints_for(recipe, arguments.runs)
-    data = load_for(recipe, arguments.data, arguments.runs / "cache")
-    fit(recipe, data, folder, checkpoints, cluster)
+def _outlook(stages: tuple[Stage, ...]) -> Outlook:
+    # The time of a single stage follows from its own epochs.
+    work = [work_of(stage.recipe) if len(stages) > 1 else 1.0 for stage in stages]
+    left = [
+        0.0 if stage.finished else each * max(0.0, 1 - stage.done / stage.recipe.epochs)
+        for stage, each in zip(stages, work, strict=True)
+    ]
+    return Outlook(work, left)
+
+
+def _train(stage: Stage, arguments: argparse.Namespace, cluster: Cluster) -> None:
+    checkpoints = checkpoints_for(stage.recipe, arguments.runs)
+    data = load_for(stage.recipe, arguments.data, arguments.runs / "cache")
+    fit(stage.recipe, data, stage.folder, checkpoints, cluster)
     if cluster.is_chief:
-        evaluate_any(data, folder, "val")
-        evaluate_any(data, folder, "train")
+        evaluate_any(data, stage.folder, "val")
+        evaluate_any(data, stage.folder, "train")
+
+
+def _how_to_go_on(stage: Stage, argv: list[str]) -> str:
+    """Writes the report of what there is, and returns the end of the line that says that training stopped."""
+    folder, epochs = stage.folder, stage.recipe.epochs
+    python = (
+        os.path.relpath(sys.executable) if sys.executable.startswith(f"{Path.cwd()}{os.sep}") else "python"
+    )
+    command = f"`{shlex.join([python, '-m', 'train', *argv])}` goes on"
+    if (folder / "final.keras").exists():
+        return f"{folder.name} is trained; {command} with its evaluation"
+    done = finished_epochs(folder)
+    page = report_stopped(folder) if done else None
+    report = f" (so far: {page})" if page else ""
+    return f"{command} with epoch {done + 1} of {epochs} of {folder.name}{report}"

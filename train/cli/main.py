@@ -5,23 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib import import_module
 
 from edge.errors import EdgeError, OutputError
 from edge.files import os_error_reason
 from edge.system.stdio import open_missing_streams
 from train.cli.parser import parser
-from train.tensorflow_env import set_threads
+from train.progress import DISPLAY, LogHandler
+from train.tensorflow_env import import_quietly, set_threads
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and returns the exit code: 0, or that of the error (see `edge.errors`)."""
     open_missing_streams()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[LogHandler(DISPLAY)])
     try:
         arguments = parser().parse_args(argv)
+        arguments.argv = list(sys.argv[1:] if argv is None else argv)
         set_threads(arguments.threads)  # before the command's module imports TensorFlow
-        code = int(import_module(f"train.cli.{arguments.module}").run(arguments) or 0)
+        code = int(import_quietly(f"train.cli.{arguments.module}").run(arguments) or 0)
         sys.stdout.flush()  # a short output is written only now, and its reader may have left
         return code
     except EdgeError as error:
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"train: error: {error.filename or 'a file'}: {os_error_reason(error)}", file=sys.stderr)
         return OutputError.exit_code
-    except KeyboardInterrupt:
-        print("train: stopped; the same command continues after the last finished epoch", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        DISPLAY.clear()
+        print(f"train: stopped{f'; {stop}' if str(stop) else ''}", file=sys.stderr)
         return 130

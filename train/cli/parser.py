@@ -36,7 +36,9 @@ def parser() -> Parser:
 
 def _add_training(commands: Commands) -> None:
     fit = _add_with_data(commands, "fit", "train recipes, or resume runs that were interrupted")
-    fit.add_argument("recipes", nargs="*", metavar="RECIPE", help="recipes or groups (default: shipped)")
+    fit.add_argument(
+        "recipes", nargs="*", metavar="RECIPE", help="recipes, groups, or TOML files (default: shipped)"
+    )
     fit.add_argument("--epochs", type=int, help="number of epochs (default: the recipe's)")
     fit.add_argument(
         "--seed",
@@ -51,12 +53,18 @@ def _add_training(commands: Commands) -> None:
         help="none: one device; mirrored: all GPUs of this machine; workers: the workers in TF_CONFIG; auto: "
         "workers if TF_CONFIG is set, mirrored if there are several GPUs, else none (default: %(default)s)",
     )
+    fit.add_argument(
+        "--tensorboard", type=Path, metavar="FOLDER", help="write the figures of each epoch for TensorBoard"
+    )
     workers = _add(commands, "workers", "run `fit` as several workers on this machine")
     workers.add_argument("count", type=int, metavar="N", help="number of workers")
     workers.add_argument(
         "command", nargs=argparse.REMAINDER, metavar="fit ...", help="command of each worker"
     )
-    _add(commands, "recipes", "list all recipes and groups")
+    recipes = _add(commands, "recipes", "list all recipes and groups, or write one into a file to change it")
+    recipes.add_argument(
+        "--write", nargs=2, metavar=("RECIPE", "FILE.toml"), help="write a recipe, with a comment on each key"
+    )
 
 
 def _add_runs(commands: Commands) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -93,24 +93,6 @@ def load_for_run(settings: Mapping[str, Any], folder: str, cache: Path) -> Datas
 def prerequisites(recipe: AnyRecipe) -> tuple[str, ...]:
     """Returns the names of the recipes whose networks a recipe's training needs."""
     return tuple(name for name in (recipe.start, *recipe.teachers) if name)
-
-
-def check_prerequisites(recipes: Iterable[AnyRecipe], runs: Path) -> None:
-    """Checks, before the first recipe is trained, that each prerequisite is trained or comes before.
-
-    Args:
-        recipes: recipes in the order in which they will be trained.
-        runs: folder of all runs.
-
-    Raises:
-        DataError: a prerequisite is neither finished nor among the recipes before.
-    """
-    earlier: set[str] = set()
-    for recipe in recipes:
-        for name in prerequisites(recipe):
-            if name not in earlier:
-                trained(name, runs)
-        earlier.add(recipe.name)
 
 
 def trained(name: str, runs: Path) -> Path:

@@ -20,8 +20,12 @@ from train.recipes.registry import GROUPS, RECIPES, find_recipe, find_recipes
 
 def folder_of(recipe: AnyRecipe, runs: Path) -> Path:
     """Returns the folder of a recipe's run: its name, with the seed if that is not the recipe's own."""
-    own = find_recipe(recipe.name).seed
-    return runs / (recipe.name if recipe.seed == own else f"{recipe.name}-seed{recipe.seed}")
+    return run_folder(recipe, runs, find_recipe(recipe.name).seed)
+
+
+def run_folder(recipe: AnyRecipe, runs: Path, own_seed: int) -> Path:
+    """Returns the folder of the run of a recipe whose own seed may have been replaced by another."""
+    return runs / (recipe.name if recipe.seed == own_seed else f"{recipe.name}-seed{recipe.seed}")
 
 
 def existing_runs(recipe: AnyRecipe, runs: Path) -> list[Path]:

@@ -53,12 +53,23 @@ def test_recipes_are_listed_with_their_groups(capsys):
     assert any(line.startswith("shipped: emotion-teacher, emotion, ") for line in lines)
 
 
+def test_a_recipe_is_written_once_and_under_a_name_of_its_own(tmp_path, capsys):
+    file = tmp_path / "gender.toml"
+    assert main(["recipes", "--write", "gender", str(file)]) == 0
+    assert 'name = "my-gender"' in file.read_text().splitlines()
+    capsys.readouterr()
+    assert main(["recipes", "--write", "gender", str(file)]) == 2
+    assert capsys.readouterr().err == f"train: error: {file}: exists already; name another file\n"
+    assert main(["recipes", "--write", "gender", str(tmp_path / "a.json")]) == 2
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
         (OSError(28, "full", "a.bin"), OutputError.exit_code, "error: a.bin: No space left on device"),
         (OSError(28, "full"), OutputError.exit_code, "error: a file: No space left on device"),
-        (KeyboardInterrupt(), 130, "stopped; the same command continues after the last finished epoch"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (KeyboardInterrupt("`a` goes on"), 130, "stopped; `a` goes on"),
     ],
 )
 def test_errors_of_the_system_and_interruptions_are_one_line(monkeypatch, capsys, error, code, message):

@@ -10,10 +10,8 @@ from edge.errors import DataError
 pytestmark = pytest.mark.train
 
 from train.data import Dataset  # noqa: E402
-from train.recipes.registry import RECIPES  # noqa: E402
 from train.runs import inputs  # noqa: E402
 from train.runs.inputs import (  # noqa: E402
-    check_prerequisites,
     checkpoints_for,
     load_for,
     load_located,
@@ -32,16 +30,6 @@ def test_prerequisites_are_the_start_and_the_teachers(toy_recipe):
     assert prerequisites(toy_recipe) == ()
     recipe = replace(toy_recipe, start="tang", teachers=("a", "b"), teaching=0.5, views=2)
     assert prerequisites(recipe) == ("tang", "a", "b")
-
-
-def test_each_prerequisite_is_finished_or_comes_before(tmp_path):
-    teacher, student = RECIPES["emotion-teacher"], RECIPES["emotion"]
-    check_prerequisites([teacher, student], tmp_path)
-    for recipes in ([student], [student, teacher]):
-        with pytest.raises(DataError, match=r"emotion-teacher is needed, and its run in .* does not exist"):
-            check_prerequisites(recipes, tmp_path)
-    finish(tmp_path / "emotion-teacher")
-    check_prerequisites([student], tmp_path)
 
 
 def test_only_a_finished_run_is_built_on(tmp_path):
