@@ -50,8 +50,10 @@ def run(arguments: argparse.Namespace, stop: StopSignals[Settings]) -> int:
             start_logging(settings.log_level)
             cv2.setNumThreads(settings.detector.threads)
             stop.arm(partial(reload_settings, partial(settings_of, arguments), settings))
-            with _open_output(settings) as output:
-                sinks = [output, notify] if notify is not None else [output]
+            with ExitStack() as outputs:
+                output = _open_output(settings)
+                sinks: list[Sink] = [outputs.enter_context(output)] if output is not None else []
+                sinks += [notify] if notify is not None else []
                 with Pipeline.from_settings(settings, sinks=sinks, enabled=enabled) as pipeline:
                     summary = pipeline.run(stop, settings.max_frames)
             print_message(str(summary))
@@ -94,7 +96,10 @@ def reload_settings(read: Callable[[], Settings], current: Settings) -> Settings
     return settings
 
 
-def _open_output(settings: Settings) -> Sink:
+def _open_output(settings: Settings) -> Sink | None:
+    """Returns what writes to standard output; None if nothing does."""
+    if settings.output == "none":
+        return None
     return JsonLinesSink(sys.stdout) if settings.output == "jsonl" else ConsoleSink(sys.stdout)
 
 

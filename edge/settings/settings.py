@@ -34,10 +34,10 @@ class Settings:
             "--source",
         ),
     )
-    output: Literal["console", "jsonl"] = field(
+    output: Literal["console", "jsonl", "none"] = field(
         default="console",
         metadata=option(
-            "what standard output shows: a view for people or a line of JSON per frame", "--output"
+            "what standard output shows: a view for people, a line of JSON per frame, or nothing", "--output"
         ),
     )
     annotate: Path | None = field(

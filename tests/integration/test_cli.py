@@ -53,6 +53,16 @@ def test_the_console_is_for_people(clip, options):
     )
 
 
+def test_without_output_only_the_summary_is_written(clip, options, tmp_path):
+    seen = tmp_path / "seen.png"
+    code, out, err = finish(
+        start("run", "--source", clip, "--fast", "--output", "none", "--annotate", seen, *options)
+    )
+    assert (code, out) == (0, "")
+    assert re.search(rf"^emotiny: {FRAMES} frames in ", err, re.M)
+    assert seen.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(options, number):
     process = start("run", "--source", "demo", "--output", "jsonl", *options)
@@ -209,7 +219,7 @@ def test_version_is_printed(capsys):
         (["run", "--threads", "0"], 2, "--threads 0: must be 1 to 64"),
         (["run", "--min-face", "9"], 2, "detector smallest face 9: must be 16 to 1000"),
         (["run", "--detector", "eyes"], 2, "argument --detector: 'eyes': expected one of network, haar"),
-        (["run", "--output", "xml"], 2, "argument --output: 'xml': expected one of console, jsonl"),
+        (["run", "--output", "xml"], 2, "argument --output: 'xml': expected one of console, jsonl, none"),
         (["run", "--annotate", "out.gif"], 2, "annotation out.gif: expected a file name ending in"),
         (
             ["run", "--detector", "haar", "--cascade", "none.xml"],

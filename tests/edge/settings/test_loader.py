@@ -117,7 +117,7 @@ def test_every_setting_has_a_key_and_a_variable(option, tmp_path):
         ("[follow]\nsearch_s = -1", "search_s -1.0: must be 0 to 3600 seconds (settings are from"),
         ("[follow]\nsearch_s = nan", "search_s nan: must be 0 to 3600 seconds"),
         ("fast = 1", "fast = 1: expected true or false"),
-        ("output = 'xml'", "output = 'xml': expected one of console, jsonl"),
+        ("output = 'xml'", "output = 'xml': expected one of console, jsonl, none"),
         ("[picture]\nsize = '640'", "picture.size = '640': expected WIDTHxHEIGHT"),
         ("[picture]\nsize = 640", 'picture.size = 640: expected a size in quotes, such as "640x480"'),
         ("[picture]\nrotate = 45", "picture.rotate = '45': expected one of 0, 90, 180, 270"),
