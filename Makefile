@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTHON_TRAIN ?= $(firstword $(shell command -v python3.11 python3.10 2>/dev/null) python3.11)
 DATA ?= data
 RUNS ?= runs
+APP ?= dist/app/emotiny
 ARGS ?=
 SYSTEMCTL ?= systemctl
 
@@ -43,7 +44,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
         train quantize test fuzz test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
-        test-device-arm64 test-device-gstreamer lock audit dist sbom docs \
+        test-device-arm64 test-device-gstreamer test-device-container lock audit dist app sbom docs \
         check format clean
 
 help: ## list these commands
@@ -99,6 +100,9 @@ test-device-arm64: $(DESKTOP)/.done ## as root: test the wheel on emulated arm64
 test-device-gstreamer: $(DESKTOP)/.done ## as root: test csi:// and gst:// with Debian's OpenCV
 	@$(TEST_DEVICE)/test_gstreamer.py $(ARGS)
 
+test-device-container: $(DESKTOP)/.done ## as root: build the Dockerfile, and test its image under an OCI runtime
+	@$(TEST_DEVICE)/test_container.py $(ARGS)
+
 lock: $(DESKTOP)/.done ## write the versions and hashes that devices install (ARGS=--upgrade takes the newest ones)
 	@# pip must accept what uv found: uv ignores that a package may be for earlier versions of Python only.
 	@mkdir -p build && echo '$(CONSTRAINTS)' >build/constraints.txt
@@ -127,6 +131,15 @@ dist: $(BUILD_TOOLS)/.done ## build a wheel for devices and an sdist with all so
 	@name=$$(ls build/dist) && tar -C build/dist $(SAME_TAR) -c $$name | gzip -9n >dist/$$name.tar.gz && \
 	    $(BUILD) --wheel --outdir dist build/dist/$$name
 	@rm -rf build/dist *.egg-info
+
+app: ## put the app of Home Assistant into dist/app/, to be copied to its folder /addons
+	@rm -rf '$(APP)' && mkdir -p '$(APP)'
+	@# .dockerignore names what the image is built of.
+	@cp -R --parents $$(sed -n 's/^!//p' .dockerignore) CHANGELOG.md '$(APP)'
+	@cp -R homeassistant/emotiny/* '$(APP)'
+	@cat Dockerfile homeassistant/emotiny/app.Dockerfile >'$(APP)/Dockerfile'
+	@cd '$(APP)' && rm app.Dockerfile && find . -name __pycache__ -prune -exec rm -rf {} +
+	@echo '$(APP)'
 
 sbom: $(AUDIT)/.done ## write what a device installs as CycloneDX files into dist/, one for each lock file
 	@mkdir -p dist

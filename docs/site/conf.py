@@ -27,7 +27,7 @@ html_copy_source = html_show_sourcelink = False
 
 # {heading of the menu: its pages}
 MENU = {
-    "Use it": ("usage", "raspberry-pi", "jetson", "service", "home-assistant", "mqtt", "python"),
+    "Use it": ("usage", "raspberry-pi", "jetson", "service", "container", "home-assistant", "mqtt", "python"),
     "How good it is": ("accuracy", "performance", "tested", "faults", "security", "fleet", "licences"),
     "Change it": ("training", "recipes/table", "architecture", "../CONTRIBUTING", "../CHANGELOG"),
     "The networks": tuple(

@@ -18,6 +18,7 @@ COMMANDS = {
     "test_picamera": _MACHINE,
     "test_arm64": _ENTERED | {"qemu-aarch64-static": "qemu-user-static", "arch-test": "arch-test"},
     "test_gstreamer": _ENTERED,
+    "test_container": _BUILDING | {"buildah": "buildah", "crun": "crun", "unshare": "util-linux"},
 }
 # Runs this machine's own programs; the others run those of x86-64, whose emulation would take too long.
 _OF_ANY_PROCESSOR = {"test_systemd"}
