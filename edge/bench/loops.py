@@ -172,7 +172,8 @@ def _boxes(detections: Sequence[Sequence[int]]) -> list[Box]:
 def _classic_crop(gray: Gray, box: Box) -> _Floats:
     """Returns the face as (1, 64, 64, 1) float32, -1 to 1."""
     face = cv2.resize(gray[box.y : box.y + box.height, box.x : box.x + box.width], (_CLASSIC_SIDE,) * 2)
-    return ((face.astype(np.float32) / 255 - 0.5) * 2)[np.newaxis, :, :, np.newaxis]
+    scaled = (face.astype(np.float32) / 255 - 0.5) * 2
+    return np.asarray(scaled[np.newaxis, :, :, np.newaxis], np.float32)
 
 
 def _float_network(classes: int, threads: int) -> Callable[[_Floats], _Floats]:

@@ -90,5 +90,5 @@ def _is_inside(square: Candidate, gray: Gray) -> bool:
     """Whether the centre of a square lies in the frame, and its side is that of a face there."""
     height, width = gray.shape
     # To cut out a much larger square, as a bad network may propose, would take all memory.
-    is_a_face = square.side <= _MOST_SIDES * max(height, width)
+    is_a_face: bool = square.side <= _MOST_SIDES * max(height, width)
     return is_a_face and 0 <= square.x < width and 0 <= square.y < height

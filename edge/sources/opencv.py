@@ -90,7 +90,8 @@ def silence_opencv_logs() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     if "OPENCV_LOG_LEVEL" not in os.environ:
         # Its place differs between OpenCV 4.11 and 4.14.
-        set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # type: ignore[attr-defined]
+        opencv: Any = cv2
+        set_log_level = getattr(opencv, "setLogLevel", None) or opencv.utils.logging.setLogLevel
         set_log_level(0)
 
 

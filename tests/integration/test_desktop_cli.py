@@ -13,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.train
 
 from quantize.cli.main import main as quantize_main  # noqa: E402
+from tests.support.pictures import read_picture  # noqa: E402
 from train.cli.main import main as train_main  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
@@ -263,7 +264,7 @@ def test_demo_faces_are_computed_for_each_label_and_gender(seventy_faces, monkey
     )
     assert train_main(command) == 0
     assert len(list(out.iterdir())) == 14
-    face = cv2.imread(str(out / "happy-female.png"), cv2.IMREAD_GRAYSCALE)
+    face = read_picture(out / "happy-female.png", cv2.IMREAD_GRAYSCALE)
     assert face.shape == (48, 48)
     assert face[12:18, 12:18].mean() > 200  # the bright square of all images
 

@@ -14,6 +14,7 @@ import pytest
 
 import edge
 from tests.support.faces import FACE_BOX, picture_of
+from tests.support.pictures import read_picture
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 PUBLIC = [
@@ -144,5 +145,5 @@ def test_a_folder_is_read_into_a_table(play):
 def test_a_sink_of_ones_own_receives_frames(play, capsys):
     play("Write an output of your own")
     assert [path.name for path in sorted(Path().glob("*.png"))] == ["smile-1.png"]
-    assert cv2.imread("smile-1.png").shape == (480, 640, 3)
+    assert read_picture("smile-1.png").shape == (480, 640, 3)
     assert capsys.readouterr().out.startswith(f"{SECONDS * FPS} frames in ")

@@ -20,7 +20,7 @@ _ROWS, _COLUMNS = 30, 50
 
 def write_pack(path: Path, arrays: Mapping[str, Array]) -> None:
     """Writes arrays; those of pictures, (N, S, S) uint8, without loss at about 0.7 of their size."""
-    contents: dict[str, Array] = {}
+    contents: dict[str, Any] = {}
     for name, array in arrays.items():
         if array.ndim == 3 and array.dtype == np.uint8:
             contents[f"{name}.shape"] = np.array(array.shape)
@@ -74,7 +74,7 @@ def _pictures(contents: np.lib.npyio.NpzFile, name: str, shape: tuple[int, ...])
     names = sorted(each for each in contents.files if each.startswith(f"{name}.") and each.endswith(".webp"))
     parts = []
     for each in names:
-        mosaic = cv2.imdecode(contents[each], cv2.IMREAD_GRAYSCALE)
+        mosaic = np.asarray(cv2.imdecode(contents[each], cv2.IMREAD_GRAYSCALE), np.uint8)
         grid = mosaic.reshape(_ROWS, size, _COLUMNS, size).transpose(0, 2, 1, 3)
         parts.append(grid.reshape(-1, size, size))
     pictures: Array = np.concatenate(parts)[: shape[0]]

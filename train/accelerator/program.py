@@ -107,7 +107,7 @@ class Program:
     def save(self, name: str, population: Population, index: int, more: dict[str, Any]) -> None:
         """Writes an instance: its weights, its spec, and its log."""
         small = isinstance(population.spec, NetSpec)
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{number:04d}": weight.astype(np.float32 if small else np.float16)
             for number, weight in enumerate(population.weights(index))
         }

@@ -120,7 +120,9 @@ def _resume(file: io.FileIO, shape: tuple[int, ...], dtype: np.dtype[Any]) -> in
     """Truncates the file to its header and its complete rows; returns the number of those rows."""
     buffer = io.BytesIO()
     fields = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(buffer, fields)  # type: ignore[no-untyped-call]
+    # Typed in numpy 2 only.
+    write_header: Any = np.lib.format.write_array_header_1_0
+    write_header(buffer, fields)
     header = buffer.getvalue()
     row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
     # The last row is computed again: after a power cut it can have the right length and hold nothing.

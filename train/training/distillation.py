@@ -50,7 +50,7 @@ def teacher_scores(
                 f"{recipe.name} is distilled from {name}, which is not trained: train {name} first"
             )
         total += _scores_of(teachers[name], views, recipe.spec.classes, cache)
-    return total / len(recipe.teachers)
+    return np.asarray(total / len(recipe.teachers), np.float32)
 
 
 def _scores_of(teacher: Path, views: Gray, classes: int, cache: Path) -> npt.NDArray[np.float32]:

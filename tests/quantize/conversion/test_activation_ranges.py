@@ -22,7 +22,7 @@ def loss(values, low, high):
 
 
 def test_even_values_keep_their_range():
-    values = np.linspace(-3, 5, 10_000)
+    values = np.linspace(-3, 5, 10_000, dtype=np.float32)
     low, high = mse_range(values, -3.0, 5.0)
     assert low == pytest.approx(-3, rel=0.03)
     assert high == pytest.approx(5, rel=0.03)

@@ -27,7 +27,7 @@ def test_seed_and_count_stand_for_a_list_of_crops(sampler, tmp_path):
     more = calibration_crops("proposal", sampler, write(tmp_path, '{"seed": 3, "count": 6}'))
     other = calibration_crops("proposal", sampler, write(tmp_path, '{"seed": 4, "count": 4}'))
     assert few.shape == (4, 64, 64)
-    assert (few.min(), few.max()) == (0, 255)
+    assert (int(few.min()), int(few.max())) == (0, 255)
     np.testing.assert_array_equal(few, again)
     np.testing.assert_array_equal(few, more[:4])
     assert (few[1] != other[1]).any()

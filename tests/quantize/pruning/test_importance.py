@@ -84,10 +84,11 @@ def test_magnitude_sums_the_weights_that_compute_a_channel(body):
     importance = magnitude_importance(body, channel_groups(body))
     by_hand = np.abs(np.array(body.get_layer("stem").kernel)).sum(axis=(0, 1, 2))
     np.testing.assert_allclose(importance["stem"], by_hand / by_hand.mean(), rtol=1e-6)
-    stage = sum(
+    parts = [
         np.abs(np.array(body.get_layer(f"stage0_{part}_pointwise").kernel)).sum(axis=(0, 1, 2))
         for part in ("block0", "block1", "repeated")
-    )
+    ]
+    stage = np.sum(parts, axis=0)
     np.testing.assert_allclose(importance["stage0_block0_pointwise"], stage / stage.mean(), rtol=1e-6)
 
 

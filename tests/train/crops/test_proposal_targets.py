@@ -27,7 +27,7 @@ def test_decoding_returns_what_was_encoded(face):
     target = encode_faces([face], NONE, 8)
     logits, boxes = decode_maps(target[None, ..., : SIZE + 1])
     learned = target[..., WEIGHT] > 0
-    np.testing.assert_allclose(boxes[0][learned], np.tile(face, (learned.sum(), 1)), atol=1e-4)
+    np.testing.assert_allclose(boxes[0][learned], np.tile(face, (int(learned.sum()), 1)), atol=1e-4)
     assert logits[0].max() == 1
     row, column = np.unravel_index(logits[0].argmax(), (8, 8))
     assert abs(column * STRIDE_PX + 3.5 - face[0]) <= 4

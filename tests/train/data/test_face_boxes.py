@@ -6,6 +6,7 @@ import pytest
 
 from edge.errors import DataError
 from tests.support.faces import FACES
+from tests.support.pictures import read_picture
 from train.data import Dataset
 from train.data.face_boxes import detect_boxes, enlarge, measure_framing, with_boxes
 
@@ -13,7 +14,7 @@ from train.data.face_boxes import detect_boxes, enlarge, measure_framing, with_b
 @pytest.fixture(scope="module")
 def faces():
     """(7, 96, 96) average faces."""
-    images = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(FACES.glob("*-female.png"))]
+    images = [read_picture(path, cv2.IMREAD_GRAYSCALE) for path in sorted(FACES.glob("*-female.png"))]
     return enlarge(np.stack(images))
 
 

@@ -1,11 +1,11 @@
 """`python -m train bench-plot`: the picture of what `bench --scenes --json` wrote."""
 
-import cv2
 import pytest
 
 from edge.bench import scenes as bench
 from edge.bench.results import Results, to_json
 from edge.errors import ConfigError, OutputError
+from tests.support.pictures import read_picture
 from train.cli.main import main
 from train.reports.bench_plot import Scene, read_scenes, save_scenes_png
 
@@ -42,7 +42,7 @@ def test_the_command_draws_the_scenes_of_a_results_file(tmp_path):
     results, out = tmp_path / "bench.json", tmp_path / "scenes.png"
     results.write_text(to_json(Results({}, scenes=MEASURED)))
     assert main(["bench-plot", str(results), str(out)]) == 0
-    picture = cv2.imread(str(out))
+    picture = read_picture(out)
     assert picture is not None
     assert picture.shape[1] > picture.shape[0] > 300
 
@@ -63,7 +63,7 @@ def test_another_version_is_refused(tmp_path):
 def test_only_scenes_with_the_fewest_threads_are_drawn(tmp_path):
     save_scenes_png(SCENES, tmp_path / "all.png")
     save_scenes_png([scene for scene in SCENES if scene.threads == 1], tmp_path / "one.png")
-    assert (cv2.imread(str(tmp_path / "all.png")) == cv2.imread(str(tmp_path / "one.png"))).all()
+    assert (read_picture(tmp_path / "all.png") == read_picture(tmp_path / "one.png")).all()
 
 
 @pytest.mark.parametrize("content", [to_json(Results({})), '{"version": 1, "scenes": [{"faces": 1}]}', "{}"])

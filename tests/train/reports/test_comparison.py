@@ -2,11 +2,11 @@
 
 import csv
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.errors import DataError
+from tests.support.pictures import read_picture
 from tests.support.runs import write_run
 from train.reports.comparison import markdown_table, seeds_table, write_table
 from train.reports.comparison_plot import draw_table
@@ -59,7 +59,7 @@ def test_the_files_hold_every_run_and_nothing_else_is_left(tmp_path):
     with table.open(newline="") as text:
         assert [row["recipe"] for row in csv.DictReader(text)] == ["a", "b"]
     assert "## Over seeds" not in markdown.read_text()
-    assert cv2.imread(str(plot)).shape[0] > 300
+    assert read_picture(plot).shape[0] > 300
     with pytest.raises(DataError, match="no finished run"):
         write_table([], tmp_path / "out")
 

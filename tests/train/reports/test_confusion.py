@@ -1,10 +1,10 @@
 """The drawing of a confusion matrix."""
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.errors import OutputError
+from tests.support.pictures import read_picture
 from train.evaluation.metrics import Evaluation
 from train.reports.confusion import save_confusion_png
 
@@ -14,7 +14,7 @@ NAMES = ("a", "b", "c")
 def drawn(confusion, path):
     """The picture of a confusion matrix, BGR."""
     save_confusion_png(Evaluation("toy val", NAMES, np.array(confusion)), path, "toy")
-    return cv2.imread(str(path))
+    return read_picture(path)
 
 
 def test_a_cell_is_as_dark_as_its_share_of_the_row(tmp_path):

@@ -11,6 +11,7 @@ from edge.errors import ConfigError
 pytestmark = pytest.mark.train
 
 from edge.labels import EMOTIONS  # noqa: E402
+from tests.support.pictures import read_picture  # noqa: E402
 from train.augment import plain_images  # noqa: E402
 from train.data import Dataset, load_fer2013  # noqa: E402
 from train.reports.contact_sheet import contact_sheet, write_expansion  # noqa: E402
@@ -43,7 +44,7 @@ def test_the_files_are_a_fer2013_folder_with_every_view(training, toy_recipe, tm
         held = sorted(image.tobytes() for image in rows.images)
         assert held == sorted(image.tobytes() for image in images)
     assert not (again.splits == "test").any()
-    drawn = cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE)
+    drawn = read_picture(sheet, cv2.IMREAD_GRAYSCALE)
     np.testing.assert_array_equal(drawn, contact_sheet(training, views))
     assert drawn.shape == (7 * 3 * 96, 3 * 96)
     np.testing.assert_array_equal(drawn[:96:2, :96:2], views[0, 0])

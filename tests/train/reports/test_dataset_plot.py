@@ -1,10 +1,10 @@
 """The plot of a dataset's survey."""
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.errors import OutputError
+from tests.support.pictures import read_picture
 from train.data import Dataset
 from train.data.survey import survey
 from train.reports.dataset_plot import contact_strip, save_survey_png
@@ -37,7 +37,7 @@ def test_the_strip_shows_images_of_each_label_and_white_where_there_are_fewer(da
 def test_png_is_drawn_into_a_new_folder_and_leaves_nothing_else(data, tmp_path):
     path = tmp_path / "data" / "Toy" / "survey.png"
     save_survey_png(survey(data), data, path)
-    picture = cv2.imread(str(path))
+    picture = read_picture(path)
     assert picture.shape[1] == 990
     assert picture.std() > 20
     assert list(path.parent.iterdir()) == [path]

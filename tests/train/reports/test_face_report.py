@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +12,7 @@ from edge.errors import DataError
 pytestmark = pytest.mark.train
 
 from tests.support.html_page import Page  # noqa: E402
+from tests.support.pictures import read_picture  # noqa: E402
 from train.reports.evaluate_any import evaluate_any  # noqa: E402
 from train.reports.face_report import evaluate_face_run  # noqa: E402
 from train.training.fit import fit  # noqa: E402
@@ -29,7 +29,7 @@ def test_a_report_holds_figures_and_plots_of_both_splits(toy_faces, run):
         figures = json.loads((run / f"{split}.json").read_text())
         assert figures["split"] == f"toy scenes {split}"
         assert figures["count"] == 24
-        plot = cv2.imread(str(run / f"{split}-precision-recall.png"))
+        plot = read_picture(run / f"{split}-precision-recall.png")
         assert plot.shape[1] > 1000
         assert plot.std() > 20
     page = Page((run / "report.html").read_text())

@@ -1,10 +1,10 @@
 """Plots of a run: curves from logs, whole or cut, and the sheet of mistakes."""
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.errors import DataError, OutputError
+from tests.support.pictures import read_picture
 from train.evaluation.metrics import Evaluation
 from train.reports.plots import save_curves_png, save_mistakes_png, save_recall_png
 
@@ -21,7 +21,7 @@ def test_the_sheet_draws_as_many_mistakes_as_there_are(rows, tmp_path, wrong):
     scores = np.eye(7)[rows.labels] * 0.7 + 0.3 / 7
     scores[:wrong] = np.roll(scores[:wrong], 1, axis=1)
     assert save_mistakes_png(rows, rows.images, scores, tmp_path / "a.png", 48) == min(wrong, 48)
-    assert cv2.imread(str(tmp_path / "a.png")) is not None
+    assert read_picture(tmp_path / "a.png").any()
 
 
 def test_the_most_confident_mistake_comes_first(rows, tmp_path, monkeypatch):
@@ -48,20 +48,20 @@ def test_the_sheet_needs_scores_for_every_row(rows, tmp_path):
 def test_recall_is_drawn_even_of_a_label_without_images(tmp_path):
     evaluation = Evaluation("toy val", ("a", "b"), np.array([[3, 1], [0, 0]]))
     save_recall_png(evaluation, tmp_path / "recall.png", "toy")
-    assert cv2.imread(str(tmp_path / "recall.png")) is not None
+    assert read_picture(tmp_path / "recall.png").any()
 
 
 @pytest.mark.parametrize("lines", ["1,0.1,1.5,0.4,1.4,0.5,0.4,9\n", "1,0.1,1.5,0.4,1.4,0.5,0.4,9\n2,0.1,1.5"])
 def test_curves_of_a_single_epoch_even_if_the_next_line_is_cut(tmp_path, lines):
     (tmp_path / "log.csv").write_text(LOG + lines)
     save_curves_png(tmp_path / "log.csv", tmp_path / "curves.png", "toy")
-    assert cv2.imread(str(tmp_path / "curves.png")).shape[1] > 600
+    assert read_picture(tmp_path / "curves.png").shape[1] > 600
 
 
 def test_curves_whose_training_accuracy_was_not_measured(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,accuracy,val_accuracy\n1,nan,nan\n2,nan,0.5\n3,nan,0.6\n")
     save_curves_png(tmp_path / "log.csv", tmp_path / "curves.png", "toy")
-    assert cv2.imread(str(tmp_path / "curves.png")) is not None
+    assert read_picture(tmp_path / "curves.png").any()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """The table and the plot of networks on corrupted faces."""
 
-import cv2
 import pytest
 
 pytestmark = pytest.mark.train
 
+from tests.support.pictures import read_picture  # noqa: E402
 from train.evaluation.corruptions import CORRUPTIONS  # noqa: E402
 from train.evaluation.robustness import CorruptionFigures, Robustness  # noqa: E402
 from train.reports.robustness_plot import robustness_lines, save_robustness_png  # noqa: E402
@@ -33,6 +33,6 @@ def test_the_table_has_a_line_for_every_corruption_and_columns_for_every_network
 def test_the_plot_holds_any_number_of_networks(tmp_path, count):
     path = tmp_path / "robustness.png"
     save_robustness_png({f"network {number}": robustness(number / 10) for number in range(count)}, path)
-    picture = cv2.imread(str(path))
+    picture = read_picture(path)
     assert picture is not None
     assert picture.std() > 5

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ConfigError, DataError
+from tests.support.pictures import read_picture
 
 pytestmark = pytest.mark.train
 
@@ -23,12 +24,10 @@ def two(toy_recipe):
 
 
 def test_the_sheet_of_labels_has_a_line_for_each(two, toy, toy_recipe, tmp_path):
-    import cv2
-
     from train.reports.saliency_plot import save_labels_png
 
     save_labels_png(two, toy.part("val"), toy_recipe.crop, tmp_path / "sheet.png")
-    picture = cv2.imread(str(tmp_path / "sheet.png"))
+    picture = read_picture(tmp_path / "sheet.png")
     assert picture.shape[0] > 7 * 80
     assert picture.shape[1] > 13 * 80
     reds = (picture[..., 2].astype(int) - picture[..., 0] > 60).mean()
@@ -98,7 +97,7 @@ def test_any_picture_is_cropped_to_its_largest_face(two, toy_recipe, scene, tmp_
     around = cv2.resize(picture[120:360, 200:440], (16, 16), interpolation=cv2.INTER_AREA)
     assert np.corrcoef(face.ravel(), normalize_contrast(around).ravel())[0, 1] > 0.8
     save_pictures_png(two, {"a": face, "b": whole}, toy_recipe.spec.classes * ("x",), tmp_path / "sheet.png")
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 150
+    assert read_picture(tmp_path / "sheet.png").shape[0] > 150
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(DataError, match=r"no\.png: no picture that OpenCV can read"):
         read_face(tmp_path / "no.png", toy_recipe.crop, detector)

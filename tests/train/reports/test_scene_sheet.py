@@ -1,10 +1,10 @@
 """The survey's numbers by hand, and a sheet on which the boxes are where they should be."""
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.errors import ConfigError, DataError, OutputError
+from tests.support.pictures import read_picture
 from tests.train.data.test_scenes import FACE, NONE, SMALL, archive
 from train.cli.main import main
 from train.data.scenes import load_scenes
@@ -29,7 +29,7 @@ def test_the_survey_counts_images_and_faces(path):
 
 def test_boxes_are_drawn_where_the_faces_are(path, tmp_path):
     save_scene_sheet(load_scenes(path), tmp_path / "sheet.png")
-    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    sheet = read_picture(tmp_path / "sheet.png")
     assert sheet.shape == (4 * 240, 6 * 320, 3)
     # The image of 100x80 fills a cell of 300x240, three times as large: x from 31.5, y from 60.
     green = np.argwhere((sheet[:240, :320] == (80, 220, 80)).all(axis=2))

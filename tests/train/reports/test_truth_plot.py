@@ -2,13 +2,13 @@
 
 import json
 
-import cv2
 import pytest
 
 from edge.bench.annotated import GroupResult, annotated_to_dict
 from edge.bench.detection_figures import DetectionFigures
 from edge.bench.results import Results, to_json
 from edge.errors import ConfigError, OutputError
+from tests.support.pictures import read_picture
 from train.cli.main import main
 from train.reports.truth_plot import LoopFigures, read_truth_results, save_truth_png
 
@@ -43,7 +43,7 @@ def test_figures_are_computed_from_the_counts(path):
 def test_the_command_draws_a_panel_for_each_group(path, tmp_path):
     out = tmp_path / "truth.png"
     assert main(["bench-plot", "--truth", str(path), str(out)]) == 0
-    picture = cv2.imread(str(out))
+    picture = read_picture(out)
     assert picture.shape[1] > 2 * picture.shape[0] > 600
 
 
