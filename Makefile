@@ -1,7 +1,9 @@
 # `make run` reads faces, on a device or a desktop; `make test` runs the tests. `make` alone lists all commands.
 PYTHON ?= python3
-# Training and tests need Python 3.11 (or 3.10): imgaug and tflite-runtime have no releases for later versions.
-PYTHON_TRAIN ?= $(firstword $(shell command -v python3.11 python3.10 2>/dev/null) python3.11)
+# For training and tests: PYTHON if it was given, else the first of these that starts, that of an environment that is
+# there before others. The shipped networks were made with 3.11. TensorFlow has no wheel for 3.14, Keras none for 3.10.
+GIVEN_PYTHON := $(if $(filter file,$(origin PYTHON)),,$(PYTHON))
+PYTHONS_TRAIN = $(or $(GIVEN_PYTHON),$(DESKTOP)/bin/python python3.11 python3.12 python3.13 python3)
 DATA ?= data
 RUNS ?= runs
 APP ?= dist/app/emotiny
@@ -21,14 +23,23 @@ UV_LOCK = $(DESKTOP)/bin/uv pip compile --quiet --no-config --generate-hashes --
     --constraint build/constraints.txt --custom-compile-command 'make lock' $(ARGS)
 # For LiteRT. Later versions are for Python 3.10 at most, which pip knows and uv does not.
 CONSTRAINTS := backports-strenum<1.3
-# Prints what every installation requires. uv reads setup.cfg, too, but builds the package for it.
+# Prints what every installation requires, and the extras that are named. uv reads setup.cfg, too, but builds the
+# package for it.
 define REQUIREMENTS
-import configparser
+import configparser, sys
 config = configparser.ConfigParser(interpolation=None)
 config.read("setup.cfg")
 print(config["options"]["install_requires"])
+for extra in sys.argv[1:]:
+    print(config["options.extras_require"][extra])
 endef
 export REQUIREMENTS
+# Prints the version of a Python that training and tests can run on; any other one fails.
+define DESKTOP_VERSION
+import platform, sys
+sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) or print(platform.python_version()))
+endef
+export DESKTOP_VERSION
 # The time of all files in dist/: that of the commit, which is also the time of the files in an unpacked sdist.
 SOURCE_DATE_EPOCH ?= $(shell git --git-dir=.git log -1 --format=%ct 2>/dev/null || stat -c %Y setup.cfg)
 # Leaves out what differs between two copies of the same commit: order, owners, times and the umask's modes.
@@ -180,20 +191,37 @@ $(DEVICE)/.done: setup.cfg pyproject.toml
 	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
 	@touch $@
 
-$(DESKTOP)/.done: setup.cfg pyproject.toml
-	@echo "setting up $(DESKTOP): TensorFlow, imgaug and the test tools, about 2.7 GB; this happens once"
-	@$(PYTHON_TRAIN) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null || \
-	    { echo "error: training and tests need Python 3.11 (imgaug does not work with later versions):" \
-	           "sudo apt install python3.11 python3.11-venv, or make $(MAKECMDGOALS) PYTHON_TRAIN=/path/to/python3.11"; exit 2; }
-	@$(PYTHON_TRAIN) -m venv $(DESKTOP) || \
-	    { echo "error: no venv module: sudo apt install python3.11-venv"; exit 2; }
-	@$(DESKTOP)/bin/pip install $(PIP_QUIET) -e '.[train,tflite,dev]' || \
+# Stands for the PYTHON that was given, so that another one makes another environment.
+DESKTOP_PYTHON := $(if $(GIVEN_PYTHON),$(DESKTOP)/.with-$(subst /,_,$(GIVEN_PYTHON)))
+$(DESKTOP)/.with-%: ;
+
+$(DESKTOP)/.done: setup.cfg pyproject.toml $(DESKTOP_PYTHON)
+	@for python in $(PYTHONS_TRAIN); do \
+	    version=$$("$$python" -c "$$DESKTOP_VERSION" 2>/dev/null) && break; \
+	done; \
+	[ "$$version" ] || \
+	    { echo "error: training and tests need Python 3.11, 3.12 or 3.13; none of these is one: $(PYTHONS_TRAIN);" \
+	           "sudo apt install python3 python3-venv, or make $(MAKECMDGOALS) PYTHON=/path/to/python3.13"; exit 2; }; \
+	echo "setting up $(DESKTOP) with Python $$version: TensorFlow, imgaug and the test tools, about 2.7 GB; this happens once"; \
+	[ "$$version" = "$$($(DESKTOP)/bin/python -c "$$DESKTOP_VERSION" 2>/dev/null)" ] || \
+	    "$$python" -m venv --clear $(DESKTOP) || \
+	    { echo "error: no venv module: sudo apt install python$${version%.*}-venv"; exit 2; }
+	@# Without the device's opencv-python-headless: its files are those of opencv-python, which imgaug requires.
+	@# An earlier environment has both.
+	@mkdir -p build && $(DESKTOP)/bin/python -c "$$REQUIREMENTS" train tflite dev | \
+	    grep -v '^opencv-python-headless' >build/desktop.txt
+	@$(DESKTOP)/bin/pip uninstall --quiet $(PIP_QUIET) --yes opencv-python opencv-python-headless
+	@$(DESKTOP)/bin/pip install $(PIP_QUIET) -r build/desktop.txt && $(DESKTOP)/bin/pip install $(PIP_QUIET) --no-deps -e . || \
 	    { echo "error: the packages above could not be installed; is the package index reachable?"; exit 2; }
-	@# imgaug installs opencv-python, which needs libGL; the headless build of the same version replaces its files.
-	@$(DESKTOP)/bin/pip install $(PIP_QUIET) --force-reinstall --no-deps opencv-python-headless==4.11.0.86
+	@# opencv-python needs libGL and GLib, which a system without a desktop lacks.
+	@$(DESKTOP)/bin/python -c 'import cv2' 2>/dev/null || { \
+	    opencv=$$($(DESKTOP)/bin/pip freeze | sed -n 's/^opencv-python==/opencv-python-headless==/p'); \
+	    echo "no libGL.so.1 or libgthread-2.0.so.0 here: installing $$opencv in place of opencv-python"; \
+	    $(DESKTOP)/bin/pip uninstall $(PIP_QUIET) --yes opencv-python && \
+	    $(DESKTOP)/bin/pip install $(PIP_QUIET) --no-deps "$$opencv" && $(DESKTOP)/bin/python -c 'import cv2'; }
 	@# train and quantize are not installed: this file lets the environment's Python find them here from any folder.
 	@echo '$(CURDIR)' > "$$($(DESKTOP)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/emotiny-desktop.pth"
-	@touch $@
+	@touch $(DESKTOP_PYTHON) $@
 
 $(ACCELERATOR)/.done: setup.cfg pyproject.toml
 	@echo "setting up $(ACCELERATOR): JAX, Keras and pytest, about 900 MB; this happens once"

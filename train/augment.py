@@ -1,14 +1,14 @@
-"""Augments images with imgaug, which only this module imports, since it is unmaintained."""
+"""Augments images with imgaug, which only this module uses, since it is unmaintained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import imgaug.augmenters as iaa
 import numpy as np
 
 from edge.inference.preprocess import Framing, crop_square, normalize_face
 from edge.types import Box, Gray
+from train.augmenters import iaa
 from train.data import Boxes, Dataset
 from train.spoiling import Spoiling
 

@@ -17,6 +17,7 @@ from edge.cli.main import main
 from edge.output.jsonl import SCHEMA_PATH
 from edge.system import remedies
 from tests.support.program import LIMIT_S, finish, start
+from tests.support.runtimes import TFLITE
 
 FULL = Path("/dev/full")
 FRAMES = 20  # of the clip
@@ -260,7 +261,7 @@ def test_an_opencv_that_cannot_be_imported_says_what_to_install(monkeypatch, cap
     assert remedies.wanted("opencv-python-headless") in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("runtime", ["", "tflite"])
+@pytest.mark.parametrize("runtime", ["", TFLITE])
 def test_nothing_of_the_desktop_is_imported_on_a_device(clip, options, runtime):
     code = (
         "import sys; from edge.cli.main import main; code = main(sys.argv[1:]); "

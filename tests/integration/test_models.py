@@ -14,6 +14,7 @@ from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.inference.preprocess import normalize_face
 from edge.inference.shipped import SHIPPED_SHA256
 from edge.labels import EMOTIONS, FACE_TASKS, GENDERS, TASKS
+from tests.support.runtimes import NEEDS_TFLITE, TFLITE
 from train.data.dataset import decode_gray
 
 ROOT = Path(__file__).parents[2]
@@ -62,23 +63,27 @@ def test_they_are_small_integers_and_what_the_page_on_accuracy_says(task):
     )
 
 
-def test_threads_answer_equally_and_both_runtimes_alike():
-    answers = {}
-    for runtime in ("litert", "tflite"):
-        for threads in ("1", "2"):
-            done = subprocess.run(
-                [sys.executable, "-c", READ_DEMO, threads],
-                env=os.environ | {"EMOTINY_RUNTIME": runtime},
-                capture_output=True,
-                text=True,
-                check=True,
-                cwd=ROOT,
-                timeout=120,
-            )
-            answers[runtime, threads] = [list(map(float, line.split())) for line in done.stdout.splitlines()]
-    assert answers["litert", "1"] == answers["litert", "2"]
-    assert answers["tflite", "1"] == answers["tflite", "2"]
-    for left, right in zip(answers["litert", "1"], answers["tflite", "1"], strict=True):
+def read_demo(runtime, threads):
+    done = subprocess.run(
+        [sys.executable, "-c", READ_DEMO, threads],
+        env=os.environ | {"EMOTINY_RUNTIME": runtime},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+    return [list(map(float, line.split())) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("runtime", ["litert", TFLITE])
+def test_threads_answer_equally(runtime):
+    assert read_demo(runtime, "1") == read_demo(runtime, "2")
+
+
+@NEEDS_TFLITE
+def test_both_runtimes_answer_alike():
+    for left, right in zip(read_demo("litert", "1"), read_demo("tflite", "1"), strict=True):
         # Their kernels round differently by a unit here and there, and a block that is applied again rounds
         # again.
         np.testing.assert_allclose(left, right, atol=0.08)

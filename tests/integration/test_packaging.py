@@ -1,6 +1,7 @@
 """What a device installs: the wheel, and what the resolver says for the boards' Pythons and processors."""
 
 import configparser
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -210,3 +211,21 @@ def test_wheels_for_aarch64(tmp_path, python, glibc, numpy, opencv, extra):
     assert ("tflite-runtime" in found) == (extra == "tflite")
     # imgaug, TensorFlow and matplotlib stay on the desktop; so does OpenCV with its windows.
     assert not {"imgaug", "tensorflow", "keras", "matplotlib", "opencv-python"} & set(found)
+
+
+def test_one_package_alone_provides_opencv():
+    """All of them have the same files, so that a second one would replace those of the first."""
+    providers = importlib.metadata.packages_distributions()["cv2"]
+    assert len(set(providers)) == 1, providers
+
+
+def test_no_extra_names_a_second_opencv():
+    config = configparser.ConfigParser()
+    config.read(SETUP)
+    named = {
+        line.partition("==")[0]
+        for extra in config["options.extras_require"]
+        for line in requirements(extra)
+        if line.startswith("opencv")
+    }
+    assert named == {"opencv-python"}

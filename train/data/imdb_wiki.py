@@ -92,7 +92,7 @@ def ages_in(photo_taken: _Floats, dob: _Floats) -> _Floats:
     days = np.where(known, dob, _DAYS_BEFORE_1970).astype(np.int64) - _DAYS_BEFORE_1970
     born = days.astype("datetime64[D]")
     year = born.astype("datetime64[Y]")
-    first_of_july = (year.astype("datetime64[M]") + 6).astype("datetime64[D]")
+    first_of_july = (year.astype("datetime64[M]") + np.timedelta64(6, "M")).astype("datetime64[D]")
     full: _Floats = photo_taken - (year.astype(np.int64) + 1970) - (born > first_of_july)
     return np.where(known, full, np.nan)
 

@@ -12,6 +12,7 @@ from edge.inference.contract import MODELS_FOLDER, find_model, read_model
 from edge.inference.interpreter import open_interpreter
 from edge.inference.network import Network
 from edge.labels import FACE_TASKS, LABELS, TASKS
+from tests.support.runtimes import TFLITE
 
 RAMP = np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)
 RANDOM = np.random.default_rng(0)
@@ -155,7 +156,7 @@ def test_outputs_that_no_face_has_are_refused(task, factor):
         Network(network.path, contract, content)
 
 
-@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+@pytest.mark.parametrize("runtime", ["litert", TFLITE])
 def test_a_zero_point_that_is_no_code_is_refused(monkeypatch, runtime):
     monkeypatch.setenv("EMOTINY_RUNTIME", runtime)
     network = Network.open(None, "emotion")

@@ -22,6 +22,7 @@ from edge.labels import FACE_TASKS, TASKS
 from edge.pipeline.assembly import try_networks
 from edge.settings.settings import Settings
 from tests.support.flipped import flip
+from tests.support.runtimes import NEEDS_TFLITE, TFLITE
 
 LIMIT_S = 60
 # Bits of tiny_emotion.tflite that, flipped, end a process with tflite-runtime 2.14 or LiteRT 2.3.
@@ -101,7 +102,7 @@ except EdgeError as error:
     )
 
 
-@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+@pytest.mark.parametrize("runtime", ["litert", TFLITE])
 @pytest.mark.parametrize("bit", DEADLY)
 def test_no_flipped_bit_ends_this_process(models, tmp_path, runtime, bit):
     path = flip(models / "tiny_emotion.json", bit, tmp_path)
@@ -115,7 +116,7 @@ def test_no_flipped_bit_ends_this_process(models, tmp_path, runtime, bit):
     [
         ("litert", 24143, "while it is opened"),
         ("litert", 9408, "at its first reading"),
-        ("tflite", 9408, "at its first reading"),
+        pytest.param("tflite", 9408, "at its first reading", marks=NEEDS_TFLITE),
     ],
 )
 def test_a_network_that_ends_a_process_is_refused_with_the_reason(models, tmp_path, runtime, bit, when):
@@ -125,7 +126,7 @@ def test_a_network_that_ends_a_process_is_refused_with_the_reason(models, tmp_pa
     assert said.endswith(f"with the {runtime} runtime; the file is damaged: copy or convert it again\n")
 
 
-@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+@pytest.mark.parametrize("runtime", ["litert", TFLITE])
 @pytest.mark.parametrize("task", [*TASKS, *FACE_TASKS])
 def test_a_network_that_works_passes(tmp_path, monkeypatch, task, runtime, started):
     monkeypatch.setenv("EMOTINY_RUNTIME", runtime)
@@ -138,10 +139,15 @@ def test_a_network_that_works_passes(tmp_path, monkeypatch, task, runtime, start
     assert len(started) == 1  # the package's own needs no trial
 
 
-def test_a_network_is_tried_once(models, monkeypatch, started):
+def test_a_network_is_tried_once(models, started):
     for _ in range(2):
         Network.open(models / "tiny_emotion.json", "emotion")
     assert len(started) == 1
+
+
+@NEEDS_TFLITE
+def test_another_runtime_tries_a_network_again(models, monkeypatch, started):
+    Network.open(models / "tiny_emotion.json", "emotion")
     other = {"litert": "tflite", "tflite": "litert"}[chosen_runtime()]
     monkeypatch.setenv("EMOTINY_RUNTIME", other)  # has other faults
     Network.open(models / "tiny_emotion.json", "emotion")

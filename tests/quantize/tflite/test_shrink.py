@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema  # noqa: E402
 from quantize.conversion import converter  # noqa: E402
 from quantize.tflite.inspect import read_contents  # noqa: E402
 from quantize.tflite.shrink import share_zero_biases, shorten_names  # noqa: E402
+from tests.support.runtimes import NEEDS_TFLITE  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
 from train.models.spec import NetSpec, Stage  # noqa: E402
 
@@ -61,7 +62,10 @@ def names(content):
     return [(index in computed, tensor.name.decode()) for index, tensor in enumerate(graph.tensors)]
 
 
-@pytest.mark.parametrize("module", ["ai_edge_litert.interpreter", "tflite_runtime.interpreter"])
+@pytest.mark.parametrize(
+    "module",
+    ["ai_edge_litert.interpreter", pytest.param("tflite_runtime.interpreter", marks=NEEDS_TFLITE)],
+)
 def test_outputs_are_the_same_in_both_runtimes(converted, step, module):
     before, after = outputs(module, converted), outputs(module, step(converted))
     assert len({tuple(row) for row in before.tolist()}) > 10  # they do depend on the image
