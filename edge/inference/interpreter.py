@@ -9,6 +9,7 @@ import importlib
 import logging
 import os
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -75,7 +76,10 @@ def open_interpreter(content: bytes, threads: int = 1, runtime: str = "") -> Int
     """
     make, name = _find_interpreter(runtime or os.environ.get(ENVIRONMENT_VARIABLE, ""))
     try:
-        interpreter = make(model_content=content, num_threads=threads)
+        with warnings.catch_warnings():
+            # TensorFlow 2.21 warns whoever chooses it that this will be LiteRT's alone.
+            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            interpreter = make(model_content=content, num_threads=threads)
         with without_native_lines(_CHATTER):
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
