@@ -178,7 +178,7 @@ format: $(DESKTOP)/.done ## format the code
 	@$(DESKTOP)/bin/ruff check --fix .
 
 clean: ## remove all environments and all caches; keeps data/ and runs/
-	rm -rf $(DEVICE) $(DESKTOP) $(ACCELERATOR) $(AUDIT) $(SITE) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(DEVICE) $(DESKTOP) .venv-other $(ACCELERATOR) $(AUDIT) $(SITE) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 
 # If the system has picamera2, the environment must use it, and the system's numpy, for which picamera2 is built.
 $(DEVICE)/.done: setup.cfg pyproject.toml

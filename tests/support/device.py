@@ -11,6 +11,17 @@ import numpy as np
 import pytest
 
 
+def _name_opencv_as_the_device_does(packages: Path) -> None:
+    """The desktop has opencv-python alone; a device requires the package of the same files without windows."""
+    for path in packages.glob("opencv_python-*.dist-info"):
+        headless = packages / path.name.replace("opencv_python-", "opencv_python_headless-")
+        headless.mkdir()
+        metadata = (path / "METADATA").read_text()
+        (headless / "METADATA").write_text(
+            metadata.replace("\nName: opencv-python\n", "\nName: opencv-python-headless\n", 1)
+        )
+
+
 class Device:
     """A copy of this system: its /opt, /etc and /usr/local/bin are folders of the test.
 
@@ -38,6 +49,7 @@ class Device:
         for path in Path(np.__file__).parents[1].iterdir():
             if not re.match(r"emotiny|__editable__|pip|setuptools|_distutils|.*\.pth$", path.name):
                 (packages / path.name).symlink_to(path)
+        _name_opencv_as_the_device_does(packages)
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
