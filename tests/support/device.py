@@ -12,7 +12,7 @@ import pytest
 
 
 def _name_opencv_as_the_device_does(packages: Path) -> None:
-    """The desktop has opencv-python alone; a device requires the package of the same files without windows."""
+    """The desktop has opencv-python alone; a device requires the package of its files without windows."""
     for path in packages.glob("opencv_python-*.dist-info"):
         headless = packages / path.name.replace("opencv_python-", "opencv_python_headless-")
         headless.mkdir()
