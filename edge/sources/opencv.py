@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edge.errors import CameraError, ConfigError, MissingDependencyError
 from edge.sources.live import LiveCamera
+from edge.sources.pictures import decode_jpeg
 from edge.sources.settings import CaptureSettings
 from edge.sources.uri import redact
 from edge.types import Gray
@@ -26,6 +27,8 @@ SLOW_FIRST_S = 10.0
 _MAX_VIDEO_PIXELS = 4096 * 2304
 # Codecs of still pictures, JPEG apart: JPEG 2000, PNG, TIFF.
 _STILL_CODECS = ("mjp2", "mpng", "tiff")
+# Of CAP_PROP_FORMAT: frames are returned as they are in the stream.
+_UNDECODED = -1
 
 Pixels: TypeAlias = npt.NDArray[np.integer[Any] | np.floating[Any]]
 
@@ -57,6 +60,29 @@ class CaptureGrabber:
         self._capture.release()
 
 
+class JpegStreamGrabber(CaptureGrabber):
+    """A `Grabber` over a stream of JPEGs, which may be of any size and change it at any time.
+
+    OpenCV 4.11 converts what FFmpeg has decoded by the size that the stream began with: of smaller pictures
+    it reads beyond their memory, and of larger ones it repeats the last picture without an end.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture, refusal: str) -> None:
+        """Takes over a capture for which `has_jpegs` is true; arguments and errors are those of the base."""
+        super().__init__(capture, refusal)
+        capture.set(cv2.CAP_PROP_FORMAT, _UNDECODED)
+
+    def grab(self) -> Gray | None:
+        """Returns the next frame, (H, W) uint8; None if the read failed, or if it is no JPEG."""
+        succeeded, content = self._capture.read()
+        return decode_jpeg(np.asarray(content, dtype=np.uint8).tobytes()) if succeeded else None
+
+
+def has_jpegs(capture: cv2.VideoCapture) -> bool:
+    """Returns whether the frames of an open video or stream are JPEGs."""
+    return _codec(capture) == "mjpg"
+
+
 def gray_of(pixels: Pixels) -> Gray:
     """Converts (H, W, 3) uint8 BGR, or (H, W) uint8 gray, to (H, W) uint8 gray."""
     if pixels.ndim == 3:
@@ -74,12 +100,18 @@ def check_video(capture: cv2.VideoCapture, name: str) -> None:
     Raises:
         CameraError: Its frames are too large, or pictures of a format that no video needs.
     """
-    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(8, "little", signed=True)[:4].decode("latin-1")
-    if codec.lower() in _STILL_CODECS:
+    codec = _codec(capture)
+    if codec in _STILL_CODECS:
         raise CameraError(f"{name}: pictures of the format {codec} are not read; expected a video")
     width, height = (int(capture.get(each)) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if width * height > _MAX_VIDEO_PIXELS:
         raise CameraError(f"{name}: a video of {width}x{height} pixels; expected 4096x2304 at most")
+
+
+def _codec(capture: cv2.VideoCapture) -> str:
+    """Returns the four characters of a codec, in lower case."""
+    number = int(capture.get(cv2.CAP_PROP_FOURCC))
+    return number.to_bytes(8, "little", signed=True)[:4].decode("latin-1").lower()
 
 
 def silence_opencv_logs() -> None:
@@ -113,7 +145,8 @@ def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamer
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
         options = [part for limit in limits for part in (limit, _STREAM_TIMEOUT_MS)]
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
-        grabber = CaptureGrabber(
+        grabber_type = JpegStreamGrabber if has_jpegs(capture) else CaptureGrabber
+        grabber = grabber_type(
             capture,
             f"{name}: does not open, tried for up to {_STREAM_TIMEOUT_MS // 1000} s; is the camera up, are "
             "path and password right?",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,9 @@ from edge.errors import CameraError
 from edge.sources.factory import open_source
 from edge.sources.opencv import CaptureGrabber, silence_opencv_logs
 from edge.types import Gray
+from tests.support.scripted_server import ScriptedServer
+
+LIMIT_S = 20
 
 
 class Capture:
@@ -88,6 +93,42 @@ def write_stream(path: Path, size_wh: tuple[int, int]) -> None:
     for _ in range(3):
         writer.write(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
     writer.release()
+
+
+def test_a_stream_of_jpegs_may_change_their_size() -> None:
+    """As a telephone's does that is turned. The bright half shows that the whole picture is read."""
+    sizes_wh = [(640, 480), (320, 240), (800, 600), (640, 480)]
+    shown: list[Gray] = []
+    seen: list[Gray] = []
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=x\r\n\r\n")
+        for number, (width, height) in enumerate(sizes_wh, 1):
+            picture = np.zeros((height, width), np.uint8)
+            picture[height // 2 :] = 50 * number
+            shown.append(picture)
+            jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+            head = b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
+            until_s = time.monotonic() + LIMIT_S
+            while len(seen) < number and time.monotonic() < until_s:
+                connection.sendall(head + jpeg + b"\r\n")
+                time.sleep(0.05)
+
+    server = ScriptedServer(serve)
+    with open_source(f"http://127.0.0.1:{server.port}/") as camera:
+        for frame in camera:
+            if frame is None:
+                continue
+            # Each picture comes several times, and the first ones of a size may be those of the last.
+            if abs(float(frame.gray[-1].mean()) - 50 * (len(seen) + 1)) < 5:
+                seen.append(frame.gray)
+            if len(seen) == len(sizes_wh):
+                break
+    server.close()
+    for gray, picture in zip(seen, shown, strict=True):
+        assert gray.shape == picture.shape
+        np.testing.assert_allclose(gray.astype(float), picture.astype(float), atol=8)
 
 
 def test_a_stream_of_jpeg_2000_is_refused(tmp_path: Path, address: str) -> None:
