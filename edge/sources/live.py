@@ -26,6 +26,8 @@ _MAX_FAILURES = 20
 _AT_ONCE_S = 0.1
 # How long close() waits for a read in progress.
 _JOIN_S = 0.5
+# The iteration looks for a frame every tick, unless the loop rests, or the whole process was stopped.
+_PAUSE_S = 1.0
 # How long the process waits at its exit for reads that outlasted close().
 _EXIT_JOIN_S = 1.0
 
@@ -86,7 +88,7 @@ class LiveCamera(BaseCamera):
         self._changed = threading.Condition()  # guards the counters and all attributes below
         self._newest: tuple[int, float, Gray] | None = None
         self._fault: EdgeError | None = None
-        self._first_at = self._last_at = time.monotonic()
+        self._first_at = self._last_at = self._looked_at = time.monotonic()
         self._thread = threading.Thread(target=self._read, name=f"reader of {name}", daemon=True)
         self._thread.start()
 
@@ -110,12 +112,24 @@ class LiveCamera(BaseCamera):
         with self._changed:
             self._changed.wait_for(lambda: self._newest or self._fault or self._closed.is_set(), TICK_S)
             self._check_open()
+            self._discount_pause()
             newest, self._newest = self._newest, None
             if newest is None:
                 self._check_silence()
                 return None
         index, captured_at, gray = newest
         return Frame(index, captured_at, orient(gray, self._settings))
+
+    def _discount_pause(self) -> None:
+        """Keeps time without a look at the camera from counting as its silence.
+
+        After SIGCONT, the reader may not have had a chance to read what the camera sent meanwhile.
+        """
+        now = time.monotonic()
+        pause_s = now - self._looked_at
+        self._looked_at = now
+        if pause_s > _PAUSE_S:
+            self._last_at = min(now, self._last_at + pause_s)
 
     def _check_silence(self) -> None:
         if self._fault is not None:

@@ -56,6 +56,21 @@ def test_silence_after_a_picture_is_an_error(stall: Stall) -> None:
     assert str(error).startswith("camera: no picture for 0.1 s after 1 pictures")
 
 
+def test_the_time_for_which_the_process_was_stopped_is_no_silence(
+    stall: Stall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by SIGSTOP: the clock goes on meanwhile, and the iteration may go on before the reader does."""
+    with camera_of(picture(1), stall, picture(2), stall, silence_s=10.0) as camera:
+        stream = iter(camera)
+        assert next(frame for frame in stream if frame is not None).gray[0, 0] == 1
+        assert stall.reached.wait(LIMIT_S)
+        now_s = time.monotonic
+        monkeypatch.setattr("edge.sources.live.time.monotonic", lambda: now_s() + 60)
+        assert next(stream) is None
+        stall.release.set()
+        assert next(frame for frame in stream if frame is not None).gray[0, 0] == 2
+
+
 def test_a_camera_of_which_every_read_fails_does_not_spin() -> None:
     reads = []
 
