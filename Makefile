@@ -54,7 +54,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
-        train quantize test fuzz test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
+        train quantize test fuzz test-chaos test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \
         test-device-arm64 test-device-gstreamer test-device-container lock audit dist app sbom docs \
         check format clean
 
@@ -88,6 +88,9 @@ test: $(DESKTOP)/.done ## run all tests except test-device (EMOTINY_DATA=folder 
 
 fuzz: $(DESKTOP)/.done ## give damaged inputs to all that reads strangers' bytes (SECONDS=60 SEED=0 ARGS="--target pictures")
 	@$(DESKTOP)/bin/python -m tests.fuzz --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0) $(ARGS)
+
+test-chaos: $(DESKTOP)/.done ## walk at random through faults of camera, broker, network, settings and program (SECONDS=600 SEED=n)
+	@$(DESKTOP)/bin/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 test-accelerator: $(ACCELERATOR)/.done ## test the training on an accelerator, on this machine's processor (JAX; 2 minutes)
 	@# Without the fixtures of other tests, which need TensorFlow.
