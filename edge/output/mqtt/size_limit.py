@@ -20,6 +20,9 @@ ENOUGH_BYTES = 8192
 _REMINDER_S = 3600.0
 # So many connections in a row that end right after a large packet are no accident.
 _SUSPICIOUS_LOSSES = 2
+# If an earlier connection took a packet of that size, the broker may have been given a limit since; after two
+# losses, another client of the same name is as likely.
+_LOSSES_IF_TAKEN_BEFORE = 3
 
 
 def packet_bytes(message: Message, version: str) -> int:
@@ -42,7 +45,8 @@ class SizeLimit:
 
     With MQTT 5 the broker announces its limit. Otherwise it closes the connection on a packet that is too
     large, and the limit is guessed: when that has happened twice, three quarters of that packet's size are
-    tried, but never less than what the broker has taken before.
+    tried, but never less than what the broker has taken before. If it took such a packet on an earlier
+    connection, it may have been given a limit since: after the third loss, what it took is forgotten.
     """
 
     def __init__(self, settings: MqttSettings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -96,18 +100,28 @@ class SizeLimit:
         """
         self._taken_bytes = max(self._taken_bytes, in_flight.taken_bytes)
         packet = in_flight.largest_untaken() if fault.unexplained or fault.packet_too_large else None
-        if packet is None or packet.size_bytes <= self._taken_bytes:
+        if packet is None:
             self._suspect, self._losses = "", 0
             return fault
         self._losses = self._losses + 1 if packet.message.topic == self._suspect else 1
         self._suspect = packet.message.topic
-        certain = fault.packet_too_large or self._guessed is not None
-        if self._losses < _SUSPICIOUS_LOSSES and not certain:
-            return replace(fault, repeated_hint=TOO_LARGE_HINT)
+        taken_before = packet.size_bytes <= self._taken_bytes
+        if self._losses < self._needed_losses(fault, taken_before=taken_before):
+            return fault if taken_before else replace(fault, repeated_hint=TOO_LARGE_HINT)
         self._suspect, self._losses = "", 0
+        if taken_before:
+            self._taken_bytes = in_flight.taken_bytes
         self._guessed = max(packet.size_bytes * 3 // 4, self._taken_bytes)
         self._throttle.reset()
         return too_large(packet.message.topic, packet.size_bytes)
+
+    def _needed_losses(self, fault: Fault, *, taken_before: bool) -> int:
+        """Returns how many connections in a row must end after a packet that its size may explain."""
+        if fault.packet_too_large:
+            return 1
+        if taken_before:
+            return _LOSSES_IF_TAKEN_BEFORE
+        return _SUSPICIOUS_LOSSES if self._guessed is None else 1
 
     def _log(self, topic: str, size: int, limit: int, outcome: str) -> None:
         logger.warning(

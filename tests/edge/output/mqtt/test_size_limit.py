@@ -185,6 +185,19 @@ def test_a_limit_is_guessed_when_two_connections_end_right_after_a_large_packet(
     assert not list(limit.fit(Message("a", "x" * 1000)))
 
 
+def test_a_broker_that_is_given_a_limit_later_is_believed_after_the_third_loss():
+    """It was started again with other settings, and takes no more what it took before."""
+    limit = SizeLimit(SETTINGS)
+    lose(limit, ("config", 2600), ("state", 100))
+    faults = [lose(limit, ("state", 100), ("config", 2600)) for _ in range(3)]
+    assert [fault.text for fault in faults[:2]] == [CLOSED.text] * 2
+    assert faults[2].text.startswith("connection lost right after a message of 2600 bytes")
+    assert not list(limit.fit(Message("config", "x" * 1950)))
+    # What it took before does not count for the next guess, either.
+    assert lose(limit, ("state", 100), ("faces", 1800)).text.startswith("connection lost right after")
+    assert not list(limit.fit(Message("faces", "x" * 1350)))
+
+
 @pytest.mark.parametrize(
     "ends",
     [
@@ -232,6 +245,24 @@ def test_mosquitto_with_a_small_limit(tmp_path, sink_on, frame_and_report, log, 
         assert "seems to take no packets of more than 20" in log.faults()[2]
     assert "homeassistant/device/emotiny_kitchen/config has 2" in log.wait("and is sent in parts")
     listener.close()
+    sink.close()
+    broker.kill()
+
+
+@needs_mosquitto
+def test_mosquitto_that_is_started_again_with_a_small_limit_it_does_not_name(tmp_path, sink_on, log, backoff):
+    broker = Broker(tmp_path)
+    sink = sink_on(broker.port, version="3.1.1", backoff=backoff)
+    listener = Listener(broker.port)
+    listener.wait_topic("emotiny/kitchen/status", "online")
+    listener.wait_topic("homeassistant/device/emotiny_kitchen/config")
+    broker.kill()
+    broker = Broker(tmp_path, "max_packet_size 1000", port=broker.port)
+    again = Listener(broker.port)
+    again.wait_topic("emotiny/kitchen/status", "online")
+    assert "homeassistant/device/emotiny_kitchen/config has 2" in log.wait("and is sent in parts")
+    for each in (listener, again):
+        each.close()
     sink.close()
     broker.kill()
 
