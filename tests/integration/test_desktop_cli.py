@@ -148,16 +148,13 @@ def test_evaluate_without_a_run(tmp_path, capsys):
     ],
 )
 def test_a_seed_holds_for_recipes_that_no_other_builds_on(tmp_path, monkeypatch, finished, words, expected):
-    from train.runs.lookup import folder_of
-
     for name in finished:
         (tmp_path / name).mkdir()
         for file in ("best.keras", "final.keras"):
             (tmp_path / name / file).touch()
     folders = []
-    monkeypatch.setattr(
-        "train.cli.fit._train", lambda recipe, *_: folders.append(folder_of(recipe, tmp_path))
-    )
+    monkeypatch.setattr("train.cli.fit._train", lambda stage, *_: folders.append(stage.folder))
+    monkeypatch.setattr("train.runs.plan._missing_data", lambda *_: ())
     assert train_main(["fit", *words, "--seed", "2", "--runs", str(tmp_path)]) == 0
     assert [folder.name for folder in folders] == expected
 

@@ -36,24 +36,34 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         KeyboardInterrupt: the training was stopped; its text says how to go on.
     """
-    stages = plan(_recipes(arguments), arguments.data, arguments.runs)
-    epochs = sum(stage.recipe.epochs - stage.done for stage in stages if not stage.finished)
-    logger.info("the plan: %s, %s to train", _counted(len(stages), "stage"), _counted(epochs, "epoch"))
-    for line in plan_lines(stages):
-        logger.info("%s", line)
-    check_complete(stages)
-    current = stages[0]
-    try:
-        with distributed(arguments.strategy) as cluster:
-            outlook = _outlook(stages)
+    recipes = _recipes(arguments)
+    with distributed(arguments.strategy) as cluster:
+        stages = _announce(plan(recipes, arguments.data, arguments.runs))
+        current = stages[0]
+        outlook = _outlook(stages)
+        try:
             with tensorboard(arguments.tensorboard if cluster.is_chief else None), DISPLAY.outlook(outlook):
                 for number, stage in enumerate(tracked(stages, "", "stages")):
                     current = stage
                     outlook.begin(number)
                     cluster.barrier()  # until the chief has written what this recipe builds on
                     _train(stage, arguments, cluster)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(current, arguments.argv)) from None
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_how_to_go_on(current, arguments.argv)) from None
+
+
+def _announce(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Logs the plan, and returns it.
+
+    Raises:
+        DataError: something is missing that the plan needs.
+    """
+    epochs = sum(stage.recipe.epochs - stage.done for stage in stages if not stage.finished)
+    logger.info("the plan: %s, %s to train", _counted(len(stages), "stage"), _counted(epochs, "epoch"))
+    for line in plan_lines(stages):
+        logger.info("%s", line)
+    check_complete(stages)
+    return stages
 
 
 def _counted(number: int, unit: str) -> str:

@@ -50,7 +50,9 @@ def test_a_stopped_run_says_how_to_go_on_has_a_report_and_goes_on(
     interrupt("mine 2/3")
     assert main(arguments) == 130
     assert "the plan: 1 stage, 3 epochs to train" in caplog.text
-    lines = capsys.readouterr().err.splitlines()
+    lines = [
+        line for line in capsys.readouterr().err.splitlines() if line
+    ]  # a terminal shows ^C in the first
     assert len(lines) == 1
     assert lines[0].startswith("train: stopped; `")
     assert f"-m train {' '.join(arguments)}` goes on with epoch 3 of 3 of mine" in lines[0]
