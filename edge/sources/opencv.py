@@ -80,7 +80,7 @@ class JpegStreamGrabber(CaptureGrabber):
 
 def has_jpegs(capture: cv2.VideoCapture) -> bool:
     """Returns whether the frames of an open video or stream are JPEGs."""
-    return _codec(capture) == "mjpg"
+    return _codec(capture).lower() == "mjpg"
 
 
 def gray_of(pixels: Pixels) -> Gray:
@@ -101,7 +101,7 @@ def check_video(capture: cv2.VideoCapture, name: str) -> None:
         CameraError: Its frames are too large, or pictures of a format that no video needs.
     """
     codec = _codec(capture)
-    if codec in _STILL_CODECS:
+    if codec.lower() in _STILL_CODECS:
         raise CameraError(f"{name}: pictures of the format {codec} are not read; expected a video")
     width, height = (int(capture.get(each)) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if width * height > _MAX_VIDEO_PIXELS:
@@ -109,9 +109,9 @@ def check_video(capture: cv2.VideoCapture, name: str) -> None:
 
 
 def _codec(capture: cv2.VideoCapture) -> str:
-    """Returns the four characters of a codec, in lower case."""
+    """Returns the four characters of a codec, which may be in either case."""
     number = int(capture.get(cv2.CAP_PROP_FOURCC))
-    return number.to_bytes(8, "little", signed=True)[:4].decode("latin-1").lower()
+    return number.to_bytes(8, "little", signed=True)[:4].decode("latin-1")
 
 
 def silence_opencv_logs() -> None:
