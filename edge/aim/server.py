@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import socketserver
@@ -15,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 
 from edge.aim.options import AimOptions
-from edge.errors import ConfigError, OutputError
+from edge.system.listening import listen_error
 
 logger = logging.getLogger(__name__)
 
@@ -209,11 +208,6 @@ def _listen(options: AimOptions) -> _Server:
     endpoint = f"--address {options.address} --port {options.port}"
     try:
         return (_Server6 if options.ipv6 else _Server)((options.address, options.port))
-    except PermissionError as error:
-        raise ConfigError(f"{endpoint}: only root may listen there; expected a port from 1024 on") from error
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            reason = f"another program listens there (`sudo ss -ltnp 'sport = :{options.port}'` shows which)"
-        else:
-            reason = f"{error.strerror}; expected an address of this device (`ip address` lists them)"
-        raise OutputError(f"{endpoint}: {reason}") from error
+        denied = "only root may listen there; expected a port from 1024 on"
+        raise listen_error(error, endpoint, options.port, denied) from error

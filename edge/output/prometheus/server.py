@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from edge.errors import ConfigError, OutputError
 from edge.output.prometheus.settings import MetricsSettings
+from edge.system.listening import listen_error
 
 logger = logging.getLogger(__name__)
 
@@ -104,17 +104,12 @@ def _listen(settings: MetricsSettings) -> _Server:
     endpoint = f"metrics {settings.address} port {settings.port}"
     try:
         return server_class((settings.address, settings.port), _Handler)
-    except PermissionError as error:
-        raise ConfigError(f"{endpoint}: {_explain_denied(error, settings.port)}") from error
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            reason = f"another program listens there (`sudo ss -ltnp 'sport = :{settings.port}'` shows which)"
-        else:
-            reason = f"{error.strerror}; expected an address of this device (`ip address` lists them)"
-        raise OutputError(f"{endpoint}: {reason}") from error
+        denied = _explain_denied(error, settings.port)
+        raise listen_error(error, endpoint, settings.port, denied) from error
 
 
-def _explain_denied(error: PermissionError, port: int) -> str:
+def _explain_denied(error: OSError, port: int) -> str:
     """Returns who forbids to listen: the kernel refuses root's ports by EACCES, a unit's filter by EPERM."""
     if error.errno == errno.EPERM:
         return (
