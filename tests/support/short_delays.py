@@ -23,8 +23,10 @@ class ShortDelays(Backoff):
         super().__init__(lambda: time.monotonic() / self.FACTOR, uniform=lambda *_: self.FACTOR)
         self.delays_s: list[float] = []
 
-    def disconnected(self, *, suspicious: bool = False, longest: bool = False) -> float:
-        delay_s = super().disconnected(suspicious=suspicious, longest=longest)
+    def disconnected(
+        self, *, suspicious: bool = False, longest: bool = False, remedied: bool = False
+    ) -> float:
+        delay_s = super().disconnected(suspicious=suspicious, longest=longest, remedied=remedied)
         self.delays_s.append(delay_s)
         return delay_s
 

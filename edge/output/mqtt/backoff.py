@@ -47,17 +47,24 @@ class Backoff:
         """Notes that the broker has accepted a connection."""
         self._connected_s = self._clock()
 
-    def disconnected(self, *, suspicious: bool = False, longest: bool = False) -> float:
+    def disconnected(
+        self, *, suspicious: bool = False, longest: bool = False, remedied: bool = False
+    ) -> float:
         """Notes that the connection was lost, or that an attempt failed.
 
         Args:
             suspicious: The next connection may end in the same way: if this one followed a fault itself, the
                 delay is 8 times as long as that before, instead of twice.
             longest: Use the longest delay, however few attempts failed.
+            remedied: The next connection avoids what ended this one: use the shortest delay, and let others
+                grow on from where they were.
 
         Returns:
             Seconds to wait before the next attempt.
         """
+        if remedied:
+            self._connected_s = None
+            return _FIRST_S * self._uniform(*_JITTER)
         stable_s = _LONG_STABLE_S if suspicious else _STABLE_S
         if self._connected_s is not None and self._clock() - self._connected_s >= stable_s:
             self._failures = 0

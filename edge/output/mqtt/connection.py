@@ -183,7 +183,9 @@ class Connection:
     def _delay_s(self, fault: Fault) -> float:
         # Two clients of one name would otherwise take over each other's connection all the time.
         return self._backoff.disconnected(
-            suspicious=fault.unexplained or fault.unacknowledged, longest=fault.taken_over
+            suspicious=fault.unexplained or fault.unacknowledged,
+            longest=fault.taken_over,
+            remedied=fault.remedied,
         )
 
     def _handle(self, topic: str, payload: bytes) -> None:

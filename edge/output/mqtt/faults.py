@@ -42,6 +42,7 @@ class Fault:
         unexplained: Whether the broker or the network ended an accepted connection without a reason. Some
             brokers do so when another client of the same name connects, or when a packet is too large.
         unacknowledged: Whether the broker answers, but acknowledges nothing.
+        remedied: Whether the next connection avoids what ended this one.
         repeated_hint: A question that helps if the fault occurs again and again; may be empty.
     """
 
@@ -51,6 +52,7 @@ class Fault:
     packet_too_large: bool = False
     unexplained: bool = False
     unacknowledged: bool = False
+    remedied: bool = False
     repeated_hint: str = ""
 
 
@@ -152,7 +154,7 @@ def describe_unacknowledged(topic: str, settings: MqttSettings) -> str:
 
 
 def too_large(topic: str, size_bytes: int) -> Fault:
-    """Explains connections that ended right after a large packet.
+    """Explains connections that ended right after a large packet, which is not sent again.
 
     Args:
         topic: Topic of the message.
@@ -160,7 +162,8 @@ def too_large(topic: str, size_bytes: int) -> Fault:
     """
     return Fault(
         f"connection lost right after a message of {size_bytes} bytes on {topic}; {TOO_LARGE_HINT[:-1]}, "
-        "or may this user not write there?"
+        "or may this user not write there?",
+        remedied=True,
     )
 
 

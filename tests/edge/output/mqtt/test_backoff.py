@@ -58,3 +58,10 @@ def test_a_broker_that_was_stopped_after_a_stable_connection_is_soon_tried_again
     clock.now_s += 500
     assert backoff.disconnected(suspicious=True) == 2.0
     assert [backoff.disconnected() for _ in range(2)] == [4.0, 8.0]
+
+
+def test_a_remedied_loss_is_followed_by_the_shortest_delay_and_resets_nothing():
+    backoff = Backoff(Clock(), lambda *_: 1.0)
+    assert [backoff.disconnected() for _ in range(3)] == [2.0, 4.0, 8.0]
+    assert [backoff.disconnected(remedied=True) for _ in range(2)] == [2.0, 2.0]
+    assert backoff.disconnected() == 16.0

@@ -261,6 +261,8 @@ def test_mosquitto_that_is_started_again_with_a_small_limit_it_does_not_name(tmp
     again = Listener(broker.port)
     again.wait_topic("emotiny/kitchen/status", "online")
     assert "homeassistant/device/emotiny_kitchen/config has 2" in log.wait("and is sent in parts")
+    # Once the limit is guessed, nothing is gained by waiting.
+    assert backoff.delays_s[-1] < backoff.delays_s[-2]
     for each in (listener, again):
         each.close()
     sink.close()
