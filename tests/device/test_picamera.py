@@ -29,8 +29,9 @@ PIPELINE = "/usr/share/libcamera/pipeline/virtual/virtual.yaml"
 FRAMES = 30
 # One that Prometheus could read.
 PORT = 9137
-# The JPEG decoders of libcamera and OpenCV may differ by so many of 256 grays; measured: 5.
-MAX_DIFFERENCE = 8
+# libcamera decodes JPEGs by libjpeg's fast transform, OpenCV by its exact one: on the demo's pictures, they differ
+# by up to 10 of 256 grays (`djpeg -dct fast` against `-dct int`).
+MAX_DIFFERENCE = 12
 
 
 @pytest.fixture(scope="module")
