@@ -15,7 +15,7 @@ THREADS_HELP = "threads of TensorFlow (default: OMP_NUM_THREADS, else 1, with wh
 
 # What TensorFlow prints while it is imported, whatever the log level: nothing that helps anybody.
 _CHATTER = re.compile(
-    rb"WARNING: All log messages before absl|[EWI]\d{4} .*(cuda_|cpu_feature|computation_placer)"
+    rb"WARNING: All log messages before absl|[EWI]\d{4} .*(cuda|port\.cc|cpu_feature|computation_placer)"
 )
 
 
