@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from train.accelerator.__main__ import main
+from train.accelerator.answers import Answers, fingerprint
 from train.accelerator.population import Budget, Instance, Method, Population
 from train.models.sepnet import build
 from train.models.spec import NetSpec, Stage, spec_from_dict
@@ -81,6 +83,7 @@ def test_the_program_writes_every_network(pack, tmp_path):
     with np.load(out / "answers.npz") as answers:
         assert answers["answers"].shape == (2, 64, 2)
         np.testing.assert_allclose(answers["answers"].astype(float).sum(-1), 1, atol=1e-2)
+        assert answers["val_answers"].shape == (32, 2)
     with zipfile.ZipFile(out / "small.zip") as small:
         described = json.loads(small.read("student-3.json"))
         assert described["instance"]["seed"] == 3
@@ -88,6 +91,17 @@ def test_the_program_writes_every_network(pack, tmp_path):
             weights = [arrays[name] for name in sorted(arrays.files)]
     build(spec_from_dict(described["spec"])).set_weights(weights)
     assert "the mean of all so far is right in" in ended.stderr
+    again = [*command[:4], str(tmp_path / "again"), "--seconds", "15", "--rehearse"]
+    ended = subprocess.run(
+        [*again, "--answers", str(out / "answers.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["small.zip"]
+    assert "teacher" not in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -96,15 +110,23 @@ def test_the_program_writes_every_network(pack, tmp_path):
         (["none.npz", "out"], 3, "none.npz: no file of `python -m train pack`"),
         (["damaged.npz", "out"], 3, "damaged.npz: no file of `python -m train pack`"),
         (["gender.npz", "there"], 2, "there exists; name another folder"),
+        (["gender.npz", "out", "--answers", "none.npz"], 3, "none.npz: no answers of an earlier run"),
+        (
+            ["gender.npz", "out", "--answers", "other.npz"],
+            3,
+            "other.npz: the answers are for the pictures of",
+        ),
+        (["gender.npz", "out", "--answers", "views.npz"], 3, "views.npz: answers for 3 views, expected 12"),
         (["gender.npz", "out", "--seconds", "0"], 2, "--seconds 0: expected more than 0"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_code(pack, tmp_path, monkeypatch, caplog, words, code, message):
-    del pack  # it is in the folder
     monkeypatch.chdir(tmp_path)
     (tmp_path / "damaged.npz").write_bytes(b"no pack")
     (tmp_path / "there").mkdir()
+    for name, pictures in (("other", "0" * 64), ("views", fingerprint(pack[1]))):
+        Answers(np.zeros((3, 64, 2), np.float16), np.zeros((32, 2)), pictures).write(Path(f"{name}.npz"))
     assert main([*words, *([] if "--seconds" in words else ["--seconds", "9"])]) == code
-    assert len(caplog.messages) == 1
-    assert message in caplog.messages[0]
+    assert len(messages := [each for each in caplog.messages if each.startswith("train.")]) == 1
+    assert message in messages[0]
     assert not (tmp_path / "out").exists()

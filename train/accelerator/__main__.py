@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("pack", type=Path, help="file of `python -m train pack`")
     parser.add_argument("out", type=Path, help="folder for the results; must not exist")
     parser.add_argument("--seconds", type=float, required=True, help="time for all of it")
+    parser.add_argument(
+        "--answers", type=Path, help="answers.npz of an earlier run: train students only, by those teachers"
+    )
     parser.add_argument("--rehearse", action="store_true", help="tiny teachers, to try all stages quickly")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -55,9 +58,8 @@ def _run(options: argparse.Namespace) -> None:
     plan = PLANS[task]
     log(f"on {jax.devices()}")
     with as_products():
-        Program(
-            plan.rehearsed() if options.rehearse else plan, options.pack, options.out, options.seconds
-        ).run()
+        plan = plan.rehearsed() if options.rehearse else plan
+        Program(plan, options.pack, options.out, options.seconds, options.answers).run()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from train.accelerator.answers import Answers, fingerprint, read_answers
 from train.accelerator.camera import Geometry, normalized, place, spoil
 from train.accelerator.pack import Array, read_pack
 from train.accelerator.plan import Plan
@@ -55,7 +56,9 @@ def log(text: str) -> None:
 class Program:
     """A plan on a pack's data."""
 
-    def __init__(self, plan: Plan, pack: Path, out: Path, seconds: float) -> None:
+    def __init__(
+        self, plan: Plan, pack: Path, out: Path, seconds: float, answers: Path | None = None
+    ) -> None:
         """Reads the pack onto the accelerator.
 
         Args:
@@ -63,12 +66,19 @@ class Program:
             pack: file of `train.accelerator.pack`.
             out: folder for the results; created.
             seconds: time for all, counted from the start of the process.
+            answers: `answers.npz` of an earlier run with this pack and the plan's number of views: no teacher
+                is trained, and students have all of the time.
+
+        Raises:
+            DataError: the answers are missing, damaged, or for other pictures or views.
         """
         self.plan, self.out, self.end = plan, out, _START + seconds
         self._facts = {"pack": hashlib.sha256(pack.read_bytes()).hexdigest(), "jax": jax.__version__}
         self.seconds = seconds
-        out.mkdir(parents=True, exist_ok=True)
         arrays = read_pack(pack)
+        self._pictures = fingerprint(arrays)
+        self._answers = read_answers(answers, self._pictures, plan.views) if answers else None
+        out.mkdir(parents=True, exist_ok=True)
         log(f"read {pack.name}: {len(arrays['labels'])} rows")
         labels = arrays["labels"].astype(int)
         targets = np.eye(int(arrays["classes"]), dtype=np.float32)[labels]
@@ -145,14 +155,17 @@ class Program:
     def run(self) -> None:
         """Trains all of the plan."""
         plan = self.plan
-        first = self.teacher(1)
-        data = {"images": self.images, "targets": self.teacher_targets}
-        log(f"teacher compiled in {first.compile(self.rows, data):.1f} s")
+        if self._answers is None:
+            first = self._compiled_teacher()
         pool = ThreadPoolExecutor(_THREADS)
         trials = {name: self.student(spec, plan.trials) for name, spec in plan.structures.items()}
         shapes = self._student_shapes()
         compiling = {name: pool.submit(each.compile, self.rows, shapes) for name, each in trials.items()}
-        students = self._train_teachers(first, data)
+        views = self._views()
+        log("views made")
+        answers = self._answers or self._train_teachers(first, views)
+        self.val_answers = answers.validation
+        students = {"views": views, "answers": jnp.asarray(answers.training), "targets": self.targets}
         name, best = self._search(trials, compiling, students)
         # As many instances as in a trial, so that its compiled program serves again.
         seeds = [replace(best, seed=seed) for seed in plan.seeds]
@@ -171,10 +184,17 @@ class Program:
             "targets": jax.ShapeDtypeStruct(self.targets.shape, jnp.float32),
         }
 
-    def _train_teachers(self, first: Population, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Trains all teachers; returns what students are trained on."""
-        plan, views = self.plan, self._views()
-        log("views made")
+    def _teacher_data(self) -> dict[str, Any]:
+        return {"images": self.images, "targets": self.teacher_targets}
+
+    def _compiled_teacher(self) -> Population:
+        first = self.teacher(1)
+        log(f"teacher compiled in {first.compile(self.rows, self._teacher_data()):.1f} s")
+        return first
+
+    def _train_teachers(self, first: Population, views: Any) -> Answers:
+        """Trains all teachers; returns and writes their answers."""
+        plan, data = self.plan, self._teacher_data()
         budget = plan.teachers_share * self.seconds / plan.teachers
         answers, val_answers = [], []
         for seed in range(1, plan.teachers + 1):
@@ -186,10 +206,10 @@ class Program:
             val_answers.append(self._scores(teacher, self.val))
             right = (np.mean(val_answers, axis=0).argmax(-1) == self.val_labels).mean()
             log(f"teacher {seed}: {teacher.epochs} epochs; the mean of all so far is right in {right:.4f}")
-        self.val_answers = np.mean(val_answers, axis=0)
         mean = np.mean(answers, axis=0).astype(np.float16)
-        np.savez_compressed(self.out / "answers.npz", answers=mean)
-        return {"views": views, "answers": jnp.asarray(mean), "targets": self.targets}
+        result = Answers(mean, np.mean(val_answers, axis=0), self._pictures)
+        result.write(self.out / "answers.npz")
+        return result
 
     def _search(
         self, trials: Mapping[str, Population], compiling: Mapping[str, Future[float]], data: Any
