@@ -77,7 +77,9 @@ def _net(stem: int, *stages: Stage, head: int = 16, classes: int = 7) -> NetSpec
 
 
 def _trials(teaching: float) -> list[Instance]:
-    settings = ((0.02, 0.65), (0.04, 0.65), (0.04, 0.4))
+    # With 0.65 of the views clean instead of 0.85, a student of 10,000 parameters loses 1.7 points on clean
+    # pictures and gains at most one on the others.
+    settings = ((0.02, 0.85), (0.04, 0.85), (0.02, 0.65))
     return [Instance(1, rate, {"teaching": teaching, "clean": clean}) for rate, clean in settings]
 
 
@@ -87,12 +89,11 @@ PLANS: dict[str, Plan] = {
         teachers=5,
         teachers_share=0.33,
         structures={
-            "narrow-wide": _net(16, Stage(24, 0, 1, 1), Stage(52, 0, 2, 3), Stage(52, 0, 1, 3)),
-            "late": _net(16, Stage(56, 0, 2, 3), Stage(56, 0, 1, 3)),
-            "one-wide": _net(16, Stage(32, 0, 1, 2), Stage(66, 0, 2, 4), head=20),
-            "both-wide": _net(16, Stage(55, 0, 1, 1), Stage(55, 0, 2, 4)),
+            # The best two of six that were compared, and the
+            # best with three applications of each block, whose reading still costs less than mini-Xception's.
             "three": _net(16, Stage(44, 0, 2, 2), Stage(44, 0, 1, 2), Stage(44, 0, 1, 2), head=24),
-            "deep": _net(16, Stage(52, 0, 2, 4), Stage(52, 0, 2, 4), head=32),
+            "three-times": _net(16, Stage(44, 0, 2, 3), Stage(44, 0, 1, 3), Stage(44, 0, 1, 3), head=21),
+            "late": _net(16, Stage(56, 0, 2, 3), Stage(56, 0, 1, 3)),
         },
         search_share=0.18,
         trials=_trials(0.9),
