@@ -194,7 +194,7 @@ class Machine:
         self._socket.settimeout(240)
         try:
             assert self._receive() == {"ready": True}
-        except (OSError, AssertionError) as error:
+        except AssertionError as error:
             self._process.kill()
             raise AssertionError(f"the machine does not boot: {self._console.read_text()[-2000:]}") from error
         run(self, "tar -xf /dev/vdb -C /")
@@ -213,7 +213,11 @@ class Machine:
         self._process.wait(20)
 
     def _receive(self) -> dict[str, object]:
-        line = self._lines.readline()
+        try:
+            line = self._lines.readline()
+        except OSError as error:  # it stays so: what follows could be the reply to an earlier request
+            console = self._console.read_text()[-2000:]
+            raise AssertionError(f"the machine does not answer: {console}") from error
         assert line, f"the machine is gone: {self._console.read_text()[-2000:]}"
         reply: dict[str, object] = json.loads(line)
         return reply
