@@ -29,8 +29,8 @@ PIPELINE = "/usr/share/libcamera/pipeline/virtual/virtual.yaml"
 FRAMES = 30
 # One that Prometheus could read.
 PORT = 9137
-# libcamera decodes JPEGs by libjpeg's fast transform, OpenCV by its exact one: on the demo's pictures, they differ
-# by up to 10 of 256 grays (`djpeg -dct fast` against `-dct int`).
+# libcamera decodes JPEGs by libjpeg's fast transform, OpenCV by its exact one. On the demo's pictures, they
+# differ by up to 10 of 256 grays (`djpeg -dct fast` against `-dct int`).
 MAX_DIFFERENCE = 12
 
 
