@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -23,6 +24,8 @@ from tests.device.requirements import obstacles
 HERE = Path(__file__).parent
 # {release of Debian: version of its Python}
 PYTHON_OF = {"bookworm": "3.11", "trixie": "3.13"}
+# Of a clip, what a virtual camera shows every third one of.
+_FRAMES = 120
 
 Record = Callable[[str, object], None]
 
@@ -132,8 +135,8 @@ def picamera_machine(images, announce, tmp_path_factory) -> Iterator[Guest]:
     demo = Demo(TREE / "edge" / "sources" / "demo_faces")
     _write_jpegs(payload / "pictures" / "demo", [demo.frame(6 * number) for number in range(20)])
     _write_jpegs(payload / "pictures" / "still", [demo.frame(0)])
-    for clip in sorted(_clips())[-1:]:
-        _write_jpegs(payload / "pictures" / "clip", list(_gray_frames(clip))[:120:3])
+    for clip in sorted(_clips_of_people())[-1:]:
+        _write_jpegs(payload / "pictures" / "clip", list(_gray_frames(clip))[:_FRAMES:3])
     guest = _boot(images.picamera_disk(), payload, folder, announce)
     yield guest
     guest.close()
@@ -186,6 +189,16 @@ def _boot(disk: Path, payload: Path, folder: Path, announce: Callable[[str], Non
 def _clips() -> list[Path]:
     data = os.environ.get("EMOTINY_DATA")
     return list((Path(data) / "clips").glob("*.mp4")) if data else []
+
+
+def _clips_of_people() -> list[Path]:
+    """Returns the clips with a face of 40 pixels or more in each of the first frames."""
+
+    def shows_people(clip: Path) -> bool:
+        frames = json.loads(clip.with_suffix(".json").read_text())["frames"][:_FRAMES]
+        return all(any(face["box"][2] >= 40 and not face["ignore"] for face in frame) for frame in frames)
+
+    return [clip for clip in _clips() if shows_people(clip)]
 
 
 def _gray_frames(clip: Path) -> Iterator[Gray]:

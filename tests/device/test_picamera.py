@@ -135,7 +135,8 @@ def test_check_describes_the_camera(pi, sources, record):
 def compare_frames(guest, sources, size="", *, times=1, wanted_format=""):
     """Returns a line of COMPARE_FRAMES for each frame of the demo's camera, and the formats."""
     arguments = f"{sources['demo']} /payload/pictures/demo '{size}' {times} '{wanted_format}'"
-    out = run(guest, f"{PYTHON} /usr/local/lib/compare_frames.py {arguments} 2>/var/tmp/log")
+    compare = f"{PYTHON} /usr/local/lib/compare_frames.py {arguments} 2>/var/tmp/log"
+    out = run(guest, f"{compare} || {{ cat /var/tmp/log; false; }}")
     *frames, formats = map(json.loads, out.splitlines())
     assert len(frames) == 10 * times
     return frames, formats
