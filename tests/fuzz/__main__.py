@@ -7,18 +7,22 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edge.inference.interpreter import installed_runtimes
 from tests.fuzz.campaign import Plan, Tally, fuzz
 from tests.fuzz.report import table
 from tests.fuzz.supervisor import Supervisor
 from tests.fuzz.target import TARGETS, open_target
 
+_TFLITE = "networks-tflite"
 _FAILED = Path(__file__).parents[2] / "build" / "fuzz"
 
 
 def main() -> int:
     """Fuzzes the targets one after the other; returns 1 if an input failed."""
     arguments = _arguments()
-    names = arguments.target or list(TARGETS)
+    names = arguments.target or [name for name in TARGETS if name != _TFLITE]
+    if not arguments.target and "tflite" in installed_runtimes():
+        names.append(_TFLITE)
     with tempfile.TemporaryDirectory(prefix="emotiny-fuzz-") as folder:
         if arguments.replay is not None:
             return _replay(names, arguments.replay, Path(folder))

@@ -6,13 +6,23 @@ from tests.fuzz.campaign import Plan, fuzz
 from tests.fuzz.mutate import MAX_BYTES, Mutator
 from tests.fuzz.report import table
 from tests.fuzz.target import TARGETS, open_target
+from tests.support.runtimes import NEEDS_TFLITE
 
 INPUTS, SLOW_INPUTS = 50, 10
 # Bytes of all corpora together, which are drawn, encoded or read from files that are there anyway.
 LARGEST_CORPUS_BYTES = 1_000_000
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.fixture(autouse=True)
+def same_runtime_afterwards(monkeypatch):
+    """Forgets the runtime that a target chose for all of its process."""
+    monkeypatch.setenv("EMOTINY_RUNTIME", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=NEEDS_TFLITE) if "tflite" in name else name for name in TARGETS],
+)
 def test_damaged_inputs_break_nothing(tmp_path, name):
     most = SLOW_INPUTS if name == "streams" else INPUTS
     plan = Plan(seed=1, seconds=60.0, most=most, sample_every=0)

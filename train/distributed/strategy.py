@@ -235,7 +235,11 @@ def _connect_workers(heartbeat_timeout_s: float) -> Any:
     import tensorflow as tf
     from tensorflow.python.distribute.multi_worker_util import coordination_leader
     from tensorflow.python.eager import context
-    from tensorflow.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
+
+    try:
+        from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
+    except ImportError:  # before TensorFlow 2.21
+        from tensorflow.tsl.protobuf.coordination_config_pb2 import CoordinatedJob
 
     spec = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
     try:
