@@ -17,6 +17,9 @@ class Parser(argparse.ArgumentParser):
     An option of the command line that a later version adds would otherwise change what an abbreviation means.
     """
 
+    # The option that is meant by a value in its place, such as `--source` by the name of a video.
+    usual_option = ""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
 
@@ -27,13 +30,20 @@ class Parser(argparse.ArgumentParser):
             ConfigError: an argument is unknown, missing, or not valid.
             SystemExit: there is no argument, or the help was asked for.
         """
-        if not (sys.argv[1:] if args is None else args) and self.commands():
+        words = list(sys.argv[1:] if args is None else args)
+        if not words and self.commands():
             self.print_help(sys.stderr)
             raise SystemExit(ConfigError.exit_code)
-        arguments, unknown = self.parse_known_args(args, namespace)
+        self._require_command_first(words)
+        arguments, unknown = self.parse_known_args(words, namespace)
         if unknown:
-            options = list(self._chosen_command(arguments)._option_string_actions)
-            suggestion = did_you_mean(unknown[0].partition("=")[0], options)
+            command = self._chosen_command(arguments)
+            usual = getattr(command, "usual_option", "")
+            if usual and words[1:2] == unknown[:1] and not unknown[0].startswith("-"):
+                suggestion = f"; did you mean '{usual} {unknown[0]}'?"
+            else:
+                options = list(command._option_string_actions)
+                suggestion = did_you_mean(unknown[0].partition("=")[0], options)
             self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
         return arguments
 
@@ -45,6 +55,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises a ConfigError, which is printed as one line like every other one."""
         raise ConfigError(f"{message} (see --help)")
+
+    def _require_command_first(self, words: Sequence[str]) -> None:
+        """Refuses an option in place of a command: its value would pass for a misspelt command."""
+        commands, option = self._commands(), words[0].partition("=")[0] if words else ""
+        if commands is None or option in self._option_string_actions:
+            return
+        for name, command in commands.choices.items():
+            if option in command._option_string_actions:
+                self.error(f"{option}: expected a command first, such as '{name} {option}'")
 
     def _commands(self) -> argparse._SubParsersAction[argparse.ArgumentParser] | None:
         return next((each for each in self._actions if isinstance(each, argparse._SubParsersAction)), None)

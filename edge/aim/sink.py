@@ -52,7 +52,7 @@ class AimSink(Sink):
         site = Site(page, access, self._latest, views, left_s)
         self._server = AimServer(options, site.respond, policy)
         self._possible_faces: Callable[[], Iterable[Box]] = tuple
-        self._closed = False
+        self._open, self._closed = False, False
         self.port = self._server.port
         host = _reachable(options)
         self._place = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
@@ -67,6 +67,7 @@ class AimSink(Sink):
         """
         self._possible_faces = possible_faces
         self._server.start()
+        self._open = True
         logger.info("aim: the page is open at %s", self._place)
 
     def send(self, frame: Frame, report: Report) -> None:
@@ -85,7 +86,8 @@ class AimSink(Sink):
         self._closed = True
         self._latest.close()
         self._server.close()
-        logger.info("aim: the page is closed")
+        if self._open:
+            logger.info("aim: the page is closed")
 
 
 def _reachable(options: AimOptions) -> str:

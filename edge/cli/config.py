@@ -45,5 +45,7 @@ def _write_defaults(path: Path) -> None:
         except OSError:  # half a file would pass for settings, and be in the way of the next try
             path.unlink()
             raise
+    except FileExistsError as error:
+        raise OutputError(f"{path} exists; remove it or name another file") from error
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error

@@ -38,6 +38,8 @@ def parser() -> Parser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         _add_options(command)
+        if name in ("run", "check"):
+            command.usual_option = "--source"
         if name == "check":
             _add_lens(command)
         if name == "config":
@@ -57,6 +59,7 @@ def parser() -> Parser:
     )
     text = "show on a page what the camera sees, to aim it; as lines, to one viewer, for some minutes"
     aim = commands.add_parser("aim", help=text, description=text)
+    aim.usual_option = "--source"
     _add_aim_options(aim)
     _add_options(aim, AIM_LEAVES_OUT)
     text = "compare the speed of this loop with that of usual ways to write it, on the same frames"

@@ -227,12 +227,14 @@ def read_model(path: Path) -> tuple[Contract, bytes]:
         raise ModelError(f"model {path}: expected a .tflite file or its .json contract")
     # If both are missing, the error names the file that the caller named.
     suffixes = (".json", ".tflite") if path.suffix == ".json" else (".tflite", ".json")
-    files = {suffix: _read(path.with_suffix(suffix)) for suffix in suffixes}
+    files: dict[str, bytes] = {}
+    for suffix in suffixes:
+        files[suffix] = _read(path.with_suffix(suffix), path if suffix != path.suffix else None)
+        # Before the checksum and before a missing contract, so that the message names the likelier mistake.
+        if suffix == ".tflite" and files[suffix][4:8] != b"TFL3":
+            raise ModelError(f"model {path.with_suffix(suffix)}: not a TFLite file (no TFL3 identifier)")
     contract = _parse(files[".json"], path.with_suffix(".json"))
     content, model_path = files[".tflite"], path.with_suffix(".tflite")
-    # Before the checksum, so that the message names the likelier mistake.
-    if content[4:8] != b"TFL3":
-        raise ModelError(f"model {model_path}: not a TFLite file (no TFL3 identifier)")
     digest = hashlib.sha256(content).hexdigest()
     if digest != contract.sha256:
         raise ModelError(
@@ -270,11 +272,21 @@ def _read_contract(path: Path) -> Contract:
     return _parse(_read(path), path)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, beside: Path | None = None) -> bytes:
+    """Reads a file of a network.
+
+    Args:
+        path: The file.
+        beside: The other file of the network, if that is the one that was named.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
     try:
         return read_regular(path, _MAX_BYTES[path.suffix])
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        place = f"; expected it next to {beside}" if beside and isinstance(error, FileNotFoundError) else ""
+        raise ModelError(f"cannot read {path}: {error.strerror}{place}") from error
 
 
 def _shown(value: object) -> str:

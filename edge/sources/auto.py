@@ -59,9 +59,8 @@ class AutoCamera(BaseCamera):
                 break
         else:
             if self._open_fallback is None:
-                raise CameraError(
-                    f"auto: no camera answers; {'; '.join(self._faults) or 'is one connected?'}"
-                )
+                why = "; ".join(self._faults) or "is one connected? `emotiny cameras` says where to look"
+                raise CameraError(f"auto: no camera answers; {why}")
             self._log_faults()
             logger.warning("no camera answers: playing the demo, which draws faces and shows nobody here")
             self._inner = self._open_fallback()

@@ -10,7 +10,9 @@ from edge.errors import ConfigError
 def parser():
     top = Parser(prog="x")
     commands = top.add_subparsers(dest="command", required=True)
-    commands.add_parser("paint", help="cover a wall").add_argument("--colour", choices=("red", "blue"))
+    paint = commands.add_parser("paint", help="cover a wall")
+    paint.add_argument("--colour", choices=("red", "blue"))
+    paint.usual_option = "--colour"
     commands.add_parser("mend", help="close a hole").add_argument("--width", type=int)
     return top
 
@@ -24,6 +26,12 @@ def parser():
         (["mend", "--witdh=3"], "unrecognized arguments: --witdh=3; did you mean '--width'?"),
         (["mend", "--colour", "red"], "unrecognized arguments: --colour red"),  # not one of this command's
         (["mend", "--wid", "3"], "unrecognized arguments: --wid 3; did you mean '--width'?"),
+        (["--width", "3"], "--width: expected a command first, such as 'mend --width'"),
+        (["--width=3"], "--width: expected a command first, such as 'mend --width'"),
+        (["--quux", "paitn"], "unknown command 'paitn'; did you mean 'paint'?"),
+        (["paint", "red"], "unrecognized arguments: red; did you mean '--colour red'?"),
+        (["paint", "--colour", "red", "blue"], "unrecognized arguments: blue (see"),
+        (["mend", "3"], "unrecognized arguments: 3 (see"),  # it has no usual option
         (["paint", "--colour", "green"], "argument --colour: invalid choice: 'green'"),
     ],
 )

@@ -25,9 +25,9 @@ PROPOSAL = str(Path(__file__).parents[2] / "models" / "proposal_sepnet_128_int8.
     [
         (
             train_main,
-            ["fit", "emotions"],
+            ["fit", "alexnet"],
             2,
-            "no recipe 'emotions'; expected one of emotion-teacher, emotion, ",
+            "no recipe 'alexnet'; expected one of emotion-teacher, emotion, ",
         ),
         (train_main, ["fit", "mini-xception", "--data", "{}"], 3, "no fer2013 data in '{}': get FER-2013"),
         (train_main, ["fit", "gender-small", "--data", "{}"], 3, "no utkface data in '{}': get UTKFace"),

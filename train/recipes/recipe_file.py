@@ -102,6 +102,10 @@ def read_recipe(path: Path) -> AnyRecipe:
     """
     try:
         values = parse_toml(read_text(path, _MAX_BYTES))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: no such file; `python -m train recipes --write NAME {path}` writes one"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{path}: {os_error_reason(error)}") from error
     except ValueError as error:

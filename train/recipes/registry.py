@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge.command_line import did_you_mean
 from edge.errors import ConfigError
 from edge.inference.preprocess import Framing
 from train.augment import Augmentation
@@ -300,11 +301,13 @@ def find_recipes(name: str) -> tuple[AnyRecipe, ...]:
     """Returns the recipe with a name, or those of a group, each after the recipes that it builds on.
 
     Raises:
-        ConfigError: no recipe or group has that name; the message lists all.
+        ConfigError: no recipe or group has that name; the message names the most similar one, or all.
     """
     if name in GROUPS:
         return tuple(RECIPES[member] for member in GROUPS[name])
     if name not in RECIPES:
+        if suggestion := did_you_mean(name, (*RECIPES, *GROUPS)):
+            raise ConfigError(f"no recipe {name!r}{suggestion} `python -m train recipes` lists all")
         raise ConfigError(
             f"no recipe {name!r}; expected one of {', '.join(RECIPES)}, or of {', '.join(GROUPS)}"
         )

@@ -74,7 +74,10 @@ def connect_failure(error: Exception, settings: MqttSettings) -> Fault:
     elif isinstance(error, WebsocketConnectionError):
         text = f"no websockets ({reason}); do mqtt.transport and mqtt.port fit the broker?"
     elif isinstance(error, OSError):
-        text = f"cannot be reached ({reason}); is it running, and does a firewall let it be reached?"
+        text = (
+            f"cannot be reached ({reason}); is it running, is mqtt.port right, "
+            "and does a firewall let it be reached?"
+        )
     else:  # a server that speaks another protocol makes paho's parsers raise almost anything
         text = NOT_MQTT
     return Fault(text)

@@ -48,6 +48,7 @@ def _is_host(text: str) -> bool:
 
 def _instead(host: str) -> str:
     """Returns the end of a message about a host that is a URL, as other programs take: the flags to use."""
+    host = re.sub(r"^([a-z]+):/(?!/)", r"\1://", host)  # a slash is easily forgotten
     try:
         url = urlsplit(host if "//" in host else f"//{host}")
         name, port = url.hostname, url.port

@@ -198,7 +198,8 @@ def test_the_demo_is_not_played_in_place_of_a_camera(words, capfd, monkeypatch):
     monkeypatch.setattr("edge.sources.factory.query_all", lambda: ([], {}))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     code, line = refusal(capfd, *words)
-    assert (code, line) == (1, "auto: no camera answers; is one connected?")
+    why = "is one connected? `emotiny cameras` says where to look"
+    assert (code, line) == (1, f"auto: no camera answers; {why}")
 
 
 def test_a_camera_that_the_service_has(words, capfd, monkeypatch):

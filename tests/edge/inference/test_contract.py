@@ -170,8 +170,16 @@ def test_a_foreign_file_is_refused(folder):
 def test_a_missing_file_is_named(folder, suffix):
     (folder / f"tiny_emotion{suffix}").unlink()
     for name in (".json", ".tflite"):
-        message = refusal(folder, folder / f"tiny_emotion{name}")
-        assert message == f"cannot read {folder / 'tiny_emotion'}{suffix}: No such file or directory"
+        named = folder / f"tiny_emotion{name}"
+        beside = f"; expected it next to {named}" if name != suffix else ""
+        missing = folder / f"tiny_emotion{suffix}"
+        assert refusal(folder, named) == f"cannot read {missing}: No such file or directory{beside}"
+
+
+def test_a_foreign_file_without_a_contract_is_refused_as_foreign(folder):
+    (folder / "notes.tflite").write_text("shopping list\n")
+    message = refusal(folder, folder / "notes.tflite")
+    assert message.endswith("notes.tflite: not a TFLite file (no TFL3 identifier)")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".tflite"])

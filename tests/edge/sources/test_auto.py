@@ -55,7 +55,11 @@ def test_auto_falls_back_to_the_demo_and_logs_it(caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("faults", "why"), [([], "is one connected?"), (["one: gone", "two: busy"], "one: gone; two: busy")]
+    ("faults", "why"),
+    [
+        ([], "is one connected? `emotiny cameras` says where to look"),
+        (["one: gone", "two: busy"], "one: gone; two: busy"),
+    ],
 )
 def test_auto_without_the_demo_is_one_error_where_no_camera_answers(
     faults: list[str], why: str, caplog: pytest.LogCaptureFixture

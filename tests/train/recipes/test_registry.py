@@ -36,9 +36,18 @@ def test_every_published_network_has_a_recipe():
 
 def test_an_unknown_recipe_is_refused_with_a_list_of_all():
     with pytest.raises(
-        ConfigError, match=r"no recipe 'emotions'; expected one of emotion-teacher, .*ablation"
+        ConfigError, match=r"no recipe 'alexnet'; expected one of emotion-teacher, .*ablation"
     ):
-        find_recipes("emotions")
+        find_recipes("alexnet")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("emotino", "emotion"), ("mini_xception", "mini-xception"), ("reference", "references")],
+)
+def test_a_misspelt_recipe_or_group_gets_a_suggestion(name, meant):
+    with pytest.raises(ConfigError, match=f"no recipe '{name}'; did you mean '{meant}'[?] `python -m train "):
+        find_recipes(name)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -45,8 +45,8 @@ def test_a_broker_that_is_absent_at_the_start_is_found_later(
     listener.wait_topic("emotiny/kitchen/event")  # from before there was a broker
     log.wait("connected")
     assert [re.sub(r"\d+", "N", line) for line in log.lines()] == [
-        "MQTT broker N.N.N.N:N: cannot be reached (Connection refused); is it running, and does a firewall "
-        "let it be reached? Trying again",
+        "MQTT broker N.N.N.N:N: cannot be reached (Connection refused); is it running, is mqtt.port right, "
+        "and does a firewall let it be reached? Trying again",
         "MQTT broker N.N.N.N:N: connected again, after N s",
     ]
     listener.close()

@@ -96,6 +96,7 @@ def test_a_name_that_no_resolver_takes_is_refused(host):
         ("mqtts://hub.local", "--mqtt-host hub.local --mqtt-tls"),
         ("hub:1883", "--mqtt-host hub --mqtt-port 1883"),
         ("[fe80::1]:1883", "--mqtt-host fe80::1 --mqtt-port 1883"),
+        ("mqtt:/hub", "--mqtt-host hub"),
         ("wss://hub/mqtt", "--mqtt-host hub --mqtt-transport websockets --mqtt-tls"),
     ],
 )
@@ -104,7 +105,9 @@ def test_a_url_is_answered_with_the_flags_that_mean_the_same(host, instead):
         MqttSettings(host=host)
 
 
-@pytest.mark.parametrize("host", ["http://hub", "mqtt://hub:99999", "mqtt://", "mqtt://[", "://"])
+@pytest.mark.parametrize(
+    "host", ["http://hub", "mqqt://hub", "mqqt:/hub", "mqtt://hub:99999", "mqtt://", "mqtt://[", "://"]
+)
 def test_a_url_of_no_broker_gets_no_advice(host):
     with pytest.raises(ConfigError, match=r"expected a name or an address$"):
         MqttSettings(host=host)
