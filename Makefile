@@ -52,6 +52,13 @@ BUILD = umask 022 && SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) PYTHONPATH='$(abspat
 TEST_DEVICE = $(DESKTOP)/bin/python -m pytest $(if $(ALLOW_SKIP),--allow-skip) tests/device
 PIP_QUIET := --quiet --disable-pip-version-check
 
+# What may be given on the command line. make takes any name, so a misspelt one would go unnoticed.
+VARIABLES := ARGS DATA RECIPE EPOCHS SEED RUNS TASK OVERWRITE PYTHON SECONDS ALLOW_SKIP APP SYSTEMCTL
+FOLDERS := DEVICE DESKTOP AUDIT SITE ACCELERATOR BUILD_TOOLS LOCKS
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out $(VARIABLES) $(FOLDERS) SOURCE_DATE_EPOCH SHELL MAKE%,$(GIVEN))
+$(if $(UNKNOWN),$(error $(firstword $(UNKNOWN)): no such variable; expected one of $(VARIABLES); options go into ARGS="--option value"))
+
 .DEFAULT_GOAL := help
 .PHONY: help run bench install install-device uninstall-device \
         train quantize test fuzz test-chaos test-accelerator test-device test-device-systemd test-device-camera test-device-picamera \

@@ -1,6 +1,7 @@
 """`make` finds a Python for the desktop, says which, and names what to install where there is none."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,11 +10,27 @@ import pytest
 
 from tests.support.sources import ROOT
 
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 # Answers its version when it is asked for one, and has no venv module.
 PYTHON = """#!/bin/sh
 [ "$1" = -c ] && {{ {answer}; }}
 exit 1
 """
+
+
+def words_of(variable):
+    (line,) = re.findall(rf"^{variable} := (.*)", MAKEFILE, re.MULTILINE)
+    return set(line.split())
+
+
+def test_every_variable_that_the_makefile_asks_for_may_be_given():
+    """Another one is refused, which tests/integration/test_first_hour_mistakes.py shows."""
+    used = set(re.findall(r"\$\((?:if \$\(|or \$\()?([A-Z_]+)\b", MAKEFILE))
+    defined = set(re.findall(r"^([A-Z_]+) *:?=", MAKEFILE, re.MULTILINE))
+    by_make = {"CURDIR", "MAKECMDGOALS", "MAKEFILE_LIST"}
+    given = words_of("VARIABLES") | {"SOURCE_DATE_EPOCH"}
+    assert used - defined - by_make - set(re.findall(r"^define (\w+)", MAKEFILE, re.MULTILINE)) == given
+    assert words_of("FOLDERS") <= defined
 
 
 @pytest.fixture
