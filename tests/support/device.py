@@ -22,6 +22,20 @@ def _name_opencv_as_the_device_does(packages: Path) -> None:
         )
 
 
+def link_packages(folder: Path, *, build_tools: bool = False) -> None:
+    """Links the packages that are installed here, except emotiny and pip, to be used in place of an index.
+
+    Args:
+        folder: Folder for the links.
+        build_tools: Whether to link those that build packages, too.
+    """
+    left_out = r"emotiny|__editable__|pip|_distutils|.*\.pth$" + ("" if build_tools else "|setuptools")
+    for path in Path(np.__file__).parents[1].iterdir():
+        if not re.match(left_out, path.name):
+            (folder / path.name).symlink_to(path)
+    _name_opencv_as_the_device_does(folder)
+
+
 class Device:
     """A copy of this system: its /opt, /etc and /usr/local/bin are folders of the test.
 
@@ -45,11 +59,7 @@ class Device:
             f'#!/bin/sh\n[ "$1" != is-system-running ] || exec echo running\necho "$@" >>{self._log}\n'
         )
         self._systemctl.chmod(0o755)
-        # Instead of a package index: the packages that are installed here, except emotiny and pip's tools.
-        for path in Path(np.__file__).parents[1].iterdir():
-            if not re.match(r"emotiny|__editable__|pip|setuptools|_distutils|.*\.pth$", path.name):
-                (packages / path.name).symlink_to(path)
-        _name_opencv_as_the_device_does(packages)
+        link_packages(packages)
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
