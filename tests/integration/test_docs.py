@@ -18,15 +18,8 @@ from edge.cli.parser import parser
 from edge.output.mqtt.home_assistant import discovery
 from edge.output.mqtt.settings import MqttSettings
 from edge.settings.settings import OPTIONS
+from tests.support.documentation import PAGES, ROOT, TEXTS, commands_in
 
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / ".github").rglob("*.md")),
-]
-TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 MAX_LINE = 130
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
@@ -41,18 +34,6 @@ def anchors_of(page: Path) -> set[str]:
     """Returns the anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def commands_in(page: Path) -> list[str]:
-    """Returns the code of a page: in the text, in indented lines and in fenced blocks; without comments."""
-    text = TEXTS[page.name]
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    code = [
-        *(span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", text)),
-        *re.findall(r"^ {3,}(.+)$", text, re.MULTILINE),
-        *(line for block in blocks for line in block.splitlines()),
-    ]
-    return [re.sub(r"(^|\s)#.*", "", part) for line in code for part in re.split(r"; | && | \| ", line)]
 
 
 @EVERY_PAGE

@@ -48,6 +48,16 @@ def toy_scene(number, split, kind="face"):
     return Scene(f"{kind}/{number}.jpg", split, "toy", kind, faces, encoded)
 
 
+def scenes_csv(scenes):
+    """Returns the table of toy scenes, as it lies next to their images."""
+    rows = ["file,split,source,kind,x,y,w,h,face_x,face_y,face_w,face_h,score,roll,yaw,ignore,haar"]
+    for scene in scenes:
+        boxes = [",".join(f"{value:g}" for value in box) for box in scene.faces.boxes]
+        first = f"{scene.file},{scene.split},toy,{scene.kind}"
+        rows.append(f"{first},{boxes[0]},,,,,0.9,-3,0.2,0,0" if boxes else f"{first},,,,,,,,,,,,,0")
+    return "\n".join(rows).encode()
+
+
 @pytest.fixture(scope="session")
 def toy_sources(tmp_path_factory):
     """A function that returns the sources of a split: faces, plain images, and one false alarm."""

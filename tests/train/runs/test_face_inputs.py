@@ -10,13 +10,11 @@ from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
-from tests.support.scene_fixtures import toy_scene  # noqa: E402
+from tests.support.scene_fixtures import scenes_csv, toy_scene  # noqa: E402
 from train.cli.main import main  # noqa: E402
 from train.crops.sources import FaceData  # noqa: E402
 from train.runs.face_inputs import load_faces  # noqa: E402
 from train.runs.inputs import load_for, load_for_run  # noqa: E402
-
-HEADER = "file,split,source,kind,x,y,w,h,face_x,face_y,face_w,face_h,score,roll,yaw,ignore,haar"
 
 
 @pytest.fixture
@@ -28,14 +26,9 @@ def folder(tmp_path):
         for kind in ("face", "none")
         for number in (1, 2)
     ]
-    rows = [HEADER]
-    for scene in scenes:
-        boxes = [",".join(f"{value:g}" for value in box) for box in scene.faces.boxes]
-        first = f"{scene.file},{scene.split},toy,{scene.kind}"
-        rows.append(f"{first},{boxes[0]},,,,,0.9,-3,0.2,0,0" if boxes else f"{first},,,,,,,,,,,,,0")
     with tarfile.open(tmp_path / "scenes.tar", "w") as tar:
         contents = {scene.file: scene.encoded for scene in scenes}
-        for name, content in {"scenes.csv": "\n".join(rows).encode(), **contents}.items():
+        for name, content in {"scenes.csv": scenes_csv(scenes), **contents}.items():
             member = tarfile.TarInfo(f"scenes/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
