@@ -9,7 +9,7 @@ from dataclasses import replace
 from edge.errors import ConfigError
 from quantize.cli.pruning_plan import plan_from
 from quantize.pruning.criteria import compare_criteria, plans_of
-from train.recipes.registry import find_classifier
+from train.recipes.named import classifier_named
 from train.runs.inputs import checkpoints_for, load_for, trained
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes the table and the plot, and logs the path of the plot."""
     if arguments.seeds < 1:
         raise ConfigError(f"--seeds {arguments.seeds}: expected at least 1")
-    recipe = find_classifier(arguments.recipe)
+    recipe = classifier_named(arguments.recipe)
     data = load_for(recipe, arguments.data, arguments.runs / "cache")
     folder = arguments.out or arguments.runs / f"{recipe.name}-compared"
     start = trained(recipe.name, arguments.runs)

@@ -29,7 +29,7 @@ def parser() -> Parser:
         "names",
         nargs="+",
         metavar="RUN",
-        help="a recipe, a group of recipes, or the name of a folder in RUNS",
+        help="a recipe, a TOML file, a group of recipes, or the name of a folder in RUNS",
     )
     _add_data(measure)
     _add_runs(measure)
@@ -47,7 +47,12 @@ def parser() -> Parser:
 
 def _add_release(commands: Commands) -> None:
     run = _add(commands, "run", "convert the best trained runs to int8 files with contracts and model cards")
-    run.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(LABELS)} (default: all)")
+    run.add_argument(
+        "tasks",
+        nargs="*",
+        metavar="TASK",
+        help=f"{', '.join(LABELS)}, or TOML files of recipes of your own (default: all tasks)",
+    )
     _add_data(run)
     _add_runs(run)
     run.add_argument(
@@ -117,7 +122,9 @@ def _add_pruning(commands: Commands) -> None:
 
 
 def _add_plan(command: argparse.ArgumentParser, share: float) -> None:
-    command.add_argument("recipe", metavar="RECIPE", help="recipe whose trained network is pruned")
+    command.add_argument(
+        "recipe", metavar="RECIPE", help="recipe, or its TOML file, whose trained network is pruned"
+    )
     command.add_argument(
         "--target",
         type=int,

@@ -1,4 +1,7 @@
-"""The calibration set: a committed list of image ids, drawn evenly per label from the training split."""
+"""The calibration set: images of the training split, the same number of each label.
+
+For the networks that ship, it is a committed list of image ids; for any other, it is drawn when it is needed.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ import numpy as np
 
 from edge.errors import DataError
 from edge.labels import Task
+from edge.types import Gray
+from train.augment import CropSpec, plain_images
 from train.data import Dataset
 
 # The contracts of the shipped networks name this folder.
 LISTS = Path(__file__).parents[1] / "calibration"
 PER_LABEL: dict[Task, int] = {"emotion": 200, "gender": 200}
 _SEED = 1
+_BOTH_ENDS = (0, 255)
 
 
 def draw(data: Dataset, per_label: int) -> tuple[str, ...]:
@@ -43,6 +49,34 @@ def save_list(task: Task, data: Dataset, ids: tuple[str, ...], folder: Path | No
     content = {"data": data.name, "split": "train", "seed": _SEED, "ids": list(ids)}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def draw_images(data: Dataset, crop: CropSpec, per_label: int) -> Gray:
+    """Draws training images of each label, always the same, and adds both ends of the gray levels.
+
+    Args:
+        data: any dataset, boxes located.
+        crop: size and framing of the images.
+        per_label: largest number of images of a label.
+
+    Returns:
+        (N, size, size) uint8.
+
+    Raises:
+        DataError: there are no training images.
+    """
+    training = data.part("train")
+    random = np.random.default_rng(_SEED)
+    drawn = [
+        random.choice(rows, min(per_label, len(rows)), replace=False)
+        for label in range(len(data.label_names))
+        if len(rows := np.flatnonzero(training.labels == label))
+    ]
+    if not drawn:
+        raise DataError(f"{data.name}: no training images to calibrate with")
+    images = plain_images(training.take(np.concatenate(drawn)), crop)
+    images[0, 0, :2] = _BOTH_ENDS
+    return images
 
 
 def calibration_rows(task: Task, data: Dataset, folder: Path | None = None) -> Dataset:

@@ -66,7 +66,9 @@ def accept(file: Path, parent: Path, data: Dataset | FaceData, layers: bool = Fa
     if provenance.logit_offsets:
         add_offsets(model, np.array(provenance.logit_offsets, dtype=np.float32))
     release, crop = release_of(data), CropSpec(contract.size, contract.framing)
-    network = FloatNetwork(parent / provenance.checkpoint, read_settings(parent), model, crop, provenance.tta)
+    network = FloatNetwork(
+        contract.name, parent / provenance.checkpoint, read_settings(parent), model, crop, provenance.tta
+    )
     comparison = release.compare(network, file.with_suffix(".tflite"), "val")
     check_faithful(comparison, contract.name)
     yield f"  {json.dumps(comparison.headline())}"

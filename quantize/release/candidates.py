@@ -5,9 +5,11 @@ A pruned network that reads a face then goes on with views as a camera would hav
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edge.errors import ConfigError, DataError
 from edge.labels import Task
@@ -77,6 +79,12 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
     return finished
 
 
+def own_candidates(recipe: AnyRecipe, runs: Path) -> list[Path]:
+    """Returns the finished runs of a recipe of one's own, with any seed, and of what was pruned from it."""
+    found = [path for path in sorted(runs.glob(f"{recipe.name}*")) if _is_finished(path)]
+    return [path for path in found if _recipe_of(path) == recipe.name]
+
+
 def parent_of(task: Task) -> str:
     """Returns the recipe of the larger network that is pruned to the size that ships."""
     return f"{task}-parent"
@@ -104,11 +112,17 @@ def pruned_run(
 
     Raises:
         DataError: the run of the recipe, or of one that it builds on, is not finished.
-        ConfigError: the folder holds another pruning, or `quantize.pruning.pruner.prune` refuses this one.
+        ConfigError: the run has another network than the recipe, the folder holds another pruning, or
+            `quantize.pruning.pruner.prune` refuses this one.
     """
     folder = folder or _pruned_folder(recipe, plan, runs)
     reported = _is_finished(folder) and (folder / "report.html").exists()
     parent = trained(recipe.name, runs)
+    if spec_from_dict(read_settings(parent.parent)["recipe"]["spec"]) != recipe.spec:
+        raise ConfigError(
+            f"{parent.parent} is a run of {recipe.name} with another spec; expected that of the recipe: "
+            "train it anew, or give the recipe another name"
+        )
     steps = prune(recipe, plan, data, folder, replace(checkpoints_for(recipe, runs), start=parent))
     if reported:
         return folder
@@ -144,6 +158,13 @@ def _last_stage(name: str, pruned: Path, data: Dataset | FaceData, runs: Path) -
 
 def _pruned_folder(recipe: AnyRecipe, plan: PruningPlan, runs: Path) -> Path:
     return runs / f"{recipe.name}-{plan.criterion}-{plan.seed}"
+
+
+def _recipe_of(run: Path) -> Any:
+    """Returns the name of the recipe that a run was trained by, or pruned from."""
+    pruned = run / "plan.json"
+    settings = json.loads(pruned.read_text(encoding="utf-8")) if pruned.exists() else read_settings(run)
+    return settings["recipe"]["name"]
 
 
 def _is_finished(run: Path) -> bool:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge.inference.classifier import Classifier
 from edge.inference.contract import Contract, OutputKind
 from edge.types import Gray
-from quantize.conversion.calibration_set import calibration_rows
+from quantize.conversion.calibration_set import PER_LABEL, calibration_rows, draw_images
 from quantize.conversion.logit_adjustment import add_offsets, label_offsets
 from quantize.conversion.qat import score_divergence
 from quantize.release.float_network import FloatNetwork
@@ -59,7 +59,12 @@ class ClassifierRelease:
         return replace(network, offsets=tuple(map(float, offsets)))
 
     def calibration(self, network: FloatNetwork) -> Gray:
-        """Returns the images of the committed list."""
+        """Returns the images of the committed list, or random ones for a recipe of one's own.
+
+        The list fits one form of one dataset; a recipe of one's own may be trained on any.
+        """
+        if network.is_own:
+            return draw_images(self._data, network.crop, PER_LABEL[network.task])
         return plain_images(calibration_rows(network.task, self._data), network.crop)
 
     def training_images(self, network: FloatNetwork) -> Gray:
@@ -130,10 +135,16 @@ class ClassifierRelease:
             "reads": str(network.tta),
             "offsets of the logits": offsets,
             **weights_texts(network, tuned),
-            "calibration": f"quantize/calibration/{recipe['task']}.json",
+            "calibration": _calibration_text(network),
             **provenance_of(network, tuned),
         }
 
     def card(self, contract: Contract) -> str:
         """Returns the card of `model_card`."""
         return model_card(contract)
+
+
+def _calibration_text(network: FloatNetwork) -> str:
+    if network.is_own:
+        return f"up to {PER_LABEL[network.task]} random training images of each label"
+    return f"quantize/calibration/{network.task}.json"

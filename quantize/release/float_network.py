@@ -12,6 +12,7 @@ import keras
 from edge.labels import Task
 from quantize.conversion.tta import TestTimeAugmentation
 from train.augment import CropSpec
+from train.recipes.face_recipe import AnyRecipe
 
 # Zooms of new files, by task and size of the crop. They double the cost of a reading; accuracy gains nothing
 # by them, but what int8 rounds away averages out: without them, too many faces get another label than in
@@ -24,6 +25,7 @@ class FloatNetwork:
     """A trained network before its conversion.
 
     Attributes:
+        name: name of its int8 file, without suffix.
         path: checkpoint of the network, in the folder of its run.
         settings: settings of the run.
         model: the network, its logits moved by `offsets`.
@@ -32,6 +34,7 @@ class FloatNetwork:
         offsets: numbers that were added to the logit of each label; empty if there were none.
     """
 
+    name: str
     path: Path
     settings: Mapping[str, Any]
     model: keras.Model
@@ -40,25 +43,30 @@ class FloatNetwork:
     offsets: tuple[float, ...] = ()
 
     @property
-    def name(self) -> str:
-        """Name of its int8 file, without suffix."""
-        return name_of(self.settings)
-
-    @property
     def task(self) -> Task:
         """Task that it was trained for."""
         task: Task = self.settings["recipe"]["task"]
         return task
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it was trained by a recipe of one's own, after which its file is named."""
+        return self.name != name_of(self.settings)
+
 
 def name_of(settings: Mapping[str, Any]) -> str:
-    """Returns the name of a run's int8 file, without suffix, from the settings of the run."""
+    """Returns the name, without suffix, of an int8 file that ships, from the settings of its run."""
     return file_name(settings["recipe"]["task"], settings["recipe"]["spec"]["size"])
 
 
 def file_name(task: Task, size: int) -> str:
     """Returns the name, without suffix, of a task's int8 file for crops of `size` x `size` pixels."""
     return f"{task}_sepnet_{size}_int8"
+
+
+def own_file_name(recipe: AnyRecipe) -> str:
+    """Returns the name, without suffix, of the int8 file of a recipe of one's own."""
+    return f"{recipe.name}_int8"
 
 
 def tta_for(settings: Mapping[str, Any]) -> TestTimeAugmentation:

@@ -10,18 +10,17 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import DataError
 from edge.inference.interpreter import open_interpreter
 from edge.types import Gray
+from quantize.conversion.calibration_set import draw_images
 from quantize.conversion.converter import to_int8
 from quantize.tflite.inspect import read_contents
-from train.augment import CropSpec, plain_images
+from train.augment import plain_images
 from train.data import Dataset
 from train.progress import tracked
 from train.runs.lookup import crop_spec_of, load_checkpoint, read_settings
 
 _CALIBRATION_IMAGES = 210  # of all labels together
-_BOTH_ENDS = (0, 255)
 
 
 def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
     rows = data.part("val")
     crops = plain_images(rows, crop)
     try:
-        content = to_int8(model, _calibration(data, crop))
+        content = to_int8(model, draw_images(data, crop, _CALIBRATION_IMAGES // len(data.label_names)))
     except RuntimeError as error:  # TFLite's converter raises it for an operator without an int8 form
         result: dict[str, Any] = {"error": str(error).strip().splitlines()[0][:200]}
     else:
@@ -57,22 +56,6 @@ def measure_run(run: Path, data: Dataset) -> dict[str, Any]:
     keras.backend.clear_session()
     (run / "int8.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
-
-
-def _calibration(data: Dataset, crop: CropSpec) -> Gray:
-    """Draws a few training images of each label, always the same, and adds both ends of the gray levels."""
-    training = data.part("train")
-    random = np.random.default_rng(1)
-    drawn = [
-        random.choice(rows, min(_CALIBRATION_IMAGES // len(data.label_names), len(rows)), replace=False)
-        for label in range(len(data.label_names))
-        if len(rows := np.flatnonzero(training.labels == label))
-    ]
-    if not drawn:
-        raise DataError(f"{data.name}: no training images to calibrate with")
-    images = plain_images(training.take(np.concatenate(drawn)), crop)
-    images[0, 0, :2] = _BOTH_ENDS
-    return images
 
 
 def _predict(content: bytes, crops: Gray) -> npt.NDArray[np.int64]:

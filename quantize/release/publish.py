@@ -28,20 +28,25 @@ _CHECKPOINTS = ("best.keras", "final.keras")
 
 
 def publish(
-    runs: Sequence[Path], data: Dataset | FaceData, models: Path, overwrite: bool = False
+    runs: Sequence[Path],
+    data: Dataset | FaceData,
+    models: Path,
+    overwrite: bool = False,
+    name: str | None = None,
 ) -> Contract:
-    """Converts the checkpoints of a task's runs, compares them with their parents, and writes the best one.
+    """Converts the checkpoints of some runs, compares them with their parents, and writes the best one.
 
     Of each run, the best checkpoint and the final one, if it exists, are tried. The int8 file with the
-    highest score on the validation split (the release's `measure`) is
-    shipped, after fine-tuning if it is not faithful to its parent. A network that models/ may not hold, such
-    as one of too many parameters, is left out with a line in the log.
+    highest score on the validation split (the release's `measure`) is shipped, after fine-tuning
+    if it is not faithful to its parent. A network that models/ may not hold, such as one of too many
+    parameters, is left out with a line in the log.
 
     Args:
         runs: folders of finished runs, trained at the shipped size or pruned to it.
         data: the task's dataset, boxes located, or what its crops are taken from.
         models: where .tflite file, contract and model card are written.
         overwrite: whether to replace files of the same name.
+        name: name of the files, without suffix; None for that of the network that ships.
 
     Returns:
         The contract as written.
@@ -52,14 +57,14 @@ def publish(
         ModelError: the result fails verification; nothing is written.
         OutputError: models/ cannot be written to; it is unchanged.
     """
-    name = name_of(read_settings(runs[0]))
+    name = name or name_of(read_settings(runs[0]))
     if not overwrite:
         refuse_existing(name, models)
     release = release_of(data)
     checkpoints = [path for run in runs for path in _checkpoints(run)]
     with tempfile.TemporaryDirectory(prefix="emotiny-") as staging:
         folder = Path(staging)
-        converted = _convert_all(checkpoints, release, folder)
+        converted = _convert_all(checkpoints, name, release, folder)
         chosen = max(converted, key=lambda run: run.score)
         comparison = _compare(chosen, release, "val", folder)
         if not is_faithful(comparison):
@@ -94,7 +99,9 @@ def refuse_existing(name: str, models: Path) -> None:
         )
 
 
-def _convert_all(checkpoints: Sequence[Path], release: Release, folder: Path) -> list[QuantizedRun]:
+def _convert_all(
+    checkpoints: Sequence[Path], name: str, release: Release, folder: Path
+) -> list[QuantizedRun]:
     """Converts checkpoints and leaves out what models/ may not hold.
 
     Raises:
@@ -103,7 +110,7 @@ def _convert_all(checkpoints: Sequence[Path], release: Release, folder: Path) ->
     converted = []
     for path in checkpoints:
         try:
-            converted.append(convert(path, release, folder))
+            converted.append(convert(path, name, release, folder))
         except ModelError as error:
             if path == checkpoints[-1] and not converted:
                 raise

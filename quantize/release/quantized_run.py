@@ -49,11 +49,12 @@ class QuantizedRun:
         return release.further_figures(self.parent, _stage(folder, self.contract, self.content))
 
 
-def convert(path: Path, release: Release, folder: Path) -> QuantizedRun:
+def convert(path: Path, name: str, release: Release, folder: Path) -> QuantizedRun:
     """Converts a checkpoint to int8.
 
     Args:
         path: the checkpoint, in the folder of its run.
+        name: name of the file, without suffix.
         release: data and methods of the task.
         folder: where the file may be put while it is examined.
 
@@ -63,7 +64,8 @@ def convert(path: Path, release: Release, folder: Path) -> QuantizedRun:
     """
     settings = read_settings(path.parent)
     model = load_checkpoint(path.parent, path.name)
-    parent = release.adjusted(FloatNetwork(path, settings, model, release.crop(settings), tta_for(settings)))
+    network = FloatNetwork(name, path, settings, model, release.crop(settings), tta_for(settings))
+    parent = release.adjusted(network)
     content = to_int8(parent.model, release.calibration(parent), parent.tta)
     return _quantized_run(parent, content, release, folder)
 

@@ -14,6 +14,7 @@ from quantize.release.provenance import PROVENANCE, Provenance
 from train.models.weights_hash import weights_digest
 
 _COMMAND = "make train && make quantize"
+_OWN_COMMAND = "python -m train fit and python -m quantize run, of a recipe of one's own"
 
 
 def origin(run: Path, recipe: Mapping[str, Any]) -> str:
@@ -49,7 +50,7 @@ def provenance_of(network: FloatNetwork, tuned: Path | None) -> dict[str, Any]:
     )
     return {
         "versions": ", ".join(f"{key} {value}" for key, value in versions),
-        "command": _COMMAND,
+        "command": _OWN_COMMAND if network.is_own else _COMMAND,
         PROVENANCE: provenance.to_dict(),
     }
 

@@ -146,7 +146,10 @@ def check_file(contents: FileContents, contract: Contract) -> None:
     if not contents.per_channel:
         raise ModelError(f"{contract.name}: no weights are quantized per channel")
     if contents.parameters >= BUDGET:
-        raise ModelError(f"{contract.name}: {contents.parameters} parameters, must be fewer than {BUDGET}")
+        raise ModelError(
+            f"{contract.name}: {contents.parameters} parameters, must be fewer than {BUDGET} "
+            "(`python -m quantize prune` makes a network smaller)"
+        )
 
 
 def is_faithful(comparison: Fidelity) -> bool:

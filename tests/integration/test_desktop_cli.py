@@ -80,6 +80,11 @@ PROPOSAL = str(Path(__file__).parents[2] / "models" / "proposal_sepnet_128_int8.
         (quantize_main, ["verify", str(TINY), "--layers", "--runs", "{}"], 3, "no trained run in {}/emotion"),
         (quantize_main, ["measure", "tang", "--runs", "{}"], 3, "no run of tang in {}"),
         (quantize_main, ["inspect", "{}/none.tflite"], 2, "{}/none.tflite: No such file"),
+        (quantize_main, ["prune", "{}/none.toml", "--data", "{}"], 2, "{}/none.toml: No such file"),
+        (quantize_main, ["compare", "{}/none.toml", "--data", "{}"], 2, "{}/none.toml: No such file"),
+        (quantize_main, ["measure", "{}/none.toml", "--runs", "{}"], 2, "{}/none.toml: No such file"),
+        (quantize_main, ["run", "{}/none.toml", "--models", "{}"], 2, "{}/none.toml: No such file"),
+        (train_main, ["evaluate", "{}/none.toml", "--runs", "{}"], 2, "{}/none.toml: No such file"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(tmp_path, capsys, main, words, code, message):
@@ -88,6 +93,46 @@ def test_an_error_is_one_line_and_an_exit_code(tmp_path, capsys, main, words, co
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.partition(": error: ")[2].startswith(message.replace("{}", folder))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["prune"], 3, "my is needed, and its run in {}/runs/my does not exist: train my first"),
+        (["measure"], 3, "no run of my in {}/runs; train it with `make train RECIPE={}/my.toml`"),
+        (
+            ["run", "--models", "{}"],
+            3,
+            "no run of my in {}/runs is finished; `python -m train fit {}/my.toml`",
+        ),
+        (["run"], 2, "models holds what ships, one network for each task; name a folder of your own for {}/"),
+    ],
+)
+def test_a_recipe_of_ones_own_is_taken_and_what_it_lacks_is_said(seventy_faces, capsys, words, code, message):
+    assert train_main(["recipes", "--write", "emotion", str(seventy_faces / "my.toml")]) == 0
+    capsys.readouterr()
+    name, *rest = [word.replace("{}", str(seventy_faces)) for word in words]
+    where = ["--data", str(seventy_faces), "--runs", str(seventy_faces / "runs")]
+    assert quantize_main([name, str(seventy_faces / "my.toml"), *rest, *where]) == code
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.partition(": error: ")[2].startswith(message.replace("{}", str(seventy_faces)))
+
+
+@pytest.mark.parametrize("words", [["prune"], ["measure"], ["run", "--models", "{}"], ["compare"]])
+def test_a_mistake_in_a_recipe_of_ones_own_is_one_line(tmp_path, capsys, words):
+    recipe = tmp_path / "my.toml"
+    assert train_main(["recipes", "--write", "emotion", str(recipe)]) == 0
+    text = recipe.read_text()
+    name, *rest = [word.replace("{}", str(tmp_path)) for word in words]
+    for old, new, message in (
+        ("epochs = 120", "epoch = 120", "epoch: no setting of a recipe; did you mean 'epochs'?"),
+        ("epochs = 120", 'epochs = "many"', "epochs: 'many'; expected a whole number"),
+    ):
+        assert old in text
+        recipe.write_text(text.replace(old, new, 1))
+        capsys.readouterr()
+        assert quantize_main([name, str(recipe), *rest, "--runs", str(tmp_path / "runs")]) == 2
+        assert capsys.readouterr().err == f"quantize: error: {recipe}: {message}\n"
 
 
 @pytest.mark.parametrize(

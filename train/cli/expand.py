@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.errors import ConfigError
 from train.augment import plain_images
-from train.recipes.registry import find_classifier
+from train.recipes.named import classifier_named
 from train.reports.contact_sheet import check_free, write_expansion
 from train.runs.inputs import load_located
 from train.training.views import expand
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the views of the training images, the validation images, and a contact sheet."""
-    recipe = find_classifier(arguments.recipe)
+    recipe = classifier_named(arguments.recipe)
     if not recipe.views:
         raise ConfigError(f"{recipe.name} has no views: it changes its images anew in every epoch")
     if arguments.count is not None and arguments.count < 1:

@@ -15,9 +15,8 @@ from train.distributed.strategy import Cluster, distributed
 from train.models.spec import ReferenceSpec
 from train.progress import DISPLAY, tracked
 from train.recipes.face_recipe import AnyRecipe
+from train.recipes.named import recipes_named
 from train.recipes.recipe import Recipe
-from train.recipes.recipe_file import is_recipe_file, read_recipe
-from train.recipes.registry import find_recipes
 from train.reports.evaluate_any import evaluate_any
 from train.reports.stopped import report_stopped
 from train.runs.inputs import checkpoints_for, load_for, prerequisites
@@ -73,11 +72,7 @@ def _counted(number: int, unit: str) -> str:
 def _recipes(arguments: argparse.Namespace) -> dict[Path, AnyRecipe]:
     """Returns {folder of the run: recipe} as the command line changes the recipes."""
     named = arguments.recipes or ["shipped"]
-    originals = [
-        recipe
-        for name in named
-        for recipe in ((read_recipe(Path(name)),) if is_recipe_file(name) else find_recipes(name))
-    ]
+    originals = [recipe for name in named for recipe in recipes_named(name)]
     if arguments.out and len(originals) > 1:
         raise ConfigError("--out names one run's folder: name one recipe with it")
     needed = {name for recipe in originals for name in prerequisites(recipe)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 _DESCRIPTION = "Trains networks by recipes, evaluates, compares and archives them, and surveys datasets."
-_RUN_HELP = "a recipe, or the name of a folder in RUNS"
+_RUN_HELP = "a recipe, its TOML file, or the name of a folder in RUNS"
 
 
 def parser() -> Parser:
@@ -109,7 +109,7 @@ def _add_runs(commands: Commands) -> None:
 
     collect = _add_with_data(commands, "collect", "make a run of a network that an accelerator trained")
     collect.add_argument("file", type=Path, metavar="FILE.zip", help="file of `python -m train.accelerator`")
-    collect.add_argument("recipe", metavar="RECIPE", help="the recipe that it is a run of")
+    collect.add_argument("recipe", metavar="RECIPE", help="the recipe that it is a run of, or its TOML file")
     collect.add_argument("--network", metavar="NAME", help="its name in the file (default: the file's)")
 
     saliency = _add_with_data(commands, "saliency", "draw which pixels a trained network's outputs depend on")
@@ -135,7 +135,7 @@ def _add_datasets(commands: Commands) -> None:
     scenes.add_argument("--out", type=Path, metavar="FILE", help="(default: RUNS/data/scenes.png)")
 
     expand = _add_with_data(commands, "expand", "write a recipe's augmented training set as image files")
-    expand.add_argument("recipe", help="a recipe with views, such as emotion")
+    expand.add_argument("recipe", help="a recipe with views, such as emotion, or its TOML file")
     expand.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="must not exist yet")
     expand.add_argument("--count", type=int, help="number of training images (default: all)")
 

@@ -285,18 +285,6 @@ def find_recipe(name: str) -> AnyRecipe:
     return find_recipes(name)[0]
 
 
-def find_classifier(name: str) -> Recipe:
-    """Returns the recipe with a name, for what only networks that read a face can do.
-
-    Raises:
-        ConfigError: no recipe has that name, it is a group's name, or that of a network that finds faces.
-    """
-    recipe = find_recipe(name)
-    if not isinstance(recipe, Recipe):
-        raise ConfigError(f"{name!r} finds faces; expected the recipe of a network that reads a face")
-    return recipe
-
-
 def find_recipes(name: str) -> tuple[AnyRecipe, ...]:
     """Returns the recipe with a name, or those of a group, each after the recipes that it builds on.
 

@@ -15,6 +15,8 @@ from edge.errors import ConfigError, DataError
 from edge.inference.preprocess import Framing
 from train.augment import CropSpec
 from train.recipes.face_recipe import AnyRecipe
+from train.recipes.named import recipe_named
+from train.recipes.recipe_file import is_recipe_file
 from train.recipes.registry import GROUPS, RECIPES, find_recipe, find_recipes
 
 
@@ -37,9 +39,13 @@ def existing_runs(recipe: AnyRecipe, runs: Path) -> list[Path]:
 def runs_to_show(name: str, runs: Path) -> list[Path]:
     """Returns the folders that a name stands for: of a recipe, of a group's recipes, or of any other run.
 
+    A recipe may also be a TOML file.
+
     Raises:
         ConfigError: the name stands for none of these.
     """
+    if is_recipe_file(name):
+        return [runs / recipe_named(name).name]
     if name not in (*RECIPES, *GROUPS) and (runs / name / "run.json").exists():
         return [runs / name]
     return [folder_of(recipe, runs) for recipe in find_recipes(name)]
@@ -48,18 +54,19 @@ def runs_to_show(name: str, runs: Path) -> list[Path]:
 def runs_named(name: str, runs: Path) -> list[Path]:
     """Returns the runs that a name stands for: a recipe's with any seed, or one other run.
 
-    If some of the recipe's runs are finished, the others are left out.
+    A recipe may also be a TOML file. If some of the recipe's runs are finished, the others are left out.
 
     Raises:
         ConfigError: the name stands for neither.
         DataError: the recipe has no run.
     """
-    if name not in RECIPES and any((runs / name / file).exists() for file in ("run.json", "plan.json")):
+    is_recipe = name in RECIPES or is_recipe_file(name)
+    if not is_recipe and any((runs / name / file).exists() for file in ("run.json", "plan.json")):
         return [runs / name]
-    recipe = find_recipe(name)
+    recipe = recipe_named(name)
     folders = existing_runs(recipe, runs)
     if not folders:
-        raise DataError(f"no run of {recipe.name} in {runs}; train it with `make train RECIPE={recipe.name}`")
+        raise DataError(f"no run of {recipe.name} in {runs}; train it with `make train RECIPE={name}`")
     return [folder for folder in folders if (folder / "final.keras").exists()] or folders
 
 

@@ -10,12 +10,12 @@ from quantize.cli.parser import parser  # noqa: E402
 from quantize.cli.pruning_plan import plan_from  # noqa: E402
 from quantize.pruning.plan import PruningPlan  # noqa: E402
 from quantize.release.candidates import PLANS  # noqa: E402
-from train.recipes.registry import find_classifier  # noqa: E402
+from train.recipes.named import recipe_named  # noqa: E402
 
 
 def plan(*arguments):
     options = parser().parse_args(list(arguments))
-    return plan_from(options, find_classifier(options.recipe))
+    return plan_from(options, recipe_named(options.recipe))
 
 
 def test_the_parent_of_a_shipped_network_is_pruned_as_that_was():

@@ -1,5 +1,6 @@
 """`run` publishes the tasks that are named, and refuses before anything is read or pruned."""
 
+import json
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ pytestmark = pytest.mark.train
 from quantize.cli.main import main  # noqa: E402
 from quantize.conversion import calibration_set  # noqa: E402
 from quantize.release import detector_release  # noqa: E402
+from train.recipes.recipe_text import recipe_toml  # noqa: E402
 
 
 @pytest.fixture
@@ -35,6 +37,19 @@ def test_a_finished_run_of_a_named_task_is_published(folder):
     assert run(folder, "proposal") == 0
     names = sorted(path.name for path in (folder / "models").iterdir())
     assert names == [f"proposal_sepnet_64_int8{suffix}" for suffix in (".json", ".md", ".tflite")]
+
+
+def test_a_run_of_a_recipe_of_ones_own_is_published_under_its_name(folder, proposal_recipe):
+    (folder / "any.toml").write_text(recipe_toml(proposal_recipe, "mine"))
+    (folder / "runs" / "proposal").rename(folder / "runs" / "mine")
+    settings = json.loads((folder / "runs" / "mine" / "run.json").read_text())
+    settings["recipe"]["name"] = "mine"
+    (folder / "runs" / "mine" / "run.json").write_text(json.dumps(settings))
+    assert run(folder, str(folder / "any.toml")) == 0
+    names = sorted(path.name for path in (folder / "models").iterdir())
+    assert names == [f"mine_int8{suffix}" for suffix in (".json", ".md", ".tflite")]
+    assert run(folder, str(folder / "any.toml")) == ConfigError.exit_code  # it exists
+    assert run(folder, str(folder / "any.toml"), "--overwrite") == 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.errors import DataError
+from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
@@ -34,6 +34,35 @@ def runs(parent, tmp_path, monkeypatch):
 def test_without_a_finished_run_there_is_nothing_to_ship(toy, runs, tmp_path):
     with pytest.raises(DataError, match="no run of emotion in"):
         candidates.candidates("emotion", toy, tmp_path / "none")
+
+
+def test_of_a_recipe_of_ones_own_all_runs_and_prunings_are_taken(parent, tmp_path):
+    mine = replace(parent.recipe, name="mine")
+    made = {
+        "mine": ("run.json", "mine", True),
+        "mine-seed2": ("run.json", "mine", True),
+        "mine-seed3": ("run.json", "mine", False),
+        "mine-taylor-1": ("plan.json", "mine", True),
+        "mine-too": ("run.json", "mine-too", True),
+        "mine-too-taylor-1": ("plan.json", "mine-too", True),
+        "yours": ("run.json", "mine", True),
+    }
+    for folder, (file, name, finished) in made.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(json.dumps({"recipe": {"name": name}}))
+        if finished:
+            (tmp_path / folder / "final.keras").touch()
+    found = candidates.own_candidates(mine, tmp_path)
+    assert [path.name for path in found] == ["mine", "mine-seed2", "mine-taylor-1"]
+    assert candidates.own_candidates(mine, tmp_path / "none") == []
+
+
+def test_a_run_with_another_network_than_its_recipe_is_not_pruned(toy, parent, tmp_path):
+    shutil.copytree(parent.run, tmp_path / "mine")
+    wider = replace(parent.recipe, name="mine", spec=replace(parent.recipe.spec, stem=8))
+    with pytest.raises(ConfigError, match="mine is a run of mine with another spec; expected that of the re"):
+        candidates.pruned_run(wider, small_plan(), toy, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_trained_parent_is_pruned_once_and_published(toy, parent, runs, lists, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.train
 
 from train.models.baselines import REFERENCES  # noqa: E402
 from train.models.spec import ReferenceSpec  # noqa: E402
-from train.recipes.registry import GROUPS, RECIPES, find_classifier, find_recipe, find_recipes  # noqa: E402
+from train.recipes.registry import GROUPS, RECIPES, find_recipe, find_recipes  # noqa: E402
 
 
 def test_a_recipe_is_found_by_its_name():
@@ -54,9 +54,3 @@ def test_a_misspelt_recipe_or_group_gets_a_suggestion(name, meant):
 def test_a_group_is_not_a_recipe(group):
     with pytest.raises(ConfigError, match=f"'{group}' is a group of recipes; name one of "):
         find_recipe(group)
-
-
-def test_a_network_that_finds_faces_is_no_classifier():
-    assert find_classifier("emotion") is RECIPES["emotion"]
-    with pytest.raises(ConfigError, match="'proposal' finds faces; expected the recipe of a network that"):
-        find_classifier("proposal")

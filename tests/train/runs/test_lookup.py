@@ -14,6 +14,7 @@ pytestmark = pytest.mark.train
 
 import keras  # noqa: E402
 
+from train.recipes.recipe_text import recipe_toml  # noqa: E402
 from train.recipes.registry import GROUPS, RECIPES  # noqa: E402
 from train.runs.lookup import (  # noqa: E402
     crop_spec_of,
@@ -72,6 +73,21 @@ def test_a_name_shows_a_recipe_a_group_or_any_other_run(tmp_path):
     assert runs_to_show("pruned", tmp_path) == [run]
     with pytest.raises(ConfigError, match="no recipe 'nobody'"):
         runs_to_show("nobody", tmp_path)
+
+
+def test_a_recipes_file_stands_for_its_runs(tmp_path):
+    file = tmp_path / "any.toml"
+    file.write_text(recipe_toml(RECIPES["tang"], "mine"))
+    with pytest.raises(
+        DataError, match=r"no run of mine in .*; train it with `make train RECIPE=.*any\.toml`"
+    ):
+        runs_named(str(file), tmp_path)
+    finished = [make_run(tmp_path / name, "final.keras") for name in ("mine", "mine-seed2")]
+    make_run(tmp_path / "any", "run.json")
+    assert runs_named(str(file), tmp_path) == finished
+    assert runs_to_show(str(file), tmp_path) == finished[:1]
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
+        runs_to_show(str(tmp_path / "none.toml"), tmp_path)
 
 
 def test_settings_are_read_or_their_absence_explained(tmp_path, toy_recipe):

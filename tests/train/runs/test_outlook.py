@@ -6,7 +6,8 @@ import pytest
 
 pytestmark = pytest.mark.train
 
-from train.recipes.registry import RECIPES, find_classifier  # noqa: E402
+from train.recipes.named import classifier_named  # noqa: E402
+from train.recipes.registry import RECIPES  # noqa: E402
 from train.runs.outlook import Outlook, work_of  # noqa: E402
 
 
@@ -44,7 +45,7 @@ def test_a_single_stage_needs_no_estimate_of_work(now):
 
 
 def test_work_grows_with_epochs_and_includes_what_teachers_answer():
-    gender = find_classifier("gender")
+    gender = classifier_named("gender")
     assert work_of(replace(gender, epochs=96)) > 1.5 * work_of(gender)
     assert work_of(gender) > work_of(replace(gender, teachers=(), teaching=0.0))
     assert work_of(RECIPES["refinement"]) > work_of(RECIPES["refinement-first"]) > 0
