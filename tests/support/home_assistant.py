@@ -228,6 +228,20 @@ def event_problems(component: Mapping[str, Any], text: str, *, retain: bool) -> 
     return found if kind in types else [*found, f"event_type {kind!r}: not announced"]
 
 
+def shown_state(component: Mapping[str, Any], retained: Mapping[str, str]) -> str:
+    """Returns what Home Assistant shows of a binary sensor: on, off, unavailable or unknown.
+
+    Args:
+        component: The entity as it was announced, with an availability of its own and without a template.
+        retained: {topic: payload} of the messages that the broker keeps.
+    """
+    own = _expand(component, _ABBREVIATIONS)
+    if any(retained.get(each["topic"]) != "online" for each in own["availability"]):
+        return "unavailable"
+    words = {own.get("payload_on", "ON"): "on", own.get("payload_off", "OFF"): "off"}
+    return words.get(retained.get(own["state_topic"], ""), "unknown")
+
+
 def _expand(fields: Mapping[str, Any], abbreviations: Mapping[str, str]) -> dict[str, Any]:
     return {abbreviations.get(name, name): value for name, value in fields.items()}
 

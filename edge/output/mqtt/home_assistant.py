@@ -111,6 +111,15 @@ def _components(settings: MqttSettings) -> dict[str, dict[str, Any]]:
             # Not the camera's topic: this entity must stay available when the camera is gone.
             "availability": [{"topic": settings.topic("status")}],
         },
+        "aim": {
+            # No switch: no message opens the page.
+            "p": "binary_sensor",
+            "name": "Aiming page",
+            "stat_t": settings.topic("aim"),
+            "entity_category": "diagnostic",
+            # If the program is killed, the broker keeps ON: the last will makes this unavailable then.
+            "availability": [{"topic": settings.topic("status")}],
+        },
         "fps": sensor("Frames a second", "fps", stats, unit_of_measurement="FPS", **diagnostic),
         "temperature": sensor(
             "Temperature",

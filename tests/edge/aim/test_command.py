@@ -1,5 +1,6 @@
 """`emotiny aim`: what it prints and refuses, how it ends, and what the broker is told."""
 
+import json
 import logging
 import os
 import re
@@ -20,6 +21,7 @@ from edge.tracking.tracker import FaceTracker
 from edge.types import Box
 from tests.support.aim_client import LIMIT_S, get, picture_in, view
 from tests.support.broker import Broker, Listener, free_port, needs_mosquitto, retained_on
+from tests.support.home_assistant import shown_state
 from tests.support.room import write_room
 
 
@@ -228,24 +230,36 @@ def test_settings_that_store_or_wait_are_not_used(words, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def page_in_home_assistant(broker):
+    """Returns what Home Assistant shows of the page, if it starts now."""
+    retained = {topic: message.payload.decode() for topic, message in retained_on(broker.port).items()}
+    assert retained["emotiny/hall/aim"] in {"ON", "OFF"}
+    announced = json.loads(retained["homeassistant/device/emotiny_hall/config"])
+    return shown_state(announced["cmps"]["aim"], retained)
+
+
 @needs_mosquitto
-def test_the_broker_is_told_while_the_page_is_open(words, tmp_path):
+def test_the_broker_and_home_assistant_are_told_while_the_page_is_open(words, tmp_path):
     broker = Broker(tmp_path)
     listener = Listener(broker.port)
     try:
         mqtt = ("--mqtt-host", "127.0.0.1", "--mqtt-port", str(broker.port), "--mqtt-device", "hall")
         with program(*words, *mqtt, "--source", "demo") as (process, *_):
             listener.wait_topic("emotiny/hall/status", "online")
-            assert retained_on(broker.port)["emotiny/hall/aim"].payload == b"ON"
+            assert page_in_home_assistant(broker) == "on"
             process.send_signal(signal.SIGTERM)
             listener.wait_topic("emotiny/hall/status", "offline")
         assert retained_on(broker.port)["emotiny/hall/aim"].payload == b"OFF"
+        assert page_in_home_assistant(broker) == "unavailable"
         listener.clear()
         with program(*words, *mqtt, "--source", "demo") as (process, *_):
             listener.wait_topic("emotiny/hall/status", "online")
+            assert page_in_home_assistant(broker) == "on"
             process.kill()
             listener.wait_topic("emotiny/hall/status", "offline")  # the last will
         # Whoever looks at the device now sees that nothing of it holds; its next start says so.
+        assert retained_on(broker.port)["emotiny/hall/aim"].payload == b"ON"
+        assert page_in_home_assistant(broker) == "unavailable"
         command = ["run", *words[1:3], *words[5:], *mqtt, "--source", "demo", "--log-level", "error"]
         run = subprocess.Popen(
             [sys.executable, "-m", "edge", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -253,7 +267,7 @@ def test_the_broker_is_told_while_the_page_is_open(words, tmp_path):
         try:
             listener.clear()
             listener.wait_topic("emotiny/hall/status", "online")
-            assert retained_on(broker.port)["emotiny/hall/aim"].payload == b"OFF"
+            assert page_in_home_assistant(broker) == "off"
         finally:
             run.kill()
             run.wait()

@@ -52,8 +52,8 @@ def test_a_device_whose_entities_were_announced_one_by_one(tmp_path, sink_on, fr
     broker = Broker(tmp_path, "max_packet_size 1000")
     run_device(broker.port, sink_on, frame_and_report, TOPICS[1:-1])
     kept = retained_on(broker.port).keys()
-    assert sum(topic.endswith("/config") for topic in kept) == 10
-    assert len(list(forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10))) == 17
+    assert sum(topic.endswith("/config") for topic in kept) == 11
+    assert len(list(forget(MqttSettings(host="127.0.0.1", port=broker.port, device="kitchen"), 10))) == 18
     assert retained_on(broker.port) == {}
     broker.kill()
 

@@ -14,7 +14,7 @@ from edge.output.mqtt.reporter import Reporter
 from edge.output.mqtt.settings import MqttSettings
 from edge.output.mqtt.stamp import Stamper
 from edge.types import UNCERTAIN, Box
-from tests.support.home_assistant import event_problems, problems
+from tests.support.home_assistant import event_problems, problems, shown_state
 
 SETTINGS = MqttSettings(device="kitchen")
 
@@ -42,8 +42,20 @@ def test_every_component_subscribes_with_qos_1():
 
 def test_what_is_true_without_the_camera_stays_available_without_it():
     components = json.loads(discovery(SETTINGS).payload)["cmps"]
-    for name in ("camera", "enabled", "face"):
+    for name in ("camera", "enabled", "face", "aim"):
         assert components[name]["availability"] == [{"topic": "emotiny/kitchen/status"}]
+
+
+def test_the_page_for_aiming_is_shown_and_cannot_be_opened():
+    page = json.loads(discovery(SETTINGS).payload)["cmps"]["aim"]
+    assert (page["p"], page["entity_category"]) == ("binary_sensor", "diagnostic")
+    assert not {"cmd_t", "command_topic"} & page.keys()
+    for on, word in ((True, "on"), (False, "off")):
+        message = messages.aiming(SETTINGS, Stamper().stamp("aim"), on=on)
+        retained = {message.topic: message.payload, "emotiny/kitchen/status": "online"}
+        assert shown_state(page, retained) == word
+        assert shown_state(page, retained | {"emotiny/kitchen/status": "offline"}) == "unavailable"
+    assert shown_state(page, {"emotiny/kitchen/status": "online"}) == "unknown"
 
 
 def test_only_the_switch_s_command_is_retained():

@@ -146,8 +146,8 @@ def test_a_device_is_announced_in_parts_by_home_assistant_s_rules(more):
     limit.connected(packet_bytes(message, "5") - 1)
     first, *parts = limit.fit(message)
     assert (first.topic, first.payload, first.retain) == (message.topic, "", True)
-    assert [entity_problems(part.topic, part.payload) for part in parts] == [[]] * 10
-    assert len({json.loads(part.payload)["unique_id"] for part in parts}) == 10
+    assert [entity_problems(part.topic, part.payload) for part in parts] == [[]] * 11
+    assert len({json.loads(part.payload)["unique_id"] for part in parts}) == 11
     assert all(part.retain for part in parts)
     # docs/security.md
     assert max(packet_bytes(part, "5") for part in parts) < (700 if settings.device == "kitchen" else 1300)
@@ -227,9 +227,9 @@ def test_mosquitto_with_a_small_limit(tmp_path, sink_on, frame_and_report, log, 
     listener.wait_topic("emotiny/kitchen/status", "online")
     retained = retained_on(broker.port)
     single = [topic for topic in retained if topic.endswith("/config")]
-    assert len(single) == 10
+    assert len(single) == 11
     assert "homeassistant/device/emotiny_kitchen/config" not in retained
-    assert [entity_problems(topic, retained[topic].payload.decode()) for topic in single] == [[]] * 10
+    assert [entity_problems(topic, retained[topic].payload.decode()) for topic in single] == [[]] * 11
     sink.send(*frame_and_report(1, *BOXES))
     faces = listener.wait_topic("emotiny/kitchen/faces") if version == "5" else None
     if faces is not None:
@@ -242,7 +242,7 @@ def test_mosquitto_with_a_small_limit(tmp_path, sink_on, frame_and_report, log, 
         assert not backoff.delays_s
     else:
         assert "does the broker limit the size of packets (Mosquitto: max_packet_size)" in log.faults()[1]
-        assert "seems to take no packets of more than 20" in log.faults()[2]
+        assert "seems to take no packets of more than 21" in log.faults()[2]
     assert "homeassistant/device/emotiny_kitchen/config has 2" in log.wait("and is sent in parts")
     listener.close()
     sink.close()
