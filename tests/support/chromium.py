@@ -25,12 +25,27 @@ os.dup2(writes, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 
+# Pictures that are loaded when they come into view are loaded now.
+_FAULTS = """(async () => {
+  const faults = [], pictures = [...document.images];
+  for (const picture of pictures) picture.loading = "eager";
+  await Promise.all(pictures.map((picture) => picture.decode().catch(() => 0)));
+  for (const picture of pictures)
+    if (!picture.naturalWidth) faults.push(`not loaded: ${picture.src.slice(0, 200)}`);
+  const width = document.documentElement.scrollWidth;
+  if (width > window.innerWidth) faults.push(`${width} pixels wide in a window of ${window.innerWidth}`);
+  return faults;
+})()"""
+SCREENS = pytest.mark.parametrize(("width", "height", "phone"), [(1280, 800, False), (390, 844, True)])
+
 
 class Chromium:
     """One tab. Every method fails if the browser ends.
 
     Attributes:
-        complaints: Texts of what the browser has logged, such as a violation of the page's policy.
+        complaints: Texts of what the browser has logged, such as a violation of the page's policy, and
+            scripts' errors.
+        requests: Addresses that pages have asked for.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,6 +56,7 @@ class Chromium:
         """
         assert _PROGRAM is not None
         self.complaints: list[str] = []
+        self.requests: list[str] = []
         self._number = 0
         self._pending = b""
         self._loaded = False
@@ -62,7 +78,7 @@ class Chromium:
         self._session = ""
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Log", "Runtime"):
+        for domain in ("Page", "Log", "Runtime", "Network"):
             self._ask(f"{domain}.enable")
 
     def resize(self, width: int, height: int, *, phone: bool = False) -> None:
@@ -87,6 +103,11 @@ class Chromium:
         done = self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
+
+    def faults(self) -> list[str]:
+        """Returns what is wrong with the page: wider than the window, pictures that are not loaded."""
+        found: list[str] = self.evaluate(_FAULTS)
+        return found
 
     def screenshot(self) -> bytes:
         """Returns what the window shows as a PNG."""
@@ -124,6 +145,10 @@ class Chromium:
             self._loaded = True
         elif event == "Log.entryAdded":
             self.complaints.append(message["params"]["entry"]["text"])
+        elif event == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"]["url"])
+        elif event == "Runtime.consoleAPICalled" and message["params"]["type"] == "error":
+            self.complaints.append(str(message["params"]["args"]))
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(str(message["params"]["exceptionDetails"]))
         return message

@@ -44,6 +44,14 @@ figure.wide { grid-column: 1 / -1 }
 img { display: block; width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
       border-radius: 4px }
 figcaption { color: var(--soft); font-size: .85rem; margin-top: .25rem }
+/* A phone: small print stays as large as it is on a desktop, and one moves over the picture. */
+@media (max-width: 40rem) {
+  th, td { padding: .3rem .4rem }
+  thead .figure { white-space: normal }
+  figure.wide { overflow-x: auto }
+  figure.wide img { width: 44rem; max-width: none }
+  figure.wide figcaption { position: sticky; left: 0 }
+}
 """
 
 
@@ -148,7 +156,8 @@ def _picture(path: Path, text: str) -> str:
         raise DataError(f"picture {path}: expected a PNG file")
     width, height = (int.from_bytes(content[start : start + 4], "big") for start in (16, 20))
     data = base64.b64encode(content).decode("ascii")
-    wide = ' class="wide"' if width > _WIDE_PX else ""
+    # It scrolls on a phone, and what scrolls must be reachable by keyboard.
+    wide = ' class="wide" tabindex="0"' if width > _WIDE_PX else ""
     return (
         f'<figure{wide}><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
         f'alt="{escape(text)}"><figcaption>{escape(text)}</figcaption></figure>'

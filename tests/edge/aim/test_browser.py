@@ -12,7 +12,7 @@ import pytest
 from edge.aim.access import Access
 from edge.settings.settings import Settings
 from tests.support.aim_client import LIMIT_S, page_of, view
-from tests.support.chromium import Chromium, needs_chromium
+from tests.support.chromium import SCREENS, Chromium, needs_chromium
 from tests.support.room import write_room
 
 pytestmark = needs_chromium
@@ -48,7 +48,7 @@ def wait_for(browser, script, is_right=bool):
     return value
 
 
-@pytest.mark.parametrize(("width", "height", "phone"), [(1280, 800, False), (390, 844, True)])
+@SCREENS
 def test_boxes_move_and_everything_is_visible(browser, clip, width, height, phone):
     browser.resize(width, height, phone=phone)
     with page_of(Settings(source=str(clip))) as page:

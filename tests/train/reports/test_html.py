@@ -34,7 +34,7 @@ def test_pictures_are_inside_the_page_with_their_size_and_text(tmp_path):
     kind, _, content = first["src"].partition("base64,")
     assert kind == "data:image/png;"
     assert base64.b64decode(content) == (tmp_path / "wide.png").read_bytes()
-    assert text.count('<figure class="wide">') == 1  # the narrow one shares its line
+    assert text.count('<figure class="wide" tabindex="0">') == 1  # the narrow one shares its line
 
 
 def test_uneven_tables_and_damaged_pictures_are_refused_and_nothing_is_written(tmp_path):
