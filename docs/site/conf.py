@@ -23,6 +23,8 @@ root_doc = "README"
 myst_heading_anchors = 4
 html_theme = "furo"
 html_title = "emotiny"
+html_static_path = ["static"]
+html_css_files = ["phone.css"]
 html_copy_source = html_show_sourcelink = False
 
 # {heading of the menu: its pages}
