@@ -71,9 +71,9 @@ def checkout(tmp_path_factory):
 def _write_teacher(folder):
     """Writes a network as `python -m train.accelerator` does, with weights that mean nothing."""
     from train.models.sepnet import build
-    from train.recipes.registry import find_classifier
+    from train.recipes.named import classifier_named
 
-    spec = find_classifier("emotion-expert").spec
+    spec = classifier_named("emotion-expert").spec
     content = io.BytesIO()
     weights = build(spec).get_weights()
     np.savez(content, **{f"{index:04d}": weight for index, weight in enumerate(weights)})
