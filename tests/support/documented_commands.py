@@ -267,7 +267,7 @@ DESKTOP = (
     Typed(f"{_QUANTIZE} scenes", shows=r"8 scenes in three sizes; (.*\n)*  both judges "),
     Typed(f"{_TRAIN} pack emotion emotion.npz", shows=r"emotion\.npz: 84 rows for training"),
 )
-ELSEWHERE = (
+ELSEWHERE: tuple[Elsewhere, ...] = (
     Elsewhere("make check", ".ci/run", "make check"),
     Elsewhere("make test", ".ci/run", "make test"),
     Elsewhere("make docs", ".ci/run", "make docs"),
@@ -302,6 +302,19 @@ ELSEWHERE = (
         '"-m", "train.accelerator"',
     ),
 )
+# Typed as the page has them, from the page.
+ELSEWHERE += tuple(
+    Elsewhere(line, "tests/integration/test_own_network.py", "## A network of your own")
+    for line in (
+        f"{_TRAIN} restore gender-teacher",
+        f"{_QUANTIZE} measure my.toml --data folder",
+        f"{_QUANTIZE} prune my.toml --target 5000 --data folder",
+        "mkdir mine",
+        f"{_QUANTIZE} run my.toml --models mine --data folder",
+        f"{_QUANTIZE} verify mine/my_int8.tflite --data folder",
+        ".venv/bin/emotiny run --source demo --gender-model mine/my_int8.tflite",
+    )
+)
 _APT = "changes this system's packages, and needs a network"
 _ENGINE = "needs a container engine; tests/device/test_container.py builds and runs the image without one"
 _SYSTEMD = "needs this system's systemd; tests/device/test_systemd.py asks that of a container for the same"
@@ -315,6 +328,8 @@ UNTYPED = {
     "sudo systemctl stop emotiny; sudo emotiny check; sudo systemctl start emotiny": _SYSTEMD,
     "systemctl status emotiny": _SYSTEMD,
     "journalctl -fu emotiny": _SYSTEMD,
+    "scp mine/my_int8.tflite mine/my_int8.json board:": "needs a second machine",
+    "sudo install -m 644 -t /etc/emotiny my_int8.tflite my_int8.json": "changes this system's settings",
     "ssh -L 8090:127.0.0.1:8090 pi@raspberrypi.local": "needs a second machine",
     "docker build -t emotiny .": _ENGINE,
     "docker run --rm -it --read-only --cap-drop ALL --security-opt no-new-privileges emotiny run "
@@ -331,8 +346,8 @@ SHOWN = {
     '{"v": 1, "at": "2026-03-01T17:20:05.123Z", "run": "caca97d81f3a", "seq": 7,': "JSON",
     'emotiny/kitchen/event {"v":1,"at":"2026-03-01T17:20:05.123Z","run":"caca97d81f3a","seq":7,"key":'
     '"caca97d81f3a-7",': "a topic and JSON",
-    '{"frame": 234, "time": 15.6, "fps": 45.54, "dropped": 0, "temperature": 51.1, "throttled": '
-    '[], "light": 0.41, '
+    '{"frame": 30, "time": 2.0, "fps": 15.04, "dropped": 0, "temperature": null, "throttled": '
+    '[], "light": 0.248, '
     '"faces": [': "shortened JSON",
     '{"fps": 15, "wh": [640, 480], "group": "several",': "shortened JSON",
     "[mqtt]": "settings",

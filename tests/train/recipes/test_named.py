@@ -35,7 +35,7 @@ def test_a_recipe_a_group_and_a_file_are_found(write):
 def test_what_is_not_there_is_refused(find, tmp_path):
     with pytest.raises(ConfigError, match="no recipe 'nobody'"):
         find("nobody")
-    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.toml: no such file"):
         find(str(tmp_path / "none.toml"))
 
 
