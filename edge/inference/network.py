@@ -19,6 +19,8 @@ from edge.types import Gray
 # From the least to the greatest output of a network that finds faces. Sizes and confidences are exponential
 # functions of it, which overflow beyond this. Those of the package span 13 and 15.
 _MOST_FACE_SPAN = 64.0
+# From a picture, (height, width), to a batch of one picture with one channel.
+_AS_BATCH = np.s_[np.newaxis, :, :, np.newaxis]
 
 
 class Network:
@@ -108,7 +110,7 @@ class Network:
         # Flipping the highest bit subtracts 128 modulo 256: pixel 0 becomes -128.
         codes = pixels if self._reads_pixels else (pixels ^ 0x80).view(np.int8)
         interpreter = self._interpreter
-        interpreter.set_tensor(self._input_index, codes[np.newaxis, :, :, np.newaxis])
+        interpreter.set_tensor(self._input_index, codes[_AS_BATCH])
         try:
             interpreter.invoke()
         except RuntimeError as error:

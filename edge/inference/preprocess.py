@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -87,10 +89,10 @@ def crop_square(gray: Gray, box: Box, size: int, framing: Framing) -> Gray:
     """
     x, y, width, height = box
     longer = max(width, height)
-    side = _whole_side(longer * framing.margin, size)
+    side, steps = _reduction(longer * framing.margin, size)
     left = round(x + width / 2 - side / 2)
     top = round(y + height / 2 + framing.shift_y * longer - side / 2)
-    return _resize(_cut(gray, left, top, side), size)
+    return _resize(_cut(gray, left, top, side), steps)
 
 
 def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: float) -> Gray:
@@ -102,8 +104,8 @@ def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: f
     y = box.y + box.height / 2 + math.cos(roll) * framing.shift_y * side
     # A square that holds the crop however it is turned, at the scale of the result.
     wide_size = round(size * _DIAGONAL)
-    wide = _whole_side(side * framing.margin * _DIAGONAL, wide_size)
-    around = _resize(_cut(gray, round(x - wide / 2), round(y - wide / 2), wide), wide_size)
+    wide, steps = _reduction(side * framing.margin * _DIAGONAL, wide_size)
+    around = _resize(_cut(gray, round(x - wide / 2), round(y - wide / 2), wide), steps)
     # Maps pixels of the result to those of `around`: about the centres of both, turned by the roll.
     sine, cosine = math.sin(roll), math.cos(roll)
     middle, wide_middle = (size - 1) / 2, (wide_size - 1) / 2
@@ -117,14 +119,29 @@ def _crop_upright(gray: Gray, box: Box, size: int, framing: Framing, roll_deg: f
     return np.asarray(cv2.warpAffine(around, to_around, (size, size), flags=flags), np.uint8)
 
 
-def _whole_side(side: float, size: int) -> int:
-    """Returns a side in whole pixels that `_resize` can divide by a whole factor.
+@lru_cache(maxsize=1024)
+def _reduction(side: float, size: int) -> tuple[int, tuple[tuple[tuple[int, int], int], ...]]:
+    """Returns how a square is resized to (size, size).
 
-    It differs from the side by a quarter of a pixel of the result at most.
+    Area averaging keeps a large face from aliasing, but does not interpolate. By a whole factor OpenCV does
+    it several times as fast; to judge a face of 360 pixels takes a fourth of the time. The exact
+    interpolation yields the same pixels on every processor.
+
+    Args:
+        side: Side of the square in pixels.
+        size: Side of the result in pixels.
+
+    Returns:
+        The side in whole pixels, which differs from the side by a quarter of a pixel of the result at most,
+        and size and method of each step, as `cv2.resize` takes them.
     """
     whole = max(1, round(side))
     factor = _whole_factor(whole, size)
-    return whole if factor == 1 else round(whole / factor) * factor
+    if factor > 1:
+        whole = round(whole / factor) * factor
+        factor = _whole_factor(whole, size)
+    last = (size, size), cv2.INTER_AREA if whole > size else cv2.INTER_LINEAR_EXACT
+    return whole, (last,) if factor == 1 else (((whole // factor,) * 2, cv2.INTER_AREA), last)
 
 
 def _whole_factor(side: int, size: int) -> int:
@@ -132,19 +149,11 @@ def _whole_factor(side: int, size: int) -> int:
     return side // (2 * size) or 1
 
 
-def _resize(square: Gray, size: int) -> Gray:
-    """Returns a square, (side, side) uint8, as (size, size).
-
-    Area averaging keeps a large face from aliasing, but does not interpolate. By a whole factor OpenCV does
-    it several times as fast; to judge a face of 360 pixels takes a fourth of the time. The exact
-    interpolation yields the same pixels on every processor.
-    """
-    side = square.shape[0]
-    factor = _whole_factor(side, size)
-    if factor > 1:
-        square = np.asarray(cv2.resize(square, (side // factor,) * 2, interpolation=cv2.INTER_AREA), np.uint8)
-    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR_EXACT
-    return np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)
+def _resize(square: Gray, steps: tuple[tuple[tuple[int, int], int], ...]) -> Gray:
+    """Resizes a square, (side, side) uint8, in the steps that `_reduction` returned for its side."""
+    for size_wh, method in steps:
+        square = cast("Gray", cv2.resize(square, size_wh, interpolation=method))
+    return square
 
 
 def _cut(gray: Gray, left: int, top: int, side: int) -> Gray:
@@ -159,8 +168,7 @@ def _cut(gray: Gray, left: int, top: int, side: int) -> Gray:
             f"the square of {side} pixels at ({left}, {top}) lies outside a frame of {width}x{height}"
         )
     beyond = max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)
-    bordered = cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE)
-    return np.asarray(bordered, dtype=np.uint8)
+    return cast("Gray", cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE))
 
 
 def normalize_face(crop: Gray) -> Gray:
@@ -191,7 +199,7 @@ def normalize_contrast(crop: Gray) -> Gray:
     gain = min(_DEVIATION / max(deviation.item(), 1.0), _MAX_GAIN)
     # (level - mean) * gain + 128, rounded and clipped to 0 to 255.
     table = cv2.addWeighted(_LEVELS, gain, _LEVELS, 0, 128 - mean.item() * gain)
-    return np.asarray(cv2.LUT(crop, table), dtype=np.uint8)
+    return cast("Gray", cv2.LUT(crop, table))
 
 
 def even_sharpness(crop: Gray) -> Gray:
@@ -249,14 +257,16 @@ def _sharpen(crop: Gray, missing: float) -> Gray:
     pixels = crop.astype(np.float32)
     # Two boxes are nearly a Gaussian with a deviation of 2 pixels, in whole numbers.
     smooth = cv2.boxFilter(cv2.boxFilter(crop, cv2.CV_32F, _BOX, normalize=False), -1, _BOX, normalize=False)
-    detail = pixels * np.float32(_BOXES_AREA) - smooth  # times the area
-    of_crop, of_detail = (cv2.Laplacian(image, cv2.CV_32F).astype(np.float64) for image in (pixels, detail))
+    detail = cv2.addWeighted(pixels, _BOXES_AREA, smooth, -1, 0)  # times the area
+    of_crop = cv2.Laplacian(pixels, cv2.CV_32F).astype(np.float64)
+    of_detail = cv2.Laplacian(detail, cv2.CV_32F).astype(np.float64)
     energy, product = float(np.vdot(of_detail, of_detail)), float(np.vdot(of_crop, of_detail))
     if energy == 0:
         return crop  # nothing to be seen
     wanted = (math.sqrt(product**2 + energy * missing) - product) / energy
-    detail *= np.float32(min(wanted, _MAX_SHARPENING / _BOXES_AREA))
-    return np.rint(pixels + detail).clip(0, 255).astype(np.uint8)
+    gain = np.float32(min(wanted, _MAX_SHARPENING / _BOXES_AREA))
+    # OpenCV clips the sum to 0 to 255, and rounds it as NumPy does: a half to the nearest even number.
+    return cast("Gray", cv2.add(pixels, detail * gain, dtype=cv2.CV_8U))
 
 
 def _laplacian_energy(crop: Gray) -> float:
