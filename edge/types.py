@@ -29,6 +29,9 @@ class Box(NamedTuple):
     def clipped(self, frame_hw: tuple[int, int]) -> Box | None:
         """Returns the part of the box inside a frame of (height, width), or None if nothing is left."""
         x, y, width, height = self
+        # As nearly always.
+        if 0 <= x < x + width <= frame_hw[1] and 0 <= y < y + height <= frame_hw[0]:
+            return self
         left, top = max(x, 0), max(y, 0)
         right, bottom = min(x + width, frame_hw[1]), min(y + height, frame_hw[0])
         if right <= left or bottom <= top:

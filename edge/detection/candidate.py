@@ -34,7 +34,8 @@ class Candidate(NamedTuple):
     def box(self) -> Box:
         """Returns the square in whole pixels; it may reach beyond the frame."""
         side = max(1, round(self.side))
-        return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)
+        half = side / 2
+        return Box(round(self.x - half), round(self.y - half), side, side)
 
     def iou(self, other: Candidate) -> float:
         """Returns the intersection over union of both squares, 0 to 1."""

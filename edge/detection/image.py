@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 
@@ -61,4 +63,4 @@ def equalize(gray: Gray) -> Gray:
 
 
 def _resize(gray: Gray, size_wh: tuple[int, int], method: int) -> Gray:
-    return np.asarray(cv2.resize(gray, size_wh, interpolation=method), np.uint8)
+    return cast("Gray", cv2.resize(gray, size_wh, interpolation=method))

@@ -67,7 +67,9 @@ class JointJudge:
         found = self.face.refine(gray, candidate)
         if found.confidence < _LEAST:
             return found
-        return found._replace(confidence=joint_confidence(found.confidence, self.surroundings(gray, found)))
+        x, y, side, alone, roll_deg, yaw = found
+        together = joint_confidence(alone, self.surroundings(gray, found))
+        return Candidate(x, y, side, together, roll_deg, yaw)
 
     def surroundings(self, gray: Gray, face: Candidate) -> float:
         """Returns the second opinion: the highest logit of the four cells around the middle of a square.

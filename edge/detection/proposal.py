@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -92,35 +93,31 @@ class ProposalNetwork:
         padded_hw = _padded_hw(part)
         if padded_hw != (height, width):
             bottom, right = padded_hw[0] - height, padded_hw[1] - width
-            window = np.asarray(
-                cv2.copyMakeBorder(window, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8
-            )
+            window = cast("Gray", cv2.copyMakeBorder(window, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
         maps = self._network(padded_hw).run(window)
-        faces = maps[:, :, 0]
-        rows, columns = np.nonzero(faces >= self._least_code)
-        if not len(rows):
+        faces = cv2.extractChannel(maps, 0)
+        (cells,) = (faces >= self._least_code).ravel().nonzero()
+        if not len(cells):
             return []  # as in most windows
         # A cell counts where none of its eight neighbours is higher: non-maximum suppression of centres.
-        highest = np.asarray(cv2.dilate(faces.astype(np.int16), _NEIGHBOURS), np.int16)
-        cells = list(
-            zip(
-                rows.tolist(),
-                columns.tolist(),
-                maps[rows, columns].tolist(),
-                highest[rows, columns].tolist(),
-                strict=True,
-            )
+        highest = cv2.dilate(faces.astype(np.int16), _NEIGHBOURS).take(cells).tolist()
+        columns, channels = maps.shape[1:]
+        found = zip(
+            cells.tolist(), maps.reshape(-1, channels).take(cells, axis=0).tolist(), highest, strict=True
         )
-        peaks = [(row, column, codes) for row, column, codes, most in cells if codes[0] == most]
-        peaks.sort(key=lambda peak: -peak[2][0])
-        return [self._candidate(part, *peak) for peak in peaks[:_MAX_CANDIDATES]]
+        peaks = [(cell, codes) for cell, codes, most in found if codes[0] == most]
+        peaks.sort(key=lambda peak: -peak[1][0])
+        return [
+            self._candidate(part, divmod(cell, columns), codes) for cell, codes in peaks[:_MAX_CANDIDATES]
+        ]
 
-    def _candidate(self, part: SearchPart, row: int, column: int, codes: list[int]) -> Candidate:
+    def _candidate(self, part: SearchPart, cell: tuple[int, int], codes: list[int]) -> Candidate:
         """Decodes one cell of the map."""
         zero_point, scale = self._zero_point, self._scale
         logit, dx, dy, size = [(code - zero_point) * scale for code in codes]
         side = PROPOSAL_SIDE_PX * math.exp(size / PROPOSAL_SIZE_SCALE) * part.reduction
         # In pixels of the window, whose whole numbers are centres of pixels.
+        row, column = cell
         x = STRIDE_PX * column + CELL_CENTRE_PX + PROPOSAL_SHIFT_PX * dx + 0.5
         y = STRIDE_PX * row + CELL_CENTRE_PX + PROPOSAL_SHIFT_PX * dy + 0.5
         return Candidate(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import cast
 
 import cv2
-import numpy as np
 
 from edge.detection.candidate import Candidate
 from edge.detection.outputs import (
@@ -63,7 +63,8 @@ class RefinementNetwork:
         x, y, side, _ = box
         network = self._network
         crop = normalize_contrast(crop_square(gray, box, self._size, _FRAMING))
-        codes, mirrored = network.run(crop).tolist(), network.run(_mirror(crop)).tolist()
+        codes = network.run(crop).tolist()
+        mirrored = network.run(cast("Gray", cv2.flip(crop, 1))).tolist()
         # The mean of both: a face is as much a face in a mirror, with dx and the roll turned round.
         half, zero_point = network.scale / 2, network.zero_point
         logit, dx, dy, growth, sine, cosine, yaw = [
@@ -80,10 +81,6 @@ class RefinementNetwork:
         )
         # Nothing can be cut around a face outside the frame, and nothing should be around a giant.
         return found if _is_inside(found, gray) else found._replace(confidence=0.0)
-
-
-def _mirror(crop: Gray) -> Gray:
-    return np.asarray(cv2.flip(crop, 1), np.uint8)
 
 
 def _is_inside(square: Candidate, gray: Gray) -> bool:

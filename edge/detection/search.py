@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from edge.types import Box
 
 
-@dataclass(frozen=True)
-class SearchPart:
+class SearchPart(NamedTuple):
     """A window of a reduced copy of the frame.
 
     Attributes:
@@ -30,8 +29,7 @@ class SearchPart:
         return self.size_wh[0] * self.size_wh[1]
 
 
-@dataclass(frozen=True)
-class SearchScale:
+class SearchScale(NamedTuple):
     """The faces that one reduced copy is searched for.
 
     Attributes:

@@ -187,12 +187,13 @@ class Pipeline:
 
     def _read_faces(self, frame: Frame) -> tuple[Face, ...]:
         gray, at_s, stills = frame.gray, frame.captured_at, self.camera.yields_stills
+        frame_hw = gray.shape[0], gray.shape[1]
         tracked = self.tracker.detect_still(gray, at_s) if stills else self.tracker.update(gray, at_s)
         readings = self.scheduler.read(gray, tracked, at_s, self.tracker.lost_ids, all_at_once=stills)
         return tuple(
             Face(face.id, Detection(box, face.confidence), *readings[face.id])
             for face in tracked
-            if face.id in readings and (box := face.box.clipped((gray.shape[0], gray.shape[1]))) is not None
+            if face.id in readings and (box := face.box.clipped(frame_hw)) is not None
         )
 
     def _rest(self, stop: Stop) -> bool:

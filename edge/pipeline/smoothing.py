@@ -104,7 +104,8 @@ class GenderSmoother:
         old = self._logarithms or new
         self._logarithms = tuple(a + (b - a) / self._count for a, b in zip(old, new, strict=True))
         powers = [math.exp(value) for value in self._logarithms]
-        scores = Scores(raw.labels, tuple(power / sum(powers) for power in powers))
+        total = sum(powers)
+        scores = Scores(raw.labels, tuple(power / total for power in powers))
         self._label = _with_hysteresis(
             self._label, scores, self._settings.min_confidence_gender, self._settings.margin
         )
@@ -113,9 +114,9 @@ class GenderSmoother:
 
 def _with_hysteresis(label: str, scores: Scores, min_confidence: float, margin: float) -> str:
     """Returns the label to report, given the one that was reported before."""
-    best = scores.label
-    if label not in (UNCERTAIN, best) and scores.value(best) - scores.value(label) < margin:
-        best = label
+    best, confidence = scores.label, scores.confidence
+    if label not in (UNCERTAIN, best) and confidence - scores.value(label) < margin:
+        best, confidence = label, scores.value(label)
     # A label that is reported already may stay at a slightly lower score than a new one needs.
     threshold = min_confidence if label != best else min_confidence - margin / 2
-    return best if scores.value(best) >= threshold else UNCERTAIN
+    return best if confidence >= threshold else UNCERTAIN

@@ -121,15 +121,16 @@ class Track:
         return distance + ratio - 1 if near else math.inf
 
     def _move(self, found: Candidate, position_gain: float, size_gain: float) -> None:
-        square = self.square
-        turn = (found.roll_deg - square.roll_deg + 180) % 360 - 180
+        x, y, side, _, roll_deg, _ = self.square
+        found_x, found_y, found_side, confidence, found_roll_deg, yaw = found
+        turn = (found_roll_deg - roll_deg + 180) % 360 - 180
         self.square = Candidate(
-            square.x + (found.x - square.x) * position_gain,
-            square.y + (found.y - square.y) * position_gain,
-            square.side * (found.side / square.side) ** size_gain,
-            found.confidence,
-            square.roll_deg + turn * _ROLL_GAIN,
-            found.yaw,
+            x + (found_x - x) * position_gain,
+            y + (found_y - y) * position_gain,
+            side * (found_side / side) ** size_gain,
+            confidence,
+            roll_deg + turn * _ROLL_GAIN,
+            yaw,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from edge.detection.candidate import Candidate
 from edge.detection.detector import FaceDetector
@@ -93,7 +93,7 @@ class FaceTracker:
     def _follow(self, gray: Gray, at_s: float) -> None:
         """Moves each track to where the judge sees its face, or else to where its template matches."""
         # Of too many, those that waited longest.
-        due = sorted(self._tracks, key=lambda track: track.looked_s)[:_MAX_FOLLOWED]
+        due = sorted(self._tracks, key=attrgetter("looked_s"))[:_MAX_FOLLOWED]
         looks = []
         for track in due:
             expected = track.predicted(at_s)
@@ -108,7 +108,7 @@ class FaceTracker:
         for _, track, looked, correlation in looks:
             track.looked_s = at_s
             inside = 0 <= looked.x < width and 0 <= looked.y < height
-            if not inside or any(looked.is_same_face(other) for other in looked.touching(taken)):
+            if not inside or any(map(looked.is_same_face, looked.touching(taken))):
                 track.weigh(0.0)
                 continue
             track.weigh(looked.confidence)
