@@ -8,6 +8,7 @@ from operator import attrgetter, itemgetter
 
 from edge.detection.candidate import Candidate
 from edge.detection.detector import FaceDetector
+from edge.detection.search import SearchPart
 from edge.tracking.assignment import assign
 from edge.tracking.search_schedule import SearchSchedule
 from edge.tracking.settings import TrackingSettings
@@ -37,6 +38,7 @@ class FaceTracker:
         self._lost: list[Track] = []
         self._last_id = 0
         self._shape = (0, 0)
+        self._plan: Sequence[SearchPart] = ()
         self._followed_s = 0.0
 
     @property
@@ -79,6 +81,7 @@ class FaceTracker:
         """
         if gray.shape != self._shape:  # the frame size changed: old squares mean nothing any more
             self._shape = (gray.shape[0], gray.shape[1])
+            self._plan = self.detector.plan(self._shape)
             self._tracks, self._lost = [], []
             self._schedule.reset()
         self._follow(gray, at_s)
@@ -138,9 +141,8 @@ class FaceTracker:
 
     def _search(self, gray: Gray, at_s: float) -> None:
         """Searches the parts of the frame that are due."""
-        plan = self.detector.plan(self._shape)
         interval_s = self._search_interval_s(gray, at_s) * self.detector.proposer.patience
-        for part in self._schedule.due(gray, at_s, plan, interval_s):
+        for part in self._schedule.due(gray, at_s, self._plan, interval_s):
             known = [track.square for track in self._tracks if track.seen_s == at_s]
             detections = self.detector.detect(gray, part, known, _DETECTED)
             if detections:
