@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
+import numpy as np
 
 from edge.inference.contract import MODELS_FOLDER, find_model
 from edge.inference.interpreter import open_interpreter
@@ -24,16 +25,18 @@ _CALIBRATION_RUNS = 100
 
 
 class LibraryTime:
-    """Seconds in the libraries since the beginning, and how many calls they are spread over.
+    """How long each call of the libraries takes, and what this package does between the calls.
 
     Attributes:
-        seconds: The sum so far; each call's includes that of reading the clock.
-        calls: Number of calls so far.
+        library_s: Seconds of each call, including a part of what it takes to time it.
+        own_s: Seconds from the start of a frame or the end of a call to the next call or the end of the
+            frame, including the other part.
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
-        self.calls = 0
+        self.library_s: list[float] = []
+        self.own_s: list[float] = []
+        self._since_s = 0.0
 
     def timed(self, function: Any) -> Any:
         """Returns a function that does the same and adds its time."""
@@ -43,24 +46,42 @@ class LibraryTime:
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds += time.perf_counter() - start_s
-                self.calls += 1
+                end_s = time.perf_counter()
+                self.own_s.append(start_s - self._since_s)
+                self.library_s.append(end_s - start_s)
+                self._since_s = end_s
 
         return call
 
-    def own_share(self, wall_s: float) -> float:
-        """Returns the share of some time that was not spent in the libraries, 0 to 1.
+    def begin_frame(self) -> None:
+        """Begins a frame: what was done since the last one counts for nobody."""
+        self._since_s = time.perf_counter()
 
-        To time a call takes about half a microsecond, and a frame has hundreds of calls: what that adds to
-        both times is measured with a function that does nothing, and taken away.
+    def end_frame(self) -> None:
+        """Adds what was done since the last call."""
+        self.own_s.append(time.perf_counter() - self._since_s)
 
-        Args:
-            wall_s: Seconds in which all calls so far were made.
-        """
-        added_s, counted_s = _cost_of_timing_s()
-        total_s = wall_s - self.calls * added_s
-        libraries_s = self.seconds - self.calls * counted_s
-        return min(max(0.0, 1 - libraries_s / total_s), 1.0)
+
+def own_share(runs: Sequence[LibraryTime]) -> float:
+    """Returns the share of the time that is not spent in the libraries, 0 to 1.
+
+    Each call, and what is done between two calls, counts with its least time in any run: another process that
+    takes the processor only ever adds time, and seldom at the same call.
+
+    To time a call takes about half a microsecond, and a frame has hundreds of calls: what that adds to both
+    times is measured with a function that does nothing, and taken away.
+
+    Args:
+        runs: Times of the same frames, and so of the same calls in the same order.
+
+    Raises:
+        ValueError: the runs differ in their number of calls.
+    """
+    added_s, counted_s = _cost_of_timing_s()
+    calls = len(runs[0].library_s)
+    library_s = np.min([run.library_s for run in runs], axis=0).sum() - calls * counted_s
+    own_s = np.min([run.own_s for run in runs], axis=0).sum() - calls * (added_s - counted_s)
+    return float(min(max(0.0, own_s / (own_s + library_s)), 1.0))
 
 
 @contextmanager
@@ -93,9 +114,9 @@ def _cost_of_timing_s() -> tuple[float, float]:
     for _ in range(_CALIBRATION_RUNS):
         empty_s = min(empty_s, _duration_s(None))
         bare_s = min(bare_s, _duration_s(_do_nothing))
-        before_s = measured.seconds
+        measured.library_s.clear()
         timed_s = min(timed_s, _duration_s(timed))
-        counted_s = min(counted_s, measured.seconds - before_s)
+        counted_s = min(counted_s, sum(measured.library_s))
     added_s, counted_s = timed_s - bare_s, counted_s - (bare_s - empty_s)
     return added_s / _CALIBRATION_CALLS, counted_s / _CALIBRATION_CALLS
 

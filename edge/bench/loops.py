@@ -25,7 +25,7 @@ from edge.output.jsonl import JsonLinesSink
 from edge.pipeline.loop import Pipeline
 from edge.settings.settings import Settings
 from edge.sources.replay import ReplayCamera
-from edge.types import Box, Frame, Gray
+from edge.types import Box, Frame, Gray, Report
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -133,12 +133,15 @@ class EmotinyLoop:
 
     def step(self, frame: Frame) -> list[Observation]:
         """Tracks, classifies and reports, as if the frame came at its own time."""
-        self._now_s = frame.captured_at
-        report = self._pipeline.process(frame)
         return [
             Observation(face.detection.box, face.id, face.emotion.label, face.gender.label)
-            for face in report.faces
+            for face in self.process(frame).faces
         ]
+
+    def process(self, frame: Frame) -> Report:
+        """Does the work of `step` and returns the report, which takes less time than observations."""
+        self._now_s = frame.captured_at
+        return self._pipeline.process(frame)
 
 
 class _NullStream(io.StringIO):
