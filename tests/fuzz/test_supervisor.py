@@ -8,7 +8,7 @@ from tests.support.fuzz_targets import PLACE
 
 @pytest.fixture(scope="module")
 def supervisor(tmp_path_factory):
-    with Supervisor(PLACE, tmp_path_factory.mktemp("faulty"), limit_s=2.0, command_s=40.0) as supervisor:
+    with Supervisor(PLACE, tmp_path_factory.mktemp("faulty"), limit_s=6.0, command_s=40.0) as supervisor:
         yield supervisor
 
 
@@ -17,7 +17,7 @@ def supervisor(tmp_path_factory):
     [
         ("die", "the process dies of SIGSEGV"),
         ("exit", "the process dies with exit code 7"),
-        ("hang", "hangs: no answer within 2 s"),
+        ("hang", "hangs: no answer within 6 s"),
         ("raise", "ZeroDivisionError"),
         ("break", "a wrong effect"),
         ("leave", "the parser ends the program with 3"),

@@ -29,7 +29,7 @@ def link_packages(folder: Path, *, build_tools: bool = False) -> None:
         folder: Folder for the links.
         build_tools: Whether to link those that build packages, too.
     """
-    left_out = r"emotiny|__editable__|pip|_distutils|.*\.pth$" + ("" if build_tools else "|setuptools")
+    left_out = r"emotiny|__editable__|pip|.*\.pth$" + ("" if build_tools else "|setuptools|_distutils")
     for path in Path(np.__file__).parents[1].iterdir():
         if not re.match(left_out, path.name):
             (folder / path.name).symlink_to(path)
