@@ -120,6 +120,20 @@ def _add_pruning(commands: Commands) -> None:
     _add_plan(compare, share=0.25)
     compare.set_defaults(target=9_950, epochs=6)
 
+    search = _add(commands, "search", "search for a small emotion network by gates, at random and by pruning")
+    for name, default, text in (
+        ("seeds", 3, "number of searches by each method"),
+        ("search-epochs", 4, "epochs in which gates are trained; the other searches cost as much"),
+        ("draws", 8, "number of random structures"),
+        ("epochs", 8, "epochs of training of each network that was found"),
+    ):
+        search.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default: %(default)s)")
+    search.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="folder to write to (default: RUNS/emotion-searches)"
+    )
+    _add_data(search)
+    _add_runs(search)
+
 
 def _add_plan(command: argparse.ArgumentParser, share: float) -> None:
     command.add_argument(
