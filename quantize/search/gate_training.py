@@ -36,8 +36,9 @@ class GateSettings:
     Attributes:
         rate: learning rate of the gates, by Adam.
         start: the gates' parameter before training; that of a choice between two kinds is 0.
-        shrinking: share of the steps during which the price that is allowed falls from that of all gates to
-            the target.
+        waiting: share of the steps after which the price that is allowed begins to fall from that of all
+            gates: whether a whole block is worth its price shows only once its weights are trained.
+        arrival: share of the steps after which it is the target.
         multiplier_rate: how fast the multiplier of the price rises.
         stiffness: weight of the squared excess of the price.
         log_steps: steps between two lines of the log.
@@ -45,7 +46,8 @@ class GateSettings:
 
     rate: float = 0.05
     start: float = 2.5
-    shrinking: float = 0.6
+    waiting: float = 0.2
+    arrival: float = 0.65
     multiplier_rate: float = 0.01
     stiffness: float = 1.0
     log_steps: int = 50
@@ -162,7 +164,8 @@ class _Training:
 
     def step(self, images: Any, targets: Any) -> dict[str, float]:
         """Trains one batch; returns a row of the log every now and then."""
-        share = min(1.0, self._done / max(1.0, self._settings.shrinking * self._steps))
+        waiting, arrival = self._settings.waiting, self._settings.arrival
+        share = float(np.clip((self._done / self._steps - waiting) / (arrival - waiting), 0.0, 1.0))
         allowed = self._first + (self._target - self._first) * share
         loss, price = self._compiled(
             keras.ops.convert_to_tensor(images.astype(np.float32)),

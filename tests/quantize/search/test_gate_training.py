@@ -25,7 +25,7 @@ def _epochs(toy, count):
 
 
 def test_the_price_falls_to_the_target_while_the_network_learns(toy, toy_recipe):
-    settings = GateSettings(rate=0.1, multiplier_rate=0.05, log_steps=20)
+    settings = GateSettings(0.1, waiting=0.1, arrival=0.5, log_steps=20)
     budget = GateBudget(240, 900)
     trained = train_gates(toy_recipe, LAYOUT, _epochs(toy, 18), budget, settings)
     probabilities = np.asarray(open_probability(trained.log_alpha))[np.newaxis]
