@@ -111,13 +111,11 @@ def _cell(search: Search, found: Found, method: Method, weights: Weights, seed: 
 
 
 def _measured(search: Search, found: Found, key: tuple[Method, Weights, int], folder: Path) -> Cell:
-    rows = search.data.part("val")
+    rows, sources = search.data.part("val"), search.sources
     crops = plain_images(rows, search.recipe.crop)
     model = load_checkpoint(folder, "final.keras")
     logits = predict(model, crops[..., np.newaxis])
-    scores = teacher_scores(crops[np.newaxis], search.recipe, search.sources.teachers, search.sources.cache)[
-        0
-    ]
+    (scores,) = teacher_scores(crops[np.newaxis], search.recipe, sources.teachers, sources.cache)
     evaluation = evaluate_logits(logits, rows, "val")
     return Cell(
         *key,

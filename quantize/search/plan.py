@@ -17,7 +17,7 @@ METHODS: tuple[Method, ...] = ("gates", "random", "taylor")
 Weights = Literal["inherited", "anew"]
 WEIGHTS: tuple[Weights, ...] = ("inherited", "anew")
 
-# 62,000 parameters with every gate open; the shipped network is one of its structures but for a few channels.
+# Stores 60,575 parameters with every gate open: six times as many as what is searched for.
 WIDEST = Structure(
     stem=20,
     stages=(StageShape(56, 1, True, 1, 2), StageShape(104, 2, True, 2, 4)),
