@@ -258,6 +258,12 @@ DESKTOP = (
         code=(130,),
         shows=r"quantize: stopped",
     ),
+    Typed(
+        f"{_QUANTIZE} search",
+        until=r"random structure \d+: KL ",
+        code=(130,),
+        shows=r"quantize: stopped",
+    ),
     Typed(f"{_TRAIN} framing --data folder", shows=r"UTKFace: a face in \d+\.\d% of 36 training images"),
     Typed(f"{_QUANTIZE} inspect {_EMOTION}", shows=r"9815 parameters as stored"),
     Typed(
