@@ -80,11 +80,11 @@ PROPOSAL = str(Path(__file__).parents[2] / "models" / "proposal_sepnet_128_int8.
         (quantize_main, ["verify", str(TINY), "--layers", "--runs", "{}"], 3, "no trained run in {}/emotion"),
         (quantize_main, ["measure", "tang", "--runs", "{}"], 3, "no run of tang in {}"),
         (quantize_main, ["inspect", "{}/none.tflite"], 2, "{}/none.tflite: No such file"),
-        (quantize_main, ["prune", "{}/none.toml", "--data", "{}"], 2, "{}/none.toml: No such file"),
-        (quantize_main, ["compare", "{}/none.toml", "--data", "{}"], 2, "{}/none.toml: No such file"),
-        (quantize_main, ["measure", "{}/none.toml", "--runs", "{}"], 2, "{}/none.toml: No such file"),
-        (quantize_main, ["run", "{}/none.toml", "--models", "{}"], 2, "{}/none.toml: No such file"),
-        (train_main, ["evaluate", "{}/none.toml", "--runs", "{}"], 2, "{}/none.toml: No such file"),
+        (quantize_main, ["prune", "{}/none.toml", "--data", "{}"], 2, "{}/none.toml: no such file"),
+        (quantize_main, ["compare", "{}/none.toml", "--data", "{}"], 2, "{}/none.toml: no such file"),
+        (quantize_main, ["measure", "{}/none.toml", "--runs", "{}"], 2, "{}/none.toml: no such file"),
+        (quantize_main, ["run", "{}/none.toml", "--models", "{}"], 2, "{}/none.toml: no such file"),
+        (train_main, ["evaluate", "{}/none.toml", "--runs", "{}"], 2, "{}/none.toml: no such file"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(tmp_path, capsys, main, words, code, message):

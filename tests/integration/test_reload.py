@@ -50,7 +50,7 @@ def test_settings_are_read_anew_and_bad_ones_are_not_taken(options, tmp_path):
 
 def many_brackets(folder):
     (folder / "bad.json").write_text("[" * 200_000)
-    (folder / "bad.tflite").write_bytes(b"any")
+    (folder / "bad.tflite").write_bytes(b"\x1c\0\0\0TFL3")
     return folder / "bad.json", os.environ
 
 

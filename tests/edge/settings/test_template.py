@@ -67,7 +67,7 @@ def test_config_writes_a_new_file_of_the_defaults(tmp_path, capsys):
     assert settings_of(arguments("--config", write(tmp_path, bare, "bare.toml")), {}) == Settings()
     assert tomllib.loads(bare)["follow"]["search_s"] == pytest.approx(0.65)
     assert main(["config", "--write", str(path)]) == 4
-    assert "cannot write" in capsys.readouterr().err
+    assert "exists; remove it or name another file" in capsys.readouterr().err
     assert path.read_text() == text
 
 

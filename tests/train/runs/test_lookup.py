@@ -86,7 +86,7 @@ def test_a_recipes_file_stands_for_its_runs(tmp_path):
     make_run(tmp_path / "any", "run.json")
     assert runs_named(str(file), tmp_path) == finished
     assert runs_to_show(str(file), tmp_path) == finished[:1]
-    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.toml: no such file"):
         runs_to_show(str(tmp_path / "none.toml"), tmp_path)
 
 
