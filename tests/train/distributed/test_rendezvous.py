@@ -93,7 +93,7 @@ def test_a_worker_of_another_cluster_is_refused():
     assert "does not fit" in str(errors[1])
     with ThreadPoolExecutor(3) as pool:  # the chief's port is free again
         # A worker's own port is free again once it has been tried: a second worker can use the same index.
-        errors = list(pool.map(meet, (chief, third, replace(third)), (30, 3, 3)))
+        errors = list(pool.map(meet, (chief, third, replace(third)), (30, 10, 10)))
     assert "TF_CONFIG differs between the workers: worker 2 of " in str(errors[0])
     assert any("does not fit" in str(error) for error in errors[1:])
 
