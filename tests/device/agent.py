@@ -21,7 +21,9 @@ def main() -> None:
                 continue
             *lines, unfinished = (unfinished + received).split(b"\n")
             for line in lines:
-                port.write(json.dumps(execute(json.loads(line))).encode() + b"\n")
+                reply = memoryview(json.dumps(execute(json.loads(line))).encode() + b"\n")
+                while reply:  # the port takes 32 KiB at a time
+                    reply = reply[port.write(reply) :]
 
 
 def execute(request: dict[str, Any]) -> dict[str, Any]:
