@@ -174,9 +174,8 @@ def try_broker(settings: MqttSettings) -> str:
         socket.create_connection((host, port), ANSWER_TIMEOUT_S).close()
     except OSError as error:
         raise OutputError(
-            f"{host}:{port}: cannot be reached ({error.strerror or error}); is it running, is "
-            "mqtt.port right, "
-            "and does a firewall let it be reached?"
+            f"{host}:{port}: cannot be reached ({error.strerror or error}); is it running, "
+            "is mqtt.port right, and does a firewall let it be reached?"
         ) from error
     try:
         from edge.output.mqtt.probe import probe

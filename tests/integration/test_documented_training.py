@@ -8,7 +8,6 @@ import logging
 import re
 import shlex
 import shutil
-import sys
 import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.train
 
 from quantize.cli.main import main as quantize_main  # noqa: E402
-from tests.support.clean_place import CleanPlace  # noqa: E402
+from tests.support.clean_place import CleanPlace, add_checkout  # noqa: E402
 from tests.support.documented_commands import DESKTOP  # noqa: E402
 from tests.support.sources import ROOT  # noqa: E402
 from tests.support.tiny_data import write_datasets  # noqa: E402
@@ -56,12 +55,9 @@ def checkout(tmp_path_factory):
     """A place with what the commands need of a checkout, and datasets in `folder`, which is also `data`."""
     place = CleanPlace(tmp_path_factory.mktemp("desktop"))
     here = place.here
-    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
-        shutil.copy(ROOT / name, here / name)
+    add_checkout(place, ".venv")
     shutil.copytree(ROOT / "models", here / "models", ignore=lambda *_: ["trained"])
     (here / "models" / "trained").symlink_to(ROOT / "models" / "trained")
-    place.add_tool("../here/.venv/bin/python", sys.executable, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE=1)
-    (here / ".venv" / ".done").touch()
     write_datasets(here / "folder")
     (here / "data").symlink_to("folder")
     _write_teacher(here / "out")

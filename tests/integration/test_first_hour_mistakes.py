@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.broker import Broker, free_port, needs_mosquitto
-from tests.support.clean_place import CleanPlace
+from tests.support.clean_place import CleanPlace, add_checkout
 from tests.support.sources import ROOT
 
 SOURCES = (
@@ -268,14 +268,9 @@ def place(tmp_path_factory):
     """A checkout's Makefile, models and environments, and some files that are not what they are taken for."""
     place = CleanPlace(tmp_path_factory.mktemp("place"))
     here = place.here
-    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
-        shutil.copy(ROOT / name, here / name)
+    add_checkout(place, ".venv-device", ".venv")
     (here / "models").symlink_to(MODELS)
-    for name in ("bin/emotiny", "here/.venv-device/bin/python", "here/.venv/bin/python"):
-        module = "-m edge" if name.endswith("emotiny") else ""
-        place.add_tool(f"../{name}", sys.executable, module, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE=1)
-    for name in (".venv-device", ".venv"):
-        (here / name / ".done").touch()
+    place.add_tool("emotiny", sys.executable, "-m edge", PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE=1)
     for name in ("notes.txt", "notes.tflite", "spoiled/fer2013.csv"):
         (here / name).parent.mkdir(exist_ok=True)
         (here / name).write_text("milk, bread\n")

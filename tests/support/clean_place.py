@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tests.support.device import link_packages
 
+_ROOT = Path(__file__).parents[2]
 LIMIT_S = 300.0  # for a machine that does something else besides
 
 
@@ -123,6 +125,21 @@ class CleanPlace:
                 return
             assert not ended and time.monotonic() < until_s, f"no {pattern!r} in {text}"
             time.sleep(0.05)
+
+
+def add_checkout(place: CleanPlace, *environments: str) -> None:
+    """Adds the files that make reads, and environments that are set up already and run the code under test.
+
+    Args:
+        place: The place.
+        environments: Folders of the environments.
+    """
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(_ROOT / name, place.here / name)
+    for folder in environments:
+        python = f"../{place.here.name}/{folder}/bin/python"
+        place.add_tool(python, sys.executable, PYTHONPATH=_ROOT, PYTHONDONTWRITEBYTECODE=1)
+        (place.here / folder / ".done").touch()
 
 
 def without_an_index(place: CleanPlace, folder: Path) -> None:
