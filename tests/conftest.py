@@ -1,5 +1,6 @@
 """Fixtures of several packages' tests; those of one package lie in tests/support/."""
 
+import signal
 import subprocess
 
 import pytest
@@ -11,6 +12,21 @@ pytest_plugins = (
     "tests.support.train_fixtures",
     "tests.support.v4l2",
 )
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before():
+    """Gives signals their handlers back.
+
+    A command line that a test has run in this process and ended by a signal ignores signals from then on, as
+    every process would that a later test starts.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture
