@@ -58,8 +58,8 @@ BOARD = {"/opt/emotiny/bin/": ".venv-device/bin/"}
 # The README's first steps: a checkout, and its environment.
 FIRST = (
     Typed(
-        "git clone <this repository> emotiny && cd emotiny",
-        change={"<this repository>": "../repository"},
+        "git clone <address> emotiny && cd emotiny",
+        change={"<address>": "../repository"},
         then="ls emotiny/Makefile",
         shows="emotiny/Makefile",
     ),
@@ -260,7 +260,7 @@ DESKTOP = (
     ),
     Typed(
         f"{_QUANTIZE} search",
-        until=r"random structure \d+: KL ",
+        until=r"^gates-inherited-1 1/",
         code=(130,),
         shows=r"quantize: stopped",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ def run_folder(recipe: AnyRecipe, runs: Path, own_seed: int) -> Path:
 
 def existing_runs(recipe: AnyRecipe, runs: Path) -> list[Path]:
     """Returns the folders of a recipe's runs with any seed, finished or not."""
-    folders = (runs / recipe.name, *sorted(runs.glob(f"{recipe.name}-seed*")))
-    return [path for path in folders if path.is_dir()]
+    seeds = re.compile(rf"{re.escape(recipe.name)}-seed\d+")
+    others = sorted(path for path in runs.glob(f"{recipe.name}-seed*") if seeds.fullmatch(path.name))
+    return [path for path in (runs / recipe.name, *others) if path.is_dir()]
 
 
 def runs_to_show(name: str, runs: Path) -> list[Path]:

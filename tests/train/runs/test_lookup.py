@@ -44,7 +44,7 @@ def test_a_recipes_folder_has_its_name_and_another_seed(tmp_path):
 
 def test_a_recipes_runs_are_those_of_any_seed(tmp_path):
     assert existing_runs(RECIPES["emotion"], tmp_path) == []
-    for name in ("emotion-seed2", "emotion", "emotion-parent", "emotion-teacher"):
+    for name in ("emotion-seed2", "emotion", "emotion-parent", "emotion-teacher", "emotion-seedling"):
         make_run(tmp_path / name)
     assert [run.name for run in existing_runs(RECIPES["emotion"], tmp_path)] == ["emotion", "emotion-seed2"]
 
