@@ -46,7 +46,7 @@ class TrackingSettings:
         ),
     )
     coast_s: float = field(
-        default=0.3,
+        default=0.15,
         metadata=option("seconds for which a face that is no longer seen is still reported", "--coast"),
     )
     lost_track_s: float = field(
@@ -56,7 +56,7 @@ class TrackingSettings:
         ),
     )
     max_unverified_s: float = field(
-        default=1.5,
+        default=0.4,
         metadata=option(
             "seconds for which a face is followed by its looks alone, while the network sees none there",
             "--max-unverified",

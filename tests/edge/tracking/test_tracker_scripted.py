@@ -11,7 +11,8 @@ from tests.support.tracking import ELSEWHERE, FACE, FPS, SURE, near, nearest, tr
 
 def test_a_doubted_face_is_not_taken_over_by_a_detection_elsewhere():
     """Its template matches where it was: what is detected next to it, near enough, is another face."""
-    tracker, scripted = tracker_of([[FACE], [ELSEWHERE], [ELSEWHERE]], nearest(FACE))
+    settings = TrackingSettings(max_unverified_s=2.0)
+    tracker, scripted = tracker_of([[FACE], [ELSEWHERE], [ELSEWHERE]], nearest(FACE), settings)
     picture = scene(("happy", 200, 120, 200), ("sad", 390, 120, 150))
     for number in range(10):
         tracker.update(picture, number / FPS)
