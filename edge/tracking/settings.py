@@ -32,7 +32,7 @@ class TrackingSettings:
         metadata=option("least confidence of a face in a still picture, 0 to 1", "--min-confidence"),
     )
     min_evidence: float = field(
-        default=4.0,
+        default=2.5,
         metadata=option(
             "evidence from which a face is reported: sum of the log odds of its looks, at most 2 for each, "
             "0 to 8",

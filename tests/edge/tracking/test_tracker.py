@@ -171,7 +171,7 @@ def test_what_is_never_more_likely_than_not_is_no_face(detector):
 def test_doubtful_looks_add_up_to_a_face(detector):
     """Surer looks take fewer frames."""
     first = []
-    for most in (0.99, 0.9):
+    for most in (0.99, 0.8):
         limited = FaceDetector(detector.proposer, Limited(detector.judge, most))
         found = followed(limited, shown(25, ("happy", 200, 120, 200)))
         assert found[-1]
