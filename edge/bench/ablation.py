@@ -18,6 +18,9 @@ from edge.types import Gray
 
 # Without a judge a single detection must do to begin a track.
 _ONE_DETECTION = 1.0
+# Nor does one follow a face between two searches: seconds for which its looks alone do, and seconds for which
+# it is reported after that.
+_LOOKS_ALONE_S, _COAST_S = 1.5, 0.3
 
 
 class _NoJudge:
@@ -55,7 +58,9 @@ def _open(kind: _Kind, judges_proposed: bool, settings: Settings) -> Loop:
     settings = replace(
         settings,
         detector=replace(settings.detector, kind=kind),
-        follow=replace(settings.follow, min_evidence=_ONE_DETECTION),
+        follow=replace(
+            settings.follow, min_evidence=_ONE_DETECTION, max_unverified_s=_LOOKS_ALONE_S, coast_s=_COAST_S
+        ),
     )
     whole = open_detector(settings)
     judge = whole.judge if judges_proposed else None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import edge
-from tests.support.device import own_device
+from tests.support.device import changing_nothing, own_device
 from tests.support.sources import ROOT, build, copy_sources
 
 SCRIPT = ROOT / "systemd" / "install.sh"
@@ -19,13 +19,15 @@ NEXT = "99.0"
 
 
 def run(*words, **environment):
+    # `make test PYTHON=...` says which Python tests, not which one would be installed.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHON"}
     return subprocess.run(
-        [str(SCRIPT), *map(str, words)],
+        changing_nothing(SCRIPT, *words),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env=os.environ | {"SYSTEMCTL": "false"} | environment,
+        env=inherited | {"SYSTEMCTL": "false"} | environment,
     )
 
 

@@ -95,11 +95,28 @@ class Device:
         return done
 
 
+def may_mount() -> bool:
+    """Whether a process may have mounts of its own here."""
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run(["unshare", "--mount", "true"], check=False).returncode
+    )
+
+
+def changing_nothing(*command: object) -> list[str]:
+    """Returns a command that cannot change this system's /opt and /etc, where that can be had.
+
+    For what is expected to be refused: root's tests must not install anything if it is not.
+    """
+    words = [*map(str, command)]
+    if not may_mount():
+        return words
+    guard = 'mount -t tmpfs none /opt && mount --bind /etc /etc && mount -o remount,bind,ro /etc && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", guard, "sh", *words]
+
+
 def own_device(folder: Path) -> Device:
     """Returns a device with its files in a folder; skips the test where a process may have no own mounts."""
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run(["unshare", "--mount", "true"], check=False).returncode
-    ):
+    if not may_mount():
         pytest.skip("only root, with unshare (util-linux), may give a process an /opt and an /etc of its own")
     return Device(folder)
