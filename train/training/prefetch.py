@@ -54,9 +54,10 @@ def prefetched(
         try:
             yield results()
         except KeyboardInterrupt:
-            # An epoch's images take up to a minute, for which nobody who stops a run wants to wait.
+            # An epoch's images take up to a minute, for which nobody who stops a run wants to wait. They are
+            # killed, since SIGTERM is ignored where the program that started this one ignores it.
             for process in active_children():
-                process.terminate()
+                process.kill()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
