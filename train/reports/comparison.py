@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.errors import DataError
 from edge.files import atomic_write
+from train.recipes.claims import CLAIMS
 from train.reports.comparison_plot import draw_table
 from train.reports.plots import save_figure
 from train.runs.results import RunRow
@@ -72,6 +73,22 @@ def seeds_table(rows: Sequence[RunRow]) -> str:
     return _tables(rows, lambda part: (header, *map(cells, _by_recipe(part))))
 
 
+def claims_table(rows: Sequence[RunRow]) -> str:
+    """Returns a Markdown table of what authors claim of their networks beside the runs here; may be empty."""
+    header = ("recipe", "its authors claim", "here, on the validation split", "epochs")
+    body = [
+        (
+            row.recipe,
+            CLAIMS[row.recipe],
+            f"{row.validation_accuracy:.1%}",
+            f"{row.epochs} of {row.epochs_wanted}",
+        )
+        for row in rows
+        if row.recipe in CLAIMS
+    ]
+    return _markdown(header, body) if body else ""
+
+
 def write_table(rows: Sequence[RunRow], folder: Path) -> tuple[Path, ...]:
     """Writes `table.md`, `table.csv` (plain numbers) and `table.png` (a plot) into a folder.
 
@@ -87,6 +104,8 @@ def write_table(rows: Sequence[RunRow], folder: Path) -> tuple[Path, ...]:
     text = f"# Runs\n\n{markdown_table(rows)}\n![Accuracy of all runs](table.png)\n"
     if any(_differ_in_seed(row, other) for row in rows for other in rows):
         text += f"\n## Over seeds\n\nMean ± half range.\n\n{seeds_table(rows)}"
+    if claims := claims_table(rows):
+        text += f"\n## What their authors claim\n\n{claims}\n"
     _write(folder / "table.md", text)
     lines = io.StringIO()
     writer = csv.DictWriter(lines, [*asdict(rows[0]), "gap"], lineterminator="\n")
@@ -114,11 +133,14 @@ def _tables(rows: Sequence[RunRow], table: Callable[[Sequence[RunRow]], tuple[tu
     for split, count in dict.fromkeys((row.split, row.count) for row in rows):
         part = [row for row in rows if (row.split, row.count) == (split, count)]
         header, *body = table(part)
-        rule = ("---", *("---:" for _ in header[1:]))
-        lines = ["| " + " | ".join(_escape(cell) for cell in line) + " |" for line in (header, rule, *body)]
         footnote = "" if all(row.training_plain for row in part) else f"\n{_FOOTNOTE}\n"
-        parts.append(f"Validation on {split}, {count:,} pictures:\n\n" + "\n".join(lines) + f"\n{footnote}")
+        parts.append(f"Validation on {split}, {count:,} pictures:\n\n{_markdown(header, body)}\n{footnote}")
     return "\n".join(parts)
+
+
+def _markdown(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    rule = ("---", *("---:" for _ in header[1:]))
+    return "\n".join("| " + " | ".join(map(_escape, line)) + " |" for line in (header, rule, *body))
 
 
 def _escape(cell: str) -> str:

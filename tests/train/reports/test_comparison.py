@@ -8,7 +8,7 @@ import pytest
 from edge.errors import DataError
 from tests.support.pictures import read_picture
 from tests.support.runs import write_run
-from train.reports.comparison import markdown_table, seeds_table, write_table
+from train.reports.comparison import claims_table, markdown_table, seeds_table, write_table
 from train.reports.comparison_plot import draw_table
 from train.runs.results import read_runs
 
@@ -48,6 +48,20 @@ def test_of_two_runs_with_the_same_seed_the_last_one_counts(tmp_path):
     write_run(tmp_path / "a1", seed=1, accuracy=0.5, train=0.7)
     write_run(tmp_path / "a2", seed=1, accuracy=0.6, train=0.7)
     assert cells_of(seeds_table(read_runs(tmp_path)), "a")[1:5] == ["1", "9,876", "70.0%", "60.0%"]
+
+
+def test_what_authors_claim_stands_beside_what_was_reached_here(tmp_path):
+    write_run(tmp_path / "tang", "tang", accuracy=0.57)
+    write_run(tmp_path / "other", "other")
+    rows = read_runs(tmp_path)
+    claims = claims_table(rows)
+    assert cells_of(claims, "tang") == [
+        "tang", "75 % of a fifth of 11,179 pictures of its own choice", "57.0%", "2 of 20",
+    ]  # fmt: skip
+    assert "other" not in claims
+    assert claims_table([row for row in rows if row.recipe == "other"]) == ""
+    markdown, _, _ = write_table(rows, tmp_path)
+    assert f"## What their authors claim\n\n{claims}\n" in markdown.read_text()
 
 
 def test_the_files_hold_every_run_and_nothing_else_is_left(tmp_path):
