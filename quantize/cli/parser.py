@@ -161,6 +161,12 @@ def _add_plan(command: argparse.ArgumentParser, share: float) -> None:
         type=int,
         help="epochs of training after the last step (default: 30, or those of the shipped network)",
     )
+    command.add_argument(
+        "--multiple",
+        type=int,
+        help="leave multiples of so many channels, as vector units compute at once (default: 1, or that of "
+        "the shipped network)",
+    )
     _add_data(command)
     _add_runs(command)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from edge.errors import ConfigError
 from quantize.pruning.importance import CRITERIA, Criterion
@@ -23,6 +24,9 @@ class PruningPlan:
         rate: learning rate of these epochs, above 0.
         epochs: epochs of training after the last step.
         seed: seed of batches, random importance and the order of images, 0 to 2^32 - 1.
+        multiple: at the end, stem and stages have a multiple of so many channels, but for those that have
+            fewer; 1 for any number. Vector units compute 8 or 16 channels at once: for 37 channels, they
+            take as long as for 48.
     """
 
     target: int
@@ -33,11 +37,15 @@ class PruningPlan:
     rate: float = 2e-3
     epochs: int = 30
     seed: int = 1
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         if self.criterion not in CRITERIA:
             raise ConfigError(f"no criterion {self.criterion!r}; expected {', '.join(CRITERIA)}")
-        if not 0 < self.share < 1 or min(self.target, self.batches, self.tuning, self.epochs) < 1:
+        if (
+            not 0 < self.share < 1
+            or min(self.target, self.batches, self.tuning, self.epochs, self.multiple) < 1
+        ):
             raise ConfigError(
                 f"{self}: expected a share above 0 and below 1, and at least 1 of everything else"
             )
@@ -47,3 +55,11 @@ class PruningPlan:
         # Otherwise all steps, whose seeds count on from this one, would be trained before `fit` refuses it.
         if not 0 <= self.seed < SEEDS:
             raise ConfigError(f"seed {self.seed}, expected 0 to {SEEDS - 1}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings for `plan.json`; `multiple` only where it decides something.
+
+        Plans that were archived before there was a `multiple` are then still those of today.
+        """
+        settings = asdict(self)
+        return settings if self.multiple > 1 else {k: v for k, v in settings.items() if k != "multiple"}

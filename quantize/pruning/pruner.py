@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from quantize.pruning.importance import (
     taylor_importance,
 )
 from quantize.pruning.plan import PruningPlan
-from quantize.pruning.selection import select_channels
+from quantize.pruning.selection import is_narrow_enough, select_channels
 from quantize.pruning.steps import PruningStep, read_steps, write_steps
 from quantize.pruning.surgery import PrunableSpec, remove_channels
 from train.crops.sources import FaceData
@@ -71,9 +71,11 @@ def prune(
         raise ConfigError(
             f"{recipe.name}: {type(recipe.spec).__name__} cannot be pruned, expected one of stages"
         )
-    if plan.target >= recipe.spec.stored_parameters():
+    # A target of its own size leaves everything, too.
+    if is_narrow_enough(recipe.spec, plan.target, plan.multiple):
         raise ConfigError(
             f"a target of {plan.target:,} parameters; {recipe.name} has {recipe.spec.stored_parameters():,}"
+            + (f", and widths of a multiple of {plan.multiple}" if plan.multiple > 1 else "")
         )
     if sources.start is None or not sources.start.exists():
         raise DataError(f"{recipe.name}: no trained network to prune; train it first")
@@ -81,8 +83,8 @@ def prune(
     network = _Network(keras.models.load_model(sources.start, compile=False), recipe.spec, sources.start)
     groups = channel_groups(network.body)
     # Raises at once if the target is too low.
-    select_channels(recipe.spec, groups, random_importance(groups, 0), plan.target)
-    decisive = {"plan": asdict(plan), "recipe": recipe.to_dict(), "sources": sources.digests()}
+    select_channels(recipe.spec, groups, random_importance(groups, 0), plan.target, plan.multiple)
+    decisive = {"plan": plan.to_dict(), "recipe": recipe.to_dict(), "sources": sources.digests()}
     table = folder / "steps.csv"
     if is_restored(folder):
         check_same(folder / "plan.json", {name: decisive[name] for name in ("plan", "recipe")})
@@ -94,14 +96,14 @@ def prune(
     steps = {step.number: step for step in read_steps(table)}
     if last := max(steps):
         network = _reopen(_step_folder(folder, last))
-    targets = list(enumerate(_step_targets(recipe.spec.stored_parameters(), plan), 1))
-    left = [(number, target) for number, target in targets if target < network.spec.stored_parameters()]
-    with DISPLAY.phase(f"pruning {recipe.name}", "steps", len(targets), len(targets) - len(left)) as phase:
-        for number, target in left:
-            if network.spec.stored_parameters() <= target:
+    goals = list(enumerate(_step_goals(recipe.spec.stored_parameters(), plan), 1))
+    left = [(number, goal) for number, goal in goals if not is_narrow_enough(network.spec, *goal)]
+    with DISPLAY.phase(f"pruning {recipe.name}", "steps", len(goals), len(goals) - len(left)) as phase:
+        for number, goal in left:
+            if is_narrow_enough(network.spec, *goal):
                 phase.advance()  # the step before it removed more than it had to
                 continue
-            network, before = pruning.run_step(network, number, target, _step_folder(folder, number))
+            network, before = pruning.run_step(network, number, goal, _step_folder(folder, number))
             steps[number] = _step(number, network, (before, pruning.score(network.model)))
             write_steps(list(steps.values()), table)
             phase.advance()
@@ -109,7 +111,7 @@ def prune(
                 "%s, step %d of %d: %d parameters, %.2f %%",
                 recipe.name,
                 number,
-                len(targets),
+                len(goals),
                 steps[number].parameters,
                 100 * steps[number].after,
             )
@@ -146,8 +148,10 @@ class _Pruning:
         """Returns the score on the validation split by which the recipe's best epoch is chosen, 0 to 1."""
         return self.objective.validate(model)[self.objective.score]
 
-    def run_step(self, network: _Network, number: int, target: int, folder: Path) -> tuple[_Network, float]:
-        """Removes channels and trains on.
+    def run_step(
+        self, network: _Network, number: int, goal: tuple[int, int], folder: Path
+    ) -> tuple[_Network, float]:
+        """Removes channels, down to a target and a multiple, and trains on.
 
         Returns:
             The smaller network after training, and its score before.
@@ -155,7 +159,7 @@ class _Pruning:
         tuning = _tuning_recipe(_changed(self.recipe, spec=network.spec), self.plan, number)
         groups = channel_groups(network.body)
         importance = self._importance(network, groups, tuning, number)
-        kept, _ = select_channels(network.spec, groups, importance, target)
+        kept, _ = select_channels(network.spec, groups, importance, *goal)
         smaller, spec = remove_channels(network.model, network.spec, kept)
         before = self.score(smaller)
         start = folder.with_name(f"{folder.name}-cut.keras")
@@ -192,13 +196,16 @@ def _reopen(folder: Path) -> _Network:
     return _Network(load_checkpoint(folder), cast("PrunableSpec", spec), folder / "best.keras")
 
 
-def _step_targets(parameters: int, plan: PruningPlan) -> list[int]:
-    """Returns the largest number of parameters that may remain after each step."""
+def _step_goals(parameters: int, plan: PruningPlan) -> list[tuple[int, int]]:
+    """Returns what each step reaches: the parameters that may remain at most, and the multiple of widths.
+
+    Only the last step asks for the plan's multiple, which takes out more than its share.
+    """
     targets = []
     while parameters > plan.target:
         parameters = max(plan.target, round(parameters * (1 - plan.share)))
         targets.append(parameters)
-    return targets
+    return [*((target, 1) for target in targets[:-1]), (plan.target, plan.multiple)]
 
 
 def _changed(recipe: AnyRecipe, **changes: Any) -> AnyRecipe:

@@ -1,6 +1,7 @@
 """The runs that may be shipped for a task: networks of the shipped size, and larger ones pruned to it.
 
-A pruned network that reads a face then goes on with views as a camera would have taken them.
+A pruned network that reads a face then goes on with views as a camera would have taken them, and that of
+emotion is narrowed once more, to channels that fill a processor's vectors.
 """
 
 from __future__ import annotations
@@ -41,13 +42,18 @@ PLANS: dict[Task, PruningPlan] = {
 }
 # The recipe that a pruned network goes on with.
 LAST_STAGES: dict[Task, str] = {"emotion": "emotion-camera", "gender": "gender-camera"}
+# How the network of the last stage is narrowed: 37 channels take as long as 48 where 16 are computed at once.
+# Its 9 % fewer parameters save a fourth of the time, so that a reading costs no more than one of the network
+# that others use, mini-Xception.
+NARROWING: dict[Task, PruningPlan] = {"emotion": PruningPlan(target=9_950, epochs=100, multiple=16)}
 _SPLITS: tuple[Split, ...] = ("val", "train")
 
 
 def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
     """Returns the runs of which the best is shipped.
 
-    If the task's parent is trained, it is pruned first, and what is left goes on with the task's last stage.
+    If the task's parent is trained, it is pruned first, what is left goes on with the task's last stage, and
+    the result of that is narrowed if the task has a plan for it.
 
     Args:
         task: the task.
@@ -55,8 +61,9 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
         runs: folder of all runs.
 
     Returns:
-        The finished runs of the recipe that has the name of the task, with any seed, of the pruned parent,
-        with any plan, and of the last stage, with any seed.
+        The finished runs of the narrowed last stage, with any plan. If there is none: those of the recipe
+        that has the name of the task, with any seed, of the pruned parent, with any plan, and of the last
+        stage, with any seed.
 
     Raises:
         DataError: there is none, or a teacher of the last stage is neither trained nor archived.
@@ -68,10 +75,13 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
         pruned_run(parent, PLANS[task], data, runs)
     if last and _is_finished(shipped) and not _is_finished(runs / last):
         _last_stage(last, shipped, data, runs)
-    pruned = [path for path in sorted(runs.glob(f"{parent.name}-*")) if (path / "plan.json").exists()]
+    if last and task in NARROWING and _is_finished(runs / last):
+        _narrow(last, NARROWING[task], data, runs)
+    if last and (narrowed := _prunings(last, runs)):
+        return narrowed
     recipes = [find_recipe(name) for name in (task, last) if name]
     own = [path for recipe in recipes for path in existing_runs(recipe, runs)]
-    finished = [path for path in (*own, *pruned) if _is_finished(path)]
+    finished = [*filter(_is_finished, own), *_prunings(parent.name, runs)]
     if not finished:
         raise DataError(
             f"no run of {task} in {runs} is finished; `make train RECIPE={task}` trains or resumes it"
@@ -141,19 +151,44 @@ def _last_stage(name: str, pruned: Path, data: Dataset | FaceData, runs: Path) -
 
     Teachers that were not trained here are restored from the repository's archives.
     """
-    spec = spec_from_dict(read_settings(pruned)["recipe"]["spec"])
+    recipe = _stage(name, pruned)
+    _restore_teachers(recipe, runs)
+    fit(recipe, data, runs / name, checkpoints_for(recipe, runs))
+    for split in _SPLITS:
+        evaluate_any(data, runs / name, split)
+
+
+def _narrow(name: str, plan: PruningPlan, data: Dataset | FaceData, runs: Path) -> None:
+    """Prunes what a last stage has trained, unless that is done."""
+    start = read_settings(runs / name)["recipe"]["start"]
+    recipe = replace(_stage(name, runs / name), start=start)
+    if not _is_finished(_pruned_folder(recipe, plan, runs)):
+        _restore_teachers(recipe, runs)
+        pruned_run(recipe, plan, data, runs)
+
+
+def _stage(name: str, network: Path) -> Recipe:
+    """Returns the recipe of a last stage that goes on with the network of a run, whatever its structure."""
+    spec = spec_from_dict(read_settings(network)["recipe"]["spec"])
     stage = find_recipe(name)
     if not isinstance(stage, Recipe) or not isinstance(spec, NetSpec):
-        raise ConfigError(f"{name} goes on with {pruned}; expected two networks that read a face")
-    recipe = replace(stage, spec=spec, start=pruned.name)
+        raise ConfigError(f"{name} goes on with {network}; expected two networks that read a face")
+    return replace(stage, spec=spec, start=network.name)
+
+
+def _restore_teachers(recipe: Recipe, runs: Path) -> None:
+    """Restores what a recipe builds on and was not trained here from the repository's archives."""
     for teacher in prerequisites(recipe):
         # An accelerator trained them, in minutes: nobody should have to wait for hours for them.
         if not (runs / teacher).exists() and (ARCHIVES / f"{teacher}.zip").exists():
             logger.info("%s: restored from %s", teacher, ARCHIVES)
             restore(ARCHIVES / f"{teacher}.zip", runs / teacher)
-    fit(recipe, data, runs / name, checkpoints_for(recipe, runs))
-    for split in _SPLITS:
-        evaluate_any(data, runs / name, split)
+
+
+def _prunings(name: str, runs: Path) -> list[Path]:
+    """Returns the finished runs that were pruned from a recipe's network, with any plan."""
+    found = (path for path in sorted(runs.glob(f"{name}-*")) if (path / "plan.json").exists())
+    return [path for path in found if _is_finished(path)]
 
 
 def _pruned_folder(recipe: AnyRecipe, plan: PruningPlan, runs: Path) -> Path:

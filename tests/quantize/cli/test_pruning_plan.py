@@ -9,7 +9,7 @@ pytestmark = pytest.mark.train
 from quantize.cli.parser import parser  # noqa: E402
 from quantize.cli.pruning_plan import plan_from  # noqa: E402
 from quantize.pruning.plan import PruningPlan  # noqa: E402
-from quantize.release.candidates import PLANS  # noqa: E402
+from quantize.release.candidates import NARROWING, PLANS  # noqa: E402
 from train.recipes.named import recipe_named  # noqa: E402
 
 
@@ -21,6 +21,8 @@ def plan(*arguments):
 def test_the_parent_of_a_shipped_network_is_pruned_as_that_was():
     assert plan("prune", "gender-parent") == PLANS["gender"]
     assert plan("prune", "gender-parent", "--target", "5000") == replace(PLANS["gender"], target=5000)
+    assert plan("prune", "emotion-camera") == NARROWING["emotion"]
+    assert plan("prune", "gender-camera", "--multiple", "8") == PruningPlan(9_950, multiple=8)
 
 
 def test_another_network_is_pruned_to_what_models_may_hold():

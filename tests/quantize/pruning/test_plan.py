@@ -16,6 +16,7 @@ from tests.support.pruning import small_plan  # noqa: E402
         ({"share": 0.0}, "expected a share above 0 and below 1"),
         ({"share": 1.0}, "expected a share above 0 and below 1"),
         ({"tuning": 0}, "at least 1 of everything else"),
+        ({"multiple": 0}, "at least 1 of everything else"),
         ({"rate": -2e-3}, "a learning rate of -0.002; expected a number above 0"),
         ({"rate": 0}, "a learning rate of 0;"),
         ({"rate": float("nan")}, "a learning rate of nan;"),
@@ -26,3 +27,8 @@ from tests.support.pruning import small_plan  # noqa: E402
 def test_impossible_plans_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         small_plan(**change)
+
+
+def test_a_plan_without_a_multiple_is_written_as_before_there_was_one():
+    assert "multiple" not in small_plan().to_dict()
+    assert small_plan(multiple=16).to_dict()["multiple"] == 16

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.train
 from quantize.pruning.pruner import prune  # noqa: E402
 from quantize.pruning.steps import read_steps  # noqa: E402
 from tests.support.pruning import TARGET, small_plan  # noqa: E402
-from train.models.spec import TeacherSpec  # noqa: E402
+from train.models.spec import Stage, TeacherSpec  # noqa: E402
 from train.runs.archive import archive, restore  # noqa: E402
 from train.runs.lookup import load_checkpoint, read_settings  # noqa: E402
 
@@ -79,6 +79,16 @@ def test_a_pruning_interrupted_at_any_point_is_resumed_from_an_archive(
     assert prune(parent.recipe, small_plan(), toy, tmp_path / "d" / "net", moved) == steps
     assert_same_network(folder, tmp_path / "d" / "net")
     assert not (tmp_path / "d" / "net" / "steps" / "01").exists()  # archives hold the last two steps
+
+
+def test_widths_become_multiples_in_one_step_though_the_target_is_met(toy, parent, tmp_path):
+    plan = small_plan(target=5000, multiple=4)
+    steps = prune(parent.recipe, plan, toy, tmp_path / "net", parent.sources)
+    assert [step.widths for step in steps] == ["stem 6, stage0 10, head 5", "stem 4, stage0 8, head 5"]
+    assert read_settings(tmp_path / "net")["parameters"] == steps[-1].parameters
+    done = replace(parent.recipe, spec=replace(parent.recipe.spec, stem=4, stages=(Stage(8, 2),)))
+    with pytest.raises(ConfigError, match=r"parameters; parent has .*, and widths of a multiple of 4"):
+        prune(done, plan, toy, tmp_path / "other", parent.sources)
 
 
 @pytest.mark.parametrize(

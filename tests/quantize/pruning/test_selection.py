@@ -10,7 +10,7 @@ from edge.errors import ConfigError
 pytestmark = pytest.mark.train
 
 from quantize.pruning.channel_groups import channel_groups  # noqa: E402
-from quantize.pruning.selection import select_channels  # noqa: E402
+from quantize.pruning.selection import is_narrow_enough, select_channels  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
 from train.models.spec import NetSpec, ProposalSpec, Stage  # noqa: E402
 
@@ -92,3 +92,53 @@ def test_widths_never_meet_where_that_would_add_a_residual():
         assert smaller.stages[0].channels > smaller.stem
     with pytest.raises(ConfigError, match="cannot be narrowed below"):
         select_channels(spec, groups, importance, 110)
+
+
+VECTORS = NetSpec(stem=9, stages=(Stage(14, 1, 1, 2), Stage(23, 1, 2, 2)), head=5, classes=7, size=16)
+
+
+def test_a_multiple_takes_the_channels_beyond_it_from_all_but_the_head_though_the_target_is_met():
+    groups = groups_of(VECTORS)
+    random = np.random.default_rng(1)
+    importance = {group.name: random.random(group.width) for group in groups}
+    kept, spec = select_channels(VECTORS, groups, importance, VECTORS.stored_parameters(), multiple=4)
+    assert spec == replace(VECTORS, stem=8, stages=(Stage(12, 1, 1, 2), Stage(20, 1, 2, 2)))
+    assert is_narrow_enough(spec, VECTORS.stored_parameters(), 4)
+    assert not is_narrow_enough(VECTORS, VECTORS.stored_parameters(), 4)
+    for group in groups:
+        expected = np.sort(np.argsort(importance[group.name])[group.width - len(kept[group.name]) :])
+        np.testing.assert_array_equal(kept[group.name], expected)
+
+
+def test_a_multiple_is_kept_on_the_way_to_a_target():
+    groups = groups_of(VECTORS)
+    goal = round(VECTORS.stored_parameters() * 0.6)
+    _, spec = select_channels(VECTORS, groups, equal_importance(groups), goal, multiple=4)
+    assert spec.stored_parameters() <= goal
+    widths = [spec.stem, *(stage.channels for stage in spec.stages)]
+    assert max(widths) > 4
+    assert all(width % 4 == 0 or width < 4 for width in widths)
+    assert is_narrow_enough(spec, goal, 4)
+
+
+def test_a_group_that_is_narrower_than_the_multiple_keeps_its_width():
+    groups = groups_of(VECTORS)
+    _, spec = select_channels(
+        VECTORS, groups, equal_importance(groups), VECTORS.stored_parameters(), multiple=16
+    )
+    assert spec == replace(VECTORS, stages=(Stage(14, 1, 1, 2), Stage(16, 1, 2, 2)))
+
+
+def test_channels_beyond_a_multiple_are_weighed_together():
+    groups = groups_of(VECTORS)
+    # The two beyond 12 of the first stage are dear, the three beyond 20 of the second cheap.
+    importance = {
+        "stem": np.full(9, 9.0),
+        "stage0_block0_pointwise": np.full(14, 9.0),
+        "head": np.full(5, 9.0),
+    }
+    importance["stage1_block0_pointwise"] = np.concatenate([np.full(20, 9.0), np.full(3, 0.1)])
+    target = VECTORS.stored_parameters() - 1
+    kept, spec = select_channels(VECTORS, groups, importance, target, multiple=4)
+    assert kept["stage1_block0_pointwise"].tolist() == list(range(20))
+    assert spec.stages[1].channels == 20

@@ -26,6 +26,7 @@ def runs(parent, tmp_path, monkeypatch):
     monkeypatch.setattr(candidates, "find_recipe", lambda name: replace(recipe, name=name))
     monkeypatch.setitem(candidates.PLANS, "emotion", small_plan(share=0.4))
     monkeypatch.setattr(candidates, "LAST_STAGES", {})
+    monkeypatch.setattr(candidates, "NARROWING", {})
     folder = tmp_path / "runs"
     shutil.copytree(parent.run, folder / "emotion-parent")
     return folder
@@ -126,6 +127,19 @@ def test_a_pruned_network_goes_on_with_the_tasks_last_stage(toy, parent, runs, t
     assert json.loads((runs / "expert" / "run.json").read_text())["recipe"]["name"] == parent.recipe.name
     monkeypatch.setattr(candidates, "fit", None)  # nothing is trained twice
     assert candidates.candidates("emotion", toy, runs) == found
+
+    # What the last stage has trained is narrowed, and then nothing else is shipped.
+    plan = small_plan(target=settings["parameters"] - 40, share=0.5, epochs=1)
+    monkeypatch.setattr(candidates, "NARROWING", {"emotion": plan})
+    shutil.rmtree(runs / "expert")  # restored again
+    (narrowed,) = candidates.candidates("emotion", toy, runs)
+    assert narrowed == runs / "emotion-camera-taylor-1"
+    made = json.loads((narrowed / "run.json").read_text())
+    assert made["parameters"] < settings["parameters"]
+    assert made["recipe"]["teachers"] == ["expert"]
+    assert (narrowed / "report.html").exists()
+    monkeypatch.setattr(candidates, "prune", None)
+    assert candidates.candidates("emotion", toy, runs) == [narrowed]
 
 
 def test_a_parent_that_finds_faces_is_pruned_and_reported_too(
