@@ -23,7 +23,11 @@ _EVERY = 4  # ranges are equalized and clipped by every fourth calibration image
 
 
 def to_int8(
-    model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN, prepared: bool = False
+    model: keras.Model,
+    calibration: Gray,
+    tta: TestTimeAugmentation = PLAIN,
+    by_noise: bool = False,
+    prepared: bool = False,
 ) -> bytes:
     """Converts to int8: weights per channel, uint8 pixels in, int8 logits out, no float tensor in between.
 
@@ -36,6 +40,7 @@ def to_int8(
         calibration: (N, size, size) uint8 crops. They must hold both pixel 0 and pixel 255, so that the scale
             of the input comes out as 1/128 with zero point 128, and a pixel is its own quantized value.
         tta: views of a crop that the file evaluates.
+        by_noise: how channels are brought to like range, see `conversion.equalization.equalize`.
         prepared: whether the model comes from `prepare`; otherwise it is prepared first.
 
     Returns:
@@ -52,7 +57,7 @@ def to_int8(
         raise ConfigError(
             f"calibration images span {calibration.min()} to {calibration.max()}, expected 0 to 255"
         )
-    ready = model if prepared else prepare(model, calibration, tta)
+    ready = model if prepared else prepare(model, calibration, tta, by_noise)
     converter = _converter(ready.get_layer("body"), tta)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _samples(model, calibration)
@@ -68,7 +73,12 @@ def to_int8(
     return shorten_names(share_zero_biases(bytes(content)))
 
 
-def to_float(model: keras.Model, tta: TestTimeAugmentation = PLAIN, calibration: Gray | None = None) -> bytes:
+def to_float(
+    model: keras.Model,
+    tta: TestTimeAugmentation = PLAIN,
+    calibration: Gray | None = None,
+    by_noise: bool = False,
+) -> bytes:
     """Converts to float32, input from -1 to 127/128, for comparison with int8.
 
     Args:
@@ -76,24 +86,28 @@ def to_float(model: keras.Model, tta: TestTimeAugmentation = PLAIN, calibration:
         tta: views of a crop that the file evaluates.
         calibration: (N, size, size) uint8 crops; if given, the network is prepared as for int8, so that each
             tensor of the int8 file has a counterpart.
+        by_noise: as for int8.
 
     Returns:
         The content of the file.
     """
-    ready = model if calibration is None else prepare(model, calibration, tta)
+    ready = model if calibration is None else prepare(model, calibration, tta, by_noise)
     return shorten_names(bytes(_converter(ready.get_layer("body"), tta).convert()))
 
 
-def prepare(model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN) -> keras.Model:
+def prepare(
+    model: keras.Model, calibration: Gray, tta: TestTimeAugmentation = PLAIN, by_noise: bool = False
+) -> keras.Model:
     """Returns the network in the form that is converted: without BatchNorm, its channels of like range.
 
     Args:
         model: network of `train.models.sepnet.build`; it is not changed.
         calibration: (N, size, size) uint8 crops, to measure ranges on.
         tta: views of a crop that the file evaluates.
+        by_noise: how channels are brought to like range, see `conversion.equalization.equalize`.
     """
     body = folded(model.get_layer("body"))
-    equalize(body, range_pixels(model, calibration, tta))
+    equalize(body, range_pixels(model, calibration, tta), by_noise)
     scale = model.get_layer("scale")
     pixels = keras.Input(model.input_shape[1:], name="pixels")
     scaled = keras.layers.Rescaling(scale.scale, scale.offset, name="scale")(pixels)

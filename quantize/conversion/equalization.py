@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from quantize.conversion.channel_noise import ChannelNoise, channel_noise, least_noise_factors
 from quantize.conversion.tensor_graph import ScaleGroups, scale_groups
 
 _BATCH = 64
@@ -24,17 +25,21 @@ _LARGEST = 64.0  # factor of a channel: a nearly dead one must not inflate the w
 Array = npt.NDArray[np.float32]
 
 
-def equalize(body: keras.Model, pixels: Array, share: float = 1.0) -> None:
+def equalize(body: keras.Model, pixels: Array, by_noise: bool = False) -> None:
     """Scales the channels of a network in place. It computes the same as before.
 
     Args:
         body: functional model without BatchNorm (see `conversion.batchnorm_folding`). Layers of unknown kind,
             and the layers that share channels with them, stay as they are.
         pixels: (N, size, size, 1) scaled pixels, to measure ranges on.
-        share: how far towards equal ranges, on a logarithmic scale, 0 to 1.
+        by_noise: whether tensors of different ranges that share channels are weighed by what their rounding
+            does to the outputs (`conversion.channel_noise`); otherwise the widest counts.
     """
     groups = scale_groups(body)
-    factors = {group: _factors(ranges, share) for group, ranges in _ranges(body, groups, pixels).items()}
+    if by_noise:
+        factors = {key: _by_noise(each) for key, each in channel_noise(body, groups, pixels).items()}
+    else:
+        factors = {key: _factors(ranges) for key, ranges in _ranges(body, groups, pixels).items()}
     for layer, (reads, writes) in groups.linear.items():
         _scale(body.get_layer(layer), factors.get(groups.find(reads)), factors.get(groups.find(writes)))
 
@@ -62,11 +67,23 @@ def _ranges(body: keras.Model, groups: ScaleGroups, pixels: Array) -> Mapping[in
     return ranges
 
 
-def _factors(ranges: Array, share: float) -> Array:
+def _factors(ranges: Array) -> Array:
     """Returns each channel's factor; the geometric mean is 1 over channels that are not nearly dead."""
     alive = ranges > ranges.max() / _LARGEST
     logs = np.where(alive, np.log(np.where(alive, ranges, 1)), np.log(max(float(ranges.max()), 1e-12)))
-    return np.asarray(np.exp(share * (logs[alive].mean() - logs)) if alive.any() else np.ones_like(ranges))
+    return np.asarray(np.exp(logs[alive].mean() - logs) if alive.any() else np.ones_like(ranges))
+
+
+def _by_noise(noise: ChannelNoise) -> Array:
+    """Does the same by noise: nearly dead channels get the smallest factor."""
+    widest = noise.ranges.max(axis=0)
+    alive = widest > widest.max() / _LARGEST
+    if not alive.any():
+        return np.ones_like(widest, dtype=np.float32)
+    best = least_noise_factors(ChannelNoise(noise.ranges[:, alive], noise.gains[:, alive]))
+    factors = np.full(len(widest), best.min())
+    factors[alive] = best
+    return np.asarray(factors / np.exp(np.log(best).mean()), np.float32)
 
 
 def _scale(layer: Any, reads: Array | None, writes: Array | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -11,9 +11,8 @@ import numpy as np
 from keras import ops
 
 from edge.types import Gray
-from quantize.conversion.converter import prepare, range_pixels, scale_pixels
-from quantize.conversion.fake_quant import FakeQuantModel
-from quantize.conversion.tta import TestTimeAugmentation
+from quantize.conversion.converter import scale_pixels
+from quantize.conversion.fake_quant import Array, FakeQuantModel
 from train.evaluation.predictions import predict
 from train.models.batches import keras_inputs
 
@@ -27,8 +26,8 @@ Divergence: TypeAlias = Callable[[Any, Any], Any]
 
 
 def finetune(
-    model: keras.Model, images: Gray, calibration: Gray, tta: TestTimeAugmentation, divergence: Divergence
-) -> keras.Model:
+    model: keras.Model, prepared: keras.Model, views: Sequence[Gray], pixels: Array, divergence: Divergence
+) -> None:
     """Trains a network a little further with int8 rounding, towards its own outputs without rounding.
 
     Quantization-aware fine-tuning (Krishnamoorthi 2018, arXiv:1806.08342, section 4). The targets are the
@@ -36,22 +35,19 @@ def finetune(
 
     Args:
         model: network of `train.models.sepnet.build`; it is not changed.
-        images: (N, size, size) uint8 crops of the training split.
-        calibration: (N, size, size) uint8 crops, to measure ranges on.
-        tta: views of a crop that the file evaluates; one is drawn at random for every image.
+        prepared: the same network after `quantize.conversion.converter.prepare`; this one is trained.
+        views: the views of (N, size, size) uint8 crops of the training split that the file evaluates; one of
+            them is drawn at random for every crop.
+        pixels: scaled pixels of `quantize.conversion.converter.range_pixels`, to measure ranges on.
         divergence: how far outputs are from the network's own.
-
-    Returns:
-        A new network like those of `quantize.conversion.converter.prepare`.
     """
-    tuned = prepare(model, calibration, tta)
     random = np.random.default_rng(_SEED)
-    views = tta.views(images)
-    view_of = random.integers(0, len(views), len(images))
-    order = random.permutation(len(images))
+    count = len(views[0])
+    view_of = random.integers(0, len(views), count)
+    order = random.permutation(count)
     inputs = np.stack([views[view_of[row]][row] for row in order])
     targets = predict(model, inputs[..., np.newaxis])
-    rounded = FakeQuantModel(tuned.get_layer("body"), range_pixels(model, calibration, tta))
+    rounded = FakeQuantModel(prepared.get_layer("body"), pixels)
     steps = EPOCHS * -(-len(inputs) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, steps)
     rounded.compile(optimizer=keras.optimizers.Adam(rate), loss=divergence)
@@ -61,7 +57,6 @@ def finetune(
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 0,
     )
-    return tuned
 
 
 def score_divergence(targets: Any, outputs: Any) -> Any:

@@ -67,7 +67,13 @@ def accept(file: Path, parent: Path, data: Dataset | FaceData, layers: bool = Fa
         add_offsets(model, np.array(provenance.logit_offsets, dtype=np.float32))
     release, crop = release_of(data), CropSpec(contract.size, contract.framing)
     network = FloatNetwork(
-        contract.name, parent / provenance.checkpoint, read_settings(parent), model, crop, provenance.tta
+        contract.name,
+        parent / provenance.checkpoint,
+        read_settings(parent),
+        model,
+        crop,
+        provenance.tta,
+        provenance.by_noise,
     )
     comparison = release.compare(network, file.with_suffix(".tflite"), "val")
     check_faithful(comparison, contract.name)
@@ -80,7 +86,7 @@ def accept(file: Path, parent: Path, data: Dataset | FaceData, layers: bool = Fa
         if provenance.fine_tuned:
             unrounded = to_float(load_checkpoint(parent, provenance.fine_tuned), provenance.tta)
         else:
-            unrounded = to_float(model, provenance.tta, release.calibration(network))
+            unrounded = to_float(model, provenance.tta, release.calibration(network), provenance.by_noise)
         yield noise_table(tensor_sqnr(content, unrounded, crops[:_LAYER_CROPS]))
     yield _latency(contract, content, to_float(model, provenance.tta))
 

@@ -14,10 +14,9 @@ from quantize.conversion.tta import TestTimeAugmentation
 from train.augment import CropSpec
 from train.recipes.face_recipe import AnyRecipe
 
-# Zooms of new files, by task and size of the crop. They double the cost of a reading; accuracy gains nothing
-# by them, but what int8 rounds away averages out: without them, too many faces get another label than in
-# float. A file that exists is verified with the zooms that its contract records.
-ZOOMS: dict[tuple[Task, int], tuple[int, ...]] = {("emotion", 48): (44,)}
+# Tasks whose new files have their channels equalized by what rounding does to the outputs. The others' files
+# predict what float does without, and are made again as they are.
+BY_NOISE: frozenset[Task] = frozenset({"emotion"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class FloatNetwork:
         model: the network, its logits moved by `offsets`.
         crop: size and framing of its crops.
         tta: views of a crop that its int8 file evaluates.
+        by_noise: how its int8 file's channels are equalized, see `quantize.conversion.equalization`.
         offsets: numbers that were added to the logit of each label; empty if there were none.
     """
 
@@ -40,6 +40,7 @@ class FloatNetwork:
     model: keras.Model
     crop: CropSpec
     tta: TestTimeAugmentation
+    by_noise: bool = False
     offsets: tuple[float, ...] = ()
 
     @property
@@ -72,9 +73,9 @@ def own_file_name(recipe: AnyRecipe) -> str:
 def tta_for(settings: Mapping[str, Any]) -> TestTimeAugmentation:
     """Returns the views that a new file of a run evaluates.
 
-    Mirrored views are among them if the network reads a face and was trained with mirrored images; zooms are
-    those of `ZOOMS`. A network that finds faces evaluates the image as it is.
+    The mirror image is among them if the network reads a face and was trained with mirrored images. Zooms
+    double the cost of a reading and bring no accuracy. A network that finds faces evaluates the image as it
+    is. A file that exists is verified with the views that its contract records.
     """
-    recipe = settings["recipe"]
-    mirror = bool((recipe.get("augmentation") or {}).get("flip"))
-    return TestTimeAugmentation(mirror, ZOOMS.get((recipe["task"], recipe["spec"]["size"]), ()))
+    augmentation = settings["recipe"].get("augmentation") or {}
+    return TestTimeAugmentation(mirror=bool(augmentation.get("flip")))

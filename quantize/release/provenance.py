@@ -25,6 +25,8 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "mirror": (bool,),
     "zooms": (list,),
 }
+# Not in older contracts, whose files were made with the default.
+_LATER_KINDS: Mapping[str, tuple[type, ...]] = {"by_noise": (bool,)}
 # Texts of `training.reads` in contracts without provenance, the newer one first.
 _READS = re.compile(
     r"the crop(?P<zooms>( and its middle \d+ pixels)*)(?P<mirror>, also mirrored; the mean of all)?"
@@ -41,17 +43,20 @@ class Provenance:
         tta: views of a crop that the file evaluates.
         logit_offsets: numbers that were added to the logit of each label; empty if there were none.
         fine_tuned: name of the fine-tuned network in the run's folder; None if it was not fine-tuned.
+        by_noise: how channels were equalized, see `quantize.conversion.equalization`.
     """
 
     checkpoint: str
     tta: TestTimeAugmentation
     logit_offsets: tuple[float, ...] = ()
     fine_tuned: str | None = None
+    by_noise: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the values as the contract holds them."""
         return {
             "checkpoint": self.checkpoint,
+            "by_noise": self.by_noise,
             "fine_tuned": self.fine_tuned,
             "logit_offsets": list(self.logit_offsets),
             "mirror": self.tta.mirror,
@@ -70,11 +75,11 @@ def read_provenance(contract: Contract) -> Provenance:
 
 
 def _from_dict(contract: Contract, content: Any) -> Provenance:
-    classes = len(contract.labels)
+    classes, kinds = len(contract.labels), {**_KINDS, **_LATER_KINDS}
     if (
         not isinstance(content, dict)
-        or content.keys() != _KINDS.keys()
-        or not all(type(content[key]) in kinds for key, kinds in _KINDS.items())
+        or not _KINDS.keys() <= content.keys() <= kinds.keys()
+        or not all(type(value) in kinds[key] for key, value in content.items())
         or not all(type(offset) in (int, float) for offset in content["logit_offsets"])
         or len(content["logit_offsets"]) not in (0, classes)
         or not all(type(zoom) is int for zoom in content["zooms"])
@@ -88,6 +93,7 @@ def _from_dict(contract: Contract, content: Any) -> Provenance:
         TestTimeAugmentation(content["mirror"], tuple(content["zooms"])),
         tuple(map(float, content["logit_offsets"])),
         content["fine_tuned"],
+        content.get("by_noise", False),
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from edge.files import atomic_write
 from edge.inference.contract import Contract
 from edge.labels import LABELS
-from quantize.conversion.converter import to_int8
+from quantize.conversion.converter import prepare, range_pixels, to_int8
 from quantize.conversion.qat import finetune
-from quantize.release.float_network import FloatNetwork, tta_for
+from quantize.release.float_network import BY_NOISE, FloatNetwork, tta_for
 from quantize.release.provenance import TUNED
 from quantize.release.release import Release
 from quantize.tflite.inspect import read_contents
@@ -64,9 +64,10 @@ def convert(path: Path, name: str, release: Release, folder: Path) -> QuantizedR
     """
     settings = read_settings(path.parent)
     model = load_checkpoint(path.parent, path.name)
-    network = FloatNetwork(name, path, settings, model, release.crop(settings), tta_for(settings))
+    by_noise = settings["recipe"]["task"] in BY_NOISE
+    network = FloatNetwork(name, path, settings, model, release.crop(settings), tta_for(settings), by_noise)
     parent = release.adjusted(network)
-    content = to_int8(parent.model, release.calibration(parent), parent.tta)
+    content = to_int8(parent.model, release.calibration(parent), parent.tta, parent.by_noise)
     return _quantized_run(parent, content, release, folder)
 
 
@@ -82,7 +83,9 @@ def with_qat(run: QuantizedRun, release: Release, folder: Path) -> QuantizedRun:
     """
     parent, calibration = run.parent, release.calibration(run.parent)
     images = release.training_images(parent)
-    tuned = finetune(parent.model, images, calibration, parent.tta, release.divergence)
+    tuned = prepare(parent.model, calibration, parent.tta, parent.by_noise)
+    pixels = range_pixels(parent.model, calibration, parent.tta)
+    finetune(parent.model, tuned, parent.tta.views(images), pixels, release.divergence)
     path = parent.path.parent / TUNED
     atomic_write(path, tuned.save)
     content = to_int8(tuned, calibration, parent.tta, prepared=True)

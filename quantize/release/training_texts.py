@@ -27,9 +27,10 @@ def origin(run: Path, recipe: Mapping[str, Any]) -> str:
     if not (run / "plan.json").exists():
         return recipe["start"] or "random weights"
     plan, steps = json.loads((run / "plan.json").read_text(encoding="utf-8")), read_steps(run / "steps.csv")
+    count = len(steps) - 1
     return (
         f"{plan['recipe']['name']}, pruned from {steps[0].parameters:,} to {steps[-1].parameters:,} "
-        f"parameters in {len(steps) - 1} steps by {plan['plan']['criterion']} importance"
+        f"parameters in {count} step{'s' * (count > 1)} by {plan['plan']['criterion']} importance"
     )
 
 
@@ -46,7 +47,11 @@ def provenance_of(network: FloatNetwork, tuned: Path | None) -> dict[str, Any]:
     """Returns what was installed, how to make the file again, and what `verify` reads."""
     versions = network.settings["versions"].items()
     provenance = Provenance(
-        network.path.name, network.tta, network.offsets, tuned.name if tuned is not None else None
+        network.path.name,
+        network.tta,
+        network.offsets,
+        tuned.name if tuned is not None else None,
+        network.by_noise,
     )
     return {
         "versions": ", ".join(f"{key} {value}" for key, value in versions),

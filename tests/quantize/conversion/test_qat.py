@@ -6,7 +6,7 @@ import pytest
 pytestmark = pytest.mark.train
 
 from quantize.conversion import fake_quant, qat  # noqa: E402
-from quantize.conversion.converter import prepare, scale_pixels  # noqa: E402
+from quantize.conversion.converter import prepare, range_pixels, scale_pixels  # noqa: E402
 from quantize.conversion.fake_quant import FakeQuantModel  # noqa: E402
 from quantize.conversion.qat import detection_divergence, finetune, score_divergence  # noqa: E402
 from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
@@ -34,11 +34,18 @@ def test_training_reduces_the_error_of_rounding(run, toy, monkeypatch):
     model, calibration = load_checkpoint(run), toy.images[:70]
     before = [weight.copy() for weight in model.get_weights()]
     images = np.tile(toy.part("train").images, (6, 1, 1))
-    tuned = finetune(model, images, calibration, TestTimeAugmentation(mirror=True), score_divergence)
+    tta = TestTimeAugmentation(mirror=True)
+
+    def tune():
+        tuned = prepare(model, calibration, tta)
+        finetune(model, tuned, tta.views(images), range_pixels(model, calibration, tta), score_divergence)
+        return tuned
+
+    tuned = tune()
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     inputs = spy_on_predict(monkeypatch)
-    again = finetune(model, images, calibration, TestTimeAugmentation(mirror=True), score_divergence)
+    again = tune()
     originals = {image.tobytes() for image in images}
     share_mirrored = np.mean([image.tobytes() not in originals for image in inputs[0][..., 0]])
     assert 0.4 < share_mirrored < 0.6  # one of the two views is drawn for each image
@@ -52,7 +59,7 @@ def test_training_reduces_the_error_of_rounding(run, toy, monkeypatch):
         rounded = FakeQuantModel(network.get_layer("body"), scale_pixels(model, calibration))
         return np.square(rounded.predict(scale_pixels(model, validation), verbose=0) - expected).mean()
 
-    assert error(tuned) < 0.8 * error(prepare(model, calibration, TestTimeAugmentation(mirror=True)))
+    assert error(tuned) < 0.8 * error(prepare(model, calibration, tta))
 
 
 def test_a_detections_place_counts_as_much_as_its_face_is_likely():

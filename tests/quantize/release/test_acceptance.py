@@ -14,7 +14,8 @@ pytestmark = pytest.mark.train
 from edge.inference.interpreter import installed_runtimes  # noqa: E402
 from quantize.cli.main import main  # noqa: E402
 from quantize.conversion.logit_adjustment import add_offsets  # noqa: E402
-from quantize.release import acceptance, float_network, publish  # noqa: E402
+from quantize.conversion.tta import TestTimeAugmentation  # noqa: E402
+from quantize.release import acceptance, publish, quantized_run  # noqa: E402
 
 RUNTIMES = [name for name in installed_runtimes() if name != "tensorflow"]
 from train.runs.lookup import load_checkpoint  # noqa: E402
@@ -80,10 +81,12 @@ def test_another_parent_than_its_own_is_refused(shipped, toy, tmp_path):
 
 def test_a_file_is_compared_with_the_views_that_it_was_made_with(shipped, toy, tmp_path, monkeypatch):
     folder, _ = shipped
-    monkeypatch.setitem(float_network.ZOOMS, ("emotion", 16), (14,))
-    made = publish.publish([folder / "toy"], toy, tmp_path)
+    with monkeypatch.context() as earlier:  # another version of the package
+        earlier.setattr(quantized_run, "tta_for", lambda _: TestTimeAugmentation(True, (14,)))
+        earlier.setattr(quantized_run, "BY_NOISE", frozenset())
+        made = publish.publish([folder / "toy"], toy, tmp_path)
     assert made.training["provenance"]["zooms"] == [14]
-    monkeypatch.delitem(float_network.ZOOMS, ("emotion", 16))  # what the next version may do
+    assert made.training["provenance"]["by_noise"] is False
     lines = list(acceptance.accept(tmp_path / f"{made.name}.tflite", folder / "toy", toy))
     figures = json.loads(lines[1])
     for figure in ("float_accuracy", "top1_agreement", "largest_score_difference"):

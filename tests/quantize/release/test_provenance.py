@@ -35,6 +35,7 @@ def with_training(contract, **training):
             TestTimeAugmentation(True, (44, 40)),
             (0.1, -0.25, 0.0, 1.0, 0.3, 0.2, 1 / 3),
             "tuned.keras",
+            True,
         ),
     ],
 )
@@ -50,7 +51,8 @@ def test_a_contract_of_before_provenance_says_the_same_in_its_texts(task):
     texts = {key: value for key, value in shipped.training.items() if key != PROVENANCE}
     from_texts = read_provenance(replace(shipped, training=texts))
     assert from_texts.logit_offsets == tuple(round(offset, 3) for offset in made_of.logit_offsets)
-    assert replace(from_texts, logit_offsets=made_of.logit_offsets) == made_of
+    exact = replace(from_texts, logit_offsets=made_of.logit_offsets, by_noise=made_of.by_noise)
+    assert exact == made_of
 
 
 def test_the_shipped_files_say_what_they_were_made_of():
@@ -107,6 +109,7 @@ def test_texts_that_do_not_say_it_are_refused(contract, training, message):
         {"logit_offsets": ["0.1"] * 7},
         {"mirror": 1},
         {"zooms": [44.0]},
+        {"by_noise": 1},
         {"more": 1},
     ],
 )
