@@ -144,7 +144,7 @@ def test_the_command_verifies_a_published_file(published, runs, toy_faces, monke
     assert ("reads images of 64x64, 160x96, 320x240 alike" in lines[2]) == (task == "proposal")
     assert any("4 thread(s): same decision" in line for line in lines)
     assert sum(" dB " in line for line in lines) > 5
-    assert "mini_xception in int8" in lines[-1]
+    assert "mini_xception at 64x64 in int8" in lines[-1]
 
 
 def test_the_refinement_network_is_measured_by_group_of_people(published, runs, toy_faces, tmp_path):

@@ -60,8 +60,9 @@ def test_the_shipped_files_say_what_they_were_made_of():
         read_provenance(read_model(MODELS / f"{task}_sepnet_48_int8.json")[0])
         for task in ("emotion", "gender")
     )
-    assert (emotion.checkpoint, emotion.fine_tuned) == ("final.keras", "tuned.keras")
-    assert emotion.tta == TestTimeAugmentation(True, (44,))
+    assert (emotion.checkpoint, emotion.fine_tuned) == ("final.keras", None)
+    assert emotion.tta == TestTimeAugmentation(True)
+    assert emotion.by_noise
     assert len(emotion.logit_offsets) == 7
     assert gender == Provenance("final.keras", TestTimeAugmentation(True))
 
