@@ -265,9 +265,9 @@ DESKTOP = (
         shows=r"quantize: stopped",
     ),
     Typed(f"{_TRAIN} framing --data folder", shows=r"UTKFace: a face in \d+\.\d% of 36 training images"),
-    Typed(f"{_QUANTIZE} inspect {_EMOTION}", shows=r"9815 parameters as stored"),
+    Typed(f"{_QUANTIZE} inspect {_EMOTION}", shows=r"8943 parameters as stored"),
     Typed(
-        f"{_QUANTIZE} verify {_EMOTION} --layers",
+        f"{_QUANTIZE} verify {_EMOTION}",
         shows=r"latency: this file 1\.00, its float form \d",
     ),
     Typed(f"{_QUANTIZE} scenes", shows=r"8 scenes in three sizes; (.*\n)*  both judges "),
