@@ -1,21 +1,25 @@
 """The whole program in a minute on a processor, from a pack to files that other code reads."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
 from train.accelerator.__main__ import main
 from train.accelerator.answers import Answers, fingerprint
+from train.accelerator.camera import normalized
 from train.accelerator.population import Budget, Instance, Method, Population
 from train.models.sepnet import build
-from train.models.spec import NetSpec, Stage, spec_from_dict
+from train.models.spec import NetSpec, Stage, TeacherSpec, spec_from_dict
 from train.training.muon import PointwiseMuon
 
 SPEC = NetSpec(4, (Stage(6, 0, 2, 1),), 4, 2, separable_head=True)
@@ -104,6 +108,50 @@ def test_the_program_writes_every_network(pack, tmp_path):
     assert "teacher" not in ended.stderr
 
 
+def archived(path, spec, task="gender"):
+    """Writes what `train archive` writes of a trained network, as far as it is read here."""
+    model = build(spec)
+    arrays = {f"{index:04d}": weight for index, weight in enumerate(model.get_weights())}
+    content = io.BytesIO()
+    np.savez(content, scaling=np.array([1 / 128, -1.0]), **arrays)
+    recipe = {"name": path.stem, "task": task, "spec": asdict(spec)}
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("run.json", json.dumps({"recipe": recipe}))
+        file.writestr("best.keras.npz", content.getvalue())
+    return model
+
+
+def test_trained_teachers_answer_for_the_students(pack, tmp_path):
+    models = []
+    for number, widths in enumerate([(4, 6), (4, 8)]):
+        keras.utils.set_random_seed(number)
+        models.append(archived(tmp_path / f"teacher-{number}.zip", TeacherSpec(widths, 2)))
+    out = tmp_path / "out"
+    files = [str(tmp_path / f"teacher-{number}.zip") for number in (0, 1)]
+    command = [sys.executable, "-m", "train.accelerator", str(pack[0]), str(out), "--seconds", "15"]
+    ended = subprocess.run(
+        [*command, "--rehearse", "--teachers", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["answers.npz", "small.zip"]
+    images = np.asarray(normalized(jnp.asarray(pack[1]["val_images"], jnp.float32)))
+    expected = np.mean(
+        [
+            keras.ops.softmax(model.predict(view, verbose=0))
+            for model in models
+            for view in (images, images[:, :, ::-1])
+        ],
+        axis=0,
+    )
+    with np.load(out / "answers.npz") as answers:
+        # The program reads with fewer digits on most processors' matrix units.
+        np.testing.assert_allclose(answers["val_answers"], expected, atol=5e-3)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -118,12 +166,19 @@ def test_the_program_writes_every_network(pack, tmp_path):
         ),
         (["gender.npz", "out", "--answers", "views.npz"], 3, "views.npz: answers for 3 views, expected 12"),
         (["gender.npz", "out", "--seconds", "0"], 2, "--seconds 0: expected more than 0"),
+        (["gender.npz", "out", "--teachers", "none.zip"], 3, "none.zip: no archive of a trained run"),
+        (["gender.npz", "out", "--teachers", "damaged.npz"], 3, "damaged.npz: no archive of a trained run"),
+        (["gender.npz", "out", "--teachers", "small.zip"], 3, "a NetSpec for gender, expected a teacher for"),
+        (["gender.npz", "out", "--teachers", "seven.zip"], 3, "for emotion, expected a teacher for gender"),
+        (["gender.npz", "out", "--teachers", "seven.zip", "--answers", "a.npz"], 2, "expected one of them"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_code(pack, tmp_path, monkeypatch, caplog, words, code, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "damaged.npz").write_bytes(b"no pack")
     (tmp_path / "there").mkdir()
+    archived(tmp_path / "small.zip", SPEC)
+    archived(tmp_path / "seven.zip", TeacherSpec((4, 6), 7), task="emotion")
     for name, pictures in (("other", "0" * 64), ("views", fingerprint(pack[1]))):
         Answers(np.zeros((3, 64, 2), np.float16), np.zeros((32, 2)), pictures).write(Path(f"{name}.npz"))
     assert main([*words, *([] if "--seconds" in words else ["--seconds", "9"])]) == code

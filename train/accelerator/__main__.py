@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.errors import ConfigError, EdgeError
+from train.accelerator.archived import read_archived
 from train.accelerator.pack import read_task
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, required=True, help="time for all of it")
     parser.add_argument(
         "--answers", type=Path, help="answers.npz of an earlier run: train students only, by those teachers"
+    )
+    parser.add_argument(
+        "--teachers",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="archives of trained teachers: train students only",
     )
     parser.add_argument("--rehearse", action="store_true", help="tiny teachers, to try all stages quickly")
     options = parser.parse_args(arguments)
@@ -45,7 +53,10 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError(f"--seconds {options.seconds:g}: expected more than 0")
     if options.out.exists():
         raise ConfigError(f"{options.out} exists; name another folder, or remove this one")
+    if options.answers and options.teachers:
+        raise ConfigError("--answers and --teachers: expected one of them")
     task = read_task(options.pack)
+    teachers = options.answers or [read_archived(path, task) for path in options.teachers]
     try:
         import jax  # after the backend is chosen
     except ImportError as error:
@@ -59,7 +70,7 @@ def _run(options: argparse.Namespace) -> None:
     log(f"on {jax.devices()}")
     with as_products():
         plan = plan.rehearsed() if options.rehearse else plan
-        Program(plan, options.pack, options.out, options.seconds, options.answers).run()
+        Program(plan, options.pack, options.out, options.seconds, teachers).run()
 
 
 if __name__ == "__main__":

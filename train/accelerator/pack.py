@@ -1,4 +1,4 @@
-"""One small file with all that a training on the accelerator needs: pictures as lossless WebP mosaics."""
+"""One small file with all that a training on the accelerator needs: pictures as WebP mosaics."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ from edge.errors import DataError
 Array: TypeAlias = npt.NDArray[Any]
 
 _ROWS, _COLUMNS = 30, 50
+# OpenCV's numbers for WebP; above 100 stands for "without loss".
+_LOSSLESS, _LOSSY = 101, 95
 
 
-def write_pack(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Writes arrays; those of pictures, (N, S, S) uint8, without loss at about 0.7 of their size."""
+def write_pack(path: Path, arrays: Mapping[str, Array], lossy: bool = False) -> None:
+    """Writes arrays; those of pictures, (N, S, S) uint8, without loss at about 0.7 of their size.
+
+    Args:
+        path: file to write.
+        arrays: {name: array}.
+        lossy: whether pictures for training may change by a gray level on average, at about 0.45 of their
+            size; those for validation, "val_images", never do.
+    """
     contents: dict[str, Any] = {}
     for name, array in arrays.items():
         if array.ndim == 3 and array.dtype == np.uint8:
             contents[f"{name}.shape"] = np.array(array.shape)
+            quality = _LOSSY if lossy and not name.startswith("val_") else _LOSSLESS
             for number, mosaic in enumerate(_mosaics(array)):
-                _, content = cv2.imencode(".webp", mosaic, [cv2.IMWRITE_WEBP_QUALITY, 101])
+                _, content = cv2.imencode(".webp", mosaic, [cv2.IMWRITE_WEBP_QUALITY, quality])
                 contents[f"{name}.{number:03d}.webp"] = content.ravel()
         else:
             contents[name] = array

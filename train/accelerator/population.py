@@ -125,13 +125,10 @@ class Population:
             validate: what to log every few epochs.
         """
         start, last = time.monotonic(), 0.0
-        checked = 0.0
-        done = 0
-        while True:
+        checked, done, end = 0.0, 0, 0.0
+        while end < 1.0:
             elapsed = time.monotonic() - start
             used = budget.share(elapsed, done)
-            if used >= 1.0:
-                break
             end = budget.share(elapsed + last, done + 1)
             if budget.share(elapsed + 1.6 * last, done + 1) >= 1.0:
                 end = 1.0
@@ -142,18 +139,34 @@ class Population:
             last = time.monotonic() - start - elapsed
             self.epochs += 1
             done += 1
+            if budget.share(elapsed + last, done) >= 1.0:
+                end = 1.0
             row = {"epoch": self.epochs, "share": round(end, 4), "loss": losses, "accuracy": accuracy}
             if end >= 1.0 or end - checked >= 0.1:
                 checked = end
                 row |= validate(self)
                 logger.info("    %s", row)
             self.log.append(row | {"seconds": round(last, 3)})
-            if end >= 1.0:
-                break
 
     def predict(self, images: Any) -> Any:
         """Returns (instances, N, classes) float32 logits of (N, 48, 48, 1) images."""
         return self._predict(self.state, images)
+
+    def load(self, weights: Sequence[Array]) -> None:
+        """Gives every instance these weights, which are in the order of Keras' `get_weights`."""
+        arrays = {v.path: jnp.asarray(w) for v, w in zip(self.model.weights, weights, strict=True)}
+
+        def loaded(variables: list[Any], state: list[Any]) -> list[Any]:
+            # A random generator's state is no weight: it stays.
+            pairs = zip(variables, state, strict=True)
+            return [jnp.broadcast_to(arrays.get(v.path, old), old.shape) for v, old in pairs]
+
+        trainable, other, slots = self.state
+        self.state = (
+            loaded(self.model.trainable_variables, trainable),
+            loaded(self.model.non_trainable_variables, other),
+            slots,
+        )
 
     def weights(self, index: int) -> list[Array]:
         """Returns an instance's weights in the order of Keras' `get_weights`."""

@@ -14,7 +14,7 @@ import json
 import logging
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,12 +26,13 @@ import keras
 import numpy as np
 
 from train.accelerator.answers import Answers, fingerprint, read_answers
+from train.accelerator.archived import Archived
 from train.accelerator.camera import Geometry, normalized, place, spoil
 from train.accelerator.pack import Array, read_pack
 from train.accelerator.plan import Plan
 from train.accelerator.population import Budget, Instance, Method, Population
 from train.accelerator.samplers import student_sampler, teacher_sampler
-from train.models.spec import NetSpec, Spec
+from train.models.spec import NetSpec, Spec, TeacherSpec
 from train.training.muon import PointwiseMuon
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,12 @@ class Program:
     """A plan on a pack's data."""
 
     def __init__(
-        self, plan: Plan, pack: Path, out: Path, seconds: float, answers: Path | None = None
+        self,
+        plan: Plan,
+        pack: Path,
+        out: Path,
+        seconds: float,
+        teachers: Path | Sequence[Archived] = (),
     ) -> None:
         """Reads the pack onto the accelerator.
 
@@ -66,8 +72,8 @@ class Program:
             pack: file of `train.accelerator.pack`.
             out: folder for the results; created.
             seconds: time for all, counted from the start of the process.
-            answers: `answers.npz` of an earlier run with this pack and the plan's number of views: no teacher
-                is trained, and students have all of the time.
+            teachers: trained teachers, or `answers.npz` of an earlier run with this pack and the plan's
+                number of views: no teacher is trained, and students have all of the time.
 
         Raises:
             DataError: the answers are missing, damaged, or for other pictures or views.
@@ -77,7 +83,12 @@ class Program:
         self.seconds = seconds
         arrays = read_pack(pack)
         self._pictures = fingerprint(arrays)
-        self._answers = read_answers(answers, self._pictures, plan.views) if answers else None
+        self._answers: Answers | None = None
+        self._teachers: Sequence[Archived] = ()
+        if isinstance(teachers, Path):
+            self._answers = read_answers(teachers, self._pictures, plan.views)
+        else:
+            self._teachers = teachers
         out.mkdir(parents=True, exist_ok=True)
         log(f"read {pack.name}: {len(arrays['labels'])} rows")
         labels = arrays["labels"].astype(int)
@@ -138,14 +149,14 @@ class Program:
             file.writestr(f"{name}.npz", content.getvalue())
             file.writestr(f"{name}.json", json.dumps(text))
 
-    def teacher(self, seed: int) -> Population:
-        """Returns an untrained teacher."""
+    def teacher(self, seed: int, spec: TeacherSpec | None = None) -> Population:
+        """Returns an untrained teacher, of the plan's spec if none is given."""
         plan, settings = self.plan, {"clean": self.plan.teacher_clean}
         sampler = teacher_sampler(plan.teacher_geometry, 0.4)
         method = Method(
             lambda: _adamw(plan.teacher_rate), sampler, plan.teacher_batch, plan.teacher_precision
         )
-        return Population(plan.teacher, [Instance(seed, plan.teacher_rate, settings)], method)
+        return Population(spec or plan.teacher, [Instance(seed, plan.teacher_rate, settings)], method)
 
     def student(self, spec: Spec, instances: Sequence[Instance]) -> Population:
         """Returns untrained students of one structure."""
@@ -155,15 +166,17 @@ class Program:
     def run(self) -> None:
         """Trains all of the plan."""
         plan = self.plan
-        if self._answers is None:
-            first = self._compiled_teacher()
+        to_train = self._answers is None and not self._teachers
+        first = self._compiled_teacher() if to_train else None
         pool = ThreadPoolExecutor(_THREADS)
         trials = {name: self.student(spec, plan.trials) for name, spec in plan.structures.items()}
         shapes = self._student_shapes()
         compiling = {name: pool.submit(each.compile, self.rows, shapes) for name, each in trials.items()}
         views = self._views()
         log("views made")
-        answers = self._answers or self._train_teachers(first, views)
+        answers = self._answers or (
+            self._train_teachers(first, views) if first else self._ask_teachers(views)
+        )
         self.val_answers = answers.validation
         students = {"views": views, "answers": jnp.asarray(answers.training), "targets": self.targets}
         name, best = self._search(trials, compiling, students)
@@ -196,16 +209,41 @@ class Program:
         """Trains all teachers; returns and writes their answers."""
         plan, data = self.plan, self._teacher_data()
         budget = plan.teachers_share * self.seconds / plan.teachers
+
+        def trained() -> Iterator[Population]:
+            for seed in range(1, plan.teachers + 1):
+                teacher = first if seed == 1 else self.teacher(seed)
+                teacher.adopt(first)
+                teacher.train(self.rows, data, Budget(seconds=budget), self.validate)
+                self.save(f"teacher-{seed}", teacher, 0, {})
+                log(f"teacher {seed}: {teacher.epochs} epochs")
+                yield teacher
+
+        return self._mean_answers(trained(), views)
+
+    def _ask_teachers(self, views: Any) -> Answers:
+        """Lets trained teachers answer; returns and writes their answers."""
+
+        def loaded() -> Iterator[Population]:
+            for archived in self._teachers:
+                teacher = self.teacher(1, archived.spec)
+                teacher.load(archived.weights)
+                log(f"teacher {archived.name}")
+                yield teacher
+
+        return self._mean_answers(loaded(), views)
+
+    def _mean_answers(self, teachers: Iterable[Population], views: Any) -> Answers:
         answers, val_answers = [], []
-        for seed in range(1, plan.teachers + 1):
-            teacher = first if seed == 1 else self.teacher(seed)
-            teacher.adopt(first)
-            teacher.train(self.rows, data, Budget(seconds=budget), self.validate)
-            self.save(f"teacher-{seed}", teacher, 0, {})
+        first: Population | None = None
+        for teacher in teachers:
+            if first and first.spec == teacher.spec:
+                teacher.adopt(first)
+            first = first or teacher
             answers.append(np.stack([self._scores(teacher, view) for view in views]))
             val_answers.append(self._scores(teacher, self.val))
             right = (np.mean(val_answers, axis=0).argmax(-1) == self.val_labels).mean()
-            log(f"teacher {seed}: {teacher.epochs} epochs; the mean of all so far is right in {right:.4f}")
+            log(f"the mean of all so far is right in {right:.4f}")
         mean = np.mean(answers, axis=0).astype(np.float16)
         result = Answers(mean, np.mean(val_answers, axis=0), self._pictures)
         result.write(self.out / "answers.npz")

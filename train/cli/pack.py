@@ -15,6 +15,6 @@ logger = logging.getLogger(__name__)
 def run(arguments: argparse.Namespace) -> None:
     """Packs the datasets of a task."""
     arrays = arrays_for(arguments.task, arguments.data, arguments.runs / "cache")
-    atomic_write(arguments.out, lambda path: write_pack(path, arrays))
+    atomic_write(arguments.out, lambda path: write_pack(path, arrays, arguments.lossy))
     size = arguments.out.stat().st_size / 2**20
     logger.info("%s: %d rows for training, %.1f MiB", arguments.out, len(arrays["labels"]), size)

@@ -142,6 +142,11 @@ def _add_datasets(commands: Commands) -> None:
     pack = _add_with_data(commands, "pack", "write what `python -m train.accelerator` needs into one file")
     pack.add_argument("task", choices=TASKS, help="the task")
     pack.add_argument("out", type=Path, metavar="FILE.npz", help="file to write")
+    pack.add_argument(
+        "--lossy",
+        action="store_true",
+        help="a third smaller: pictures for training may change by a gray level on average",
+    )
 
     framing = _add_with_data(
         commands, "framing", "measure where the face detector's box lies in each dataset's images"
