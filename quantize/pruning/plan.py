@@ -42,13 +42,11 @@ class PruningPlan:
     def __post_init__(self) -> None:
         if self.criterion not in CRITERIA:
             raise ConfigError(f"no criterion {self.criterion!r}; expected {', '.join(CRITERIA)}")
-        if (
-            not 0 < self.share < 1
-            or min(self.target, self.batches, self.tuning, self.epochs, self.multiple) < 1
-        ):
-            raise ConfigError(
-                f"{self}: expected a share above 0 and below 1, and at least 1 of everything else"
-            )
+        for name in ("target", "batches", "tuning", "epochs", "multiple"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} {getattr(self, name)}, expected at least 1")
+        if not 0 < self.share < 1:
+            raise ConfigError(f"share {self.share}, expected a number above 0 and below 1")
         # A negative rate would train uphill, which would be noticed only after hours.
         if not 0 < self.rate < math.inf:
             raise ConfigError(f"a learning rate of {self.rate}; expected a number above 0")
