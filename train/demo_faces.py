@@ -34,8 +34,11 @@ def average_faces(data: Dataset, genders: npt.NDArray[np.int_]) -> dict[str, Gra
     the gender's mean from the mean of all; it is made symmetric. Hundreds of images, mostly thousands, go
     into each face, so that nobody can be recognized in it.
 
+    Where annotators voted, an image counts by the share of votes for its label: a face that half of them
+    take for another expression would make the mean say less.
+
     Args:
-        data: a dataset with a "train" split of N rows.
+        data: a dataset with a "train" split of N rows, with votes if it has them.
         genders: (N,) genders of these rows, index into `edge.labels.GENDERS`.
 
     Returns:
@@ -82,16 +85,17 @@ def _means(training: Dataset, genders: npt.NDArray[np.int_]) -> _Floats:
     images = training.images.astype(np.float32)
     images -= images.mean(axis=(1, 2), keepdims=True)
     images /= images.std(axis=(1, 2), keepdims=True) + 1e-3
-    means = []
+    votes, means = training.soft_labels, []
     for label, name in enumerate(training.label_names):
         for gender, gender_name in enumerate(GENDERS):
             rows = (training.labels == label) & (genders == gender)
-            if not rows.any():
+            weights = np.ones(rows.sum()) if votes is None else votes[rows, label].astype(np.float64)
+            if not weights.sum():
                 raise DataError(
                     f"no training picture of {name} is read as {gender_name}; expected at least one: use a "
                     "larger dataset"
                 )
-            mean = images[rows].mean(axis=0, dtype=np.float64)
+            mean = np.average(images[rows], axis=0, weights=weights)
             means.append((mean + mean[:, ::-1]) / 2)
     return np.reshape(means, (len(training.label_names), len(GENDERS), *images.shape[1:]))
 

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.train
 from quantize.cli.main import main as quantize_main  # noqa: E402
 from tests.support.pictures import read_picture  # noqa: E402
 from train.cli.main import main as train_main  # noqa: E402
+from train.data.ferplus import COLUMNS  # noqa: E402
 
 TINY = Path(__file__).parents[1] / "models" / "tiny_emotion.tflite"
 PROPOSAL = str(Path(__file__).parents[2] / "models" / "proposal_sepnet_128_int8.tflite")
@@ -270,6 +271,10 @@ def test_any_run_is_evaluated_and_its_saliency_drawn(toy, toy_recipe, seventy_fa
     assert "no recipe 'nobody'; expected one of" in capsys.readouterr().err
 
 
+# The label that stands for each column of votes; the last three columns get none.
+VOTES = (6, 3, 5, 4, 0, 1, 2, 7, 7, 7)
+
+
 @pytest.fixture
 def seventy_faces(tmp_path):
     """A folder with a fer2013.csv of ten images of each label."""
@@ -279,6 +284,10 @@ def seventy_faces(tmp_path):
         pixels[10:20, 10:20] += 100
         rows.append(f"{number % 7},{' '.join(map(str, pixels.ravel()))},Training")
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    votes = [
+        "Training," + ",".join("10" if number % 7 == vote else "0" for vote in VOTES) for number in range(70)
+    ]
+    (tmp_path / "fer2013new.csv").write_text("\n".join(["Usage," + ",".join(COLUMNS), *votes]))
     return tmp_path
 
 

@@ -1,5 +1,7 @@
 """Average faces are symmetric, show their label, and have the detail of photographs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,17 @@ def test_each_face_shows_its_label_and_is_symmetric(data):
         assert face.dtype == np.uint8
         np.testing.assert_array_equal(face, face[:, ::-1])
         assert (stripes_of(face) > 0.7) if name.startswith("striped") else (stripes_of(face) < -0.7)
+
+
+def test_images_that_annotators_doubt_count_less(data):
+    toy, genders = data
+    doubted = (toy.labels == 1) & (np.arange(400) % 2 == 0)
+    votes = np.eye(2, dtype=np.float32)[toy.labels]
+    votes[doubted] = 0.05
+    unsure = replace(toy, images=np.where(doubted[:, None, None], 255 - toy.images, toy.images))
+    for name in ("striped-male", "striped-female"):
+        by_votes = average_faces(replace(unsure, soft_labels=votes), genders)[name]
+        assert stripes_of(by_votes) > stripes_of(average_faces(unsure, genders)[name])
 
 
 def test_detail_that_averaging_removes_is_restored(data):
