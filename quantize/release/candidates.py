@@ -22,7 +22,7 @@ from train.data import Dataset, Split
 from train.models.spec import NetSpec, spec_from_dict
 from train.recipes.face_recipe import AnyRecipe
 from train.recipes.recipe import Recipe
-from train.recipes.registry import find_recipe
+from train.recipes.registry import GROUPS, find_recipe
 from train.reports.evaluate_any import evaluate_any
 from train.reports.saliency_plot import save_labels_png
 from train.runs.archive import restore
@@ -42,6 +42,8 @@ PLANS: dict[Task, PruningPlan] = {
 }
 # The recipe that a pruned network goes on with.
 LAST_STAGES: dict[Task, str] = {"emotion": "emotion-camera", "gender": "gender-camera"}
+# Recipes of networks that an accelerator trained from random weights: restored if they were not trained here.
+STUDENTS: dict[Task, tuple[str, ...]] = {"gender": GROUPS["students"]}
 # How the network of the last stage is narrowed: 37 channels take as long as 48 where 16 are computed at once.
 # Its 9 % fewer parameters save a fourth of the time, so that a reading costs no more than one of the network
 # that others use, mini-Xception.
@@ -53,7 +55,8 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
     """Returns the runs of which the best is shipped.
 
     If the task's parent is trained, it is pruned first, what is left goes on with the task's last stage, and
-    the result of that is narrowed if the task has a plan for it.
+    the result of that is narrowed if the task has a plan for it. Students that were not trained here are
+    restored from the repository's archives.
 
     Args:
         task: the task.
@@ -62,8 +65,8 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
 
     Returns:
         The finished runs of the narrowed last stage, with any plan. If there is none: those of the recipe
-        that has the name of the task, with any seed, of the pruned parent, with any plan, and of the last
-        stage, with any seed.
+        that has the name of the task, with any seed, of the pruned parent, with any plan, of the last stage,
+        with any seed, and the task's students.
 
     Raises:
         DataError: there is none, or a teacher of the last stage is neither trained nor archived.
@@ -79,7 +82,10 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
         _narrow(last, NARROWING[task], data, runs)
     if last and (narrowed := _prunings(last, runs)):
         return narrowed
-    recipes = [find_recipe(name) for name in (task, last) if name]
+    students = STUDENTS.get(task, ())
+    for name in students:
+        _restore_missing(name, runs)
+    recipes = [find_recipe(name) for name in (task, last, *students) if name]
     own = [path for recipe in recipes for path in existing_runs(recipe, runs)]
     finished = [*filter(_is_finished, own), *_prunings(parent.name, runs)]
     if not finished:
@@ -179,10 +185,15 @@ def _stage(name: str, network: Path) -> Recipe:
 def _restore_teachers(recipe: Recipe, runs: Path) -> None:
     """Restores what a recipe builds on and was not trained here from the repository's archives."""
     for teacher in prerequisites(recipe):
-        # An accelerator trained them, in minutes: nobody should have to wait for hours for them.
-        if not (runs / teacher).exists() and (ARCHIVES / f"{teacher}.zip").exists():
-            logger.info("%s: restored from %s", teacher, ARCHIVES)
-            restore(ARCHIVES / f"{teacher}.zip", runs / teacher)
+        _restore_missing(teacher, runs)
+
+
+def _restore_missing(name: str, runs: Path) -> None:
+    """Restores a run that was not trained here, if the repository has an archive of it."""
+    # An accelerator trained it, in minutes: nobody should have to wait for hours for it.
+    if not (runs / name).exists() and (ARCHIVES / f"{name}.zip").exists():
+        logger.info("%s: restored from %s", name, ARCHIVES)
+        restore(ARCHIVES / f"{name}.zip", runs / name)
 
 
 def _prunings(name: str, runs: Path) -> list[Path]:

@@ -142,6 +142,24 @@ def test_a_pruned_network_goes_on_with_the_tasks_last_stage(toy, parent, runs, t
     assert candidates.candidates("emotion", toy, runs) == [narrowed]
 
 
+def test_students_are_restored_and_may_ship(toy, parent, runs, tmp_path, monkeypatch):
+    for name in ("student", "student-2"):
+        shutil.copytree(parent.run, tmp_path / name)
+        for split in ("val", "train"):
+            evaluate_any(toy, tmp_path / name, split)
+        archive(tmp_path / name, tmp_path / "archives" / f"{name}.zip")
+    monkeypatch.setattr(candidates, "ARCHIVES", tmp_path / "archives")
+    monkeypatch.setattr(candidates, "STUDENTS", {"emotion": ("student", "student-2", "student-3")})
+    found = candidates.candidates("emotion", toy, runs)
+    # The third has no archive and was not trained.
+    assert found == [runs / "student", runs / "student-2", runs / "emotion-parent-taylor-1"]
+    # One that is trained here, or half-trained, is not replaced.
+    shutil.rmtree(runs / "student-2")
+    (runs / "student-2").mkdir()
+    assert runs / "student-2" not in candidates.candidates("emotion", toy, runs)
+    assert list((runs / "student-2").iterdir()) == []
+
+
 def test_a_parent_that_finds_faces_is_pruned_and_reported_too(
     face_run, proposal_recipe, toy_faces, tmp_path, monkeypatch
 ):

@@ -64,7 +64,7 @@ def test_the_shipped_files_say_what_they_were_made_of():
     assert emotion.tta == TestTimeAugmentation(True)
     assert emotion.by_noise
     assert len(emotion.logit_offsets) == 7
-    assert gender == Provenance("final.keras", TestTimeAugmentation(True))
+    assert gender == Provenance("best.keras", TestTimeAugmentation(True))
 
 
 @pytest.mark.parametrize(
