@@ -34,8 +34,9 @@ def average_faces(data: Dataset, genders: npt.NDArray[np.int_]) -> dict[str, Gra
     the gender's mean from the mean of all; it is made symmetric. Hundreds of images, mostly thousands, go
     into each face, so that nobody can be recognized in it.
 
-    Where annotators voted, an image counts by the share of votes for its label: a face that half of them
-    take for another expression would make the mean say less.
+    Where annotators voted, an image counts by the square root of its label's share of the votes: a face that
+    most of them take for another expression would make the mean say less, while with the share itself the
+    rare labels would be means of too few faces.
 
     Args:
         data: a dataset with a "train" split of N rows, with votes if it has them.
@@ -89,7 +90,7 @@ def _means(training: Dataset, genders: npt.NDArray[np.int_]) -> _Floats:
     for label, name in enumerate(training.label_names):
         for gender, gender_name in enumerate(GENDERS):
             rows = (training.labels == label) & (genders == gender)
-            weights = np.ones(rows.sum()) if votes is None else votes[rows, label].astype(np.float64)
+            weights = np.ones(rows.sum()) if votes is None else np.sqrt(votes[rows, label])
             if not weights.sum():
                 raise DataError(
                     f"no training picture of {name} is read as {gender_name}; expected at least one: use a "

@@ -83,10 +83,15 @@ def test_threads_answer_equally(runtime):
 
 @NEEDS_TFLITE
 def test_both_runtimes_answer_alike():
-    for left, right in zip(read_demo("litert", "1"), read_demo("tflite", "1"), strict=True):
-        # Their kernels round differently by a unit here and there, and a block that is applied again rounds
-        # again: a score that is in doubt may differ by a tenth.
-        np.testing.assert_allclose(left, right, atol=0.12)
+    pairs = zip(read_demo("litert", "1"), read_demo("tflite", "1"), strict=True)
+    scores = [(np.array(left), np.array(right)) for left, right in pairs]
+    # Their kernels round differently by a unit here and there, and a block that is applied again rounds
+    # again: where a face is in doubt, a score may differ by more than a tenth, where it is not, by little.
+    assert np.mean([np.abs(left - right).mean() for left, right in scores]) < 0.02
+    sure = [(left, right) for left, right in scores if max(*left, *right) > 0.75]
+    assert len(sure) > len(scores) / 2
+    for left, right in sure:
+        np.testing.assert_allclose(left, right, atol=0.05)
 
 
 @pytest.mark.parametrize("gender", GENDERS)
@@ -99,9 +104,8 @@ def test_the_demo_is_read_as_what_it_shows(emotion, gender):
         for task in TASKS
     }
     assert said["gender"] == gender
-    # The mean of hundreds of faces shows fear, sadness and disgust weakly, and the network recognises fear
-    # least, see its card.
-    if emotion not in {"fear", "sad"} and (emotion, gender) != ("disgust", "female"):
+    # The mean of hundreds of faces shows fear weakly, and the network recognises it least, see its card.
+    if emotion != "fear":
         assert said["emotion"] == emotion
 
 
