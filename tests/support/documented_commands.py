@@ -353,7 +353,7 @@ SHOWN = {
     'emotiny/kitchen/event {"v":1,"at":"2026-03-01T17:20:05.123Z","run":"caca97d81f3a","seq":7,"key":'
     '"caca97d81f3a-7",': "a topic and JSON",
     '{"frame": 30, "time": 2.0, "fps": 15.04, "dropped": 0, "temperature": null, "throttled": '
-    '[], "light": 0.248, '
+    '[], "light": 0.247, '
     '"faces": [': "shortened JSON",
     '{"fps": 15, "wh": [640, 480], "group": "several",': "shortened JSON",
     "[mqtt]": "settings",

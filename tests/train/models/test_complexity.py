@@ -219,8 +219,10 @@ def test_a_spec_stores_what_its_network_stores(name):
     from train.models.sepnet import build
 
     spec = SPECS[name]
-    # The bias of "places" becomes part of the logits'; its zeros may be shared with others of their length.
-    moved = spec.head if spec.head in {spec.stem, *(stage.channels for stage in spec.stages)} else 0
+    # The bias of the last layer before the logits becomes part of theirs; its zeros may be shared with others
+    # of their length, as those of a head's rows.
+    widths = {spec.stem, *(stage.channels for stage in spec.stages)}
+    moved = spec.head if spec.separable_head or spec.head in widths else 0
     assert folded_parameters(build(spec)) - moved == spec.stored_parameters()
 
 
