@@ -124,7 +124,7 @@ class ClassifierRelease:
         recipe, run = network.settings["recipe"], network.path.parent
         offsets = ", ".join(f"{round(offset, 3)}" for offset in network.offsets) or "none"
         return {
-            "data": f"{self._data.name}, fingerprint {self._data.fingerprint()}",
+            "data": _data_text(self._data, network),
             "recipe": recipe["name"],
             "run": run.name,
             "epochs": recipe["epochs"],
@@ -142,6 +142,13 @@ class ClassifierRelease:
     def card(self, contract: Contract) -> str:
         """Returns the card of `model_card`."""
         return model_card(contract)
+
+
+def _data_text(data: Dataset, network: FloatNetwork) -> str:
+    """Names the dataset, and what else an accelerator trained the network on."""
+    packed = network.settings.get("accelerated", {}).get("datasets", ())
+    others = "".join(f"; {name}" for name in packed if name != data.name)
+    return f"{data.name}, fingerprint {data.fingerprint()}{others}"
 
 
 def _calibration_text(network: FloatNetwork) -> str:

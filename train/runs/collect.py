@@ -19,6 +19,7 @@ from train.data import Dataset
 from train.models.sepnet import build
 from train.models.spec import spec_from_dict
 from train.recipes.recipe import Recipe
+from train.runs.packing import PACKED
 from train.training.epochs import Checkpoints
 from train.training.fit import network_facts
 from train.training.provenance import provenance
@@ -31,7 +32,7 @@ def collect(file: Path, name: str, recipe: Recipe, data: Dataset, folder: Path) 
     """Writes the run of a recipe from a file of `train.accelerator.program`.
 
     The run looks like a restored one: finished, without an optimizer's state. Its `run.json` has one more
-    key, "accelerated", with what the program was set to.
+    key, "accelerated", with what the program was set to and the datasets of its pack.
 
     Args:
         file: zip file with `<name>.npz` (weights) and `<name>.json` (spec, settings and log).
@@ -58,6 +59,7 @@ def collect(file: Path, name: str, recipe: Recipe, data: Dataset, folder: Path) 
         raise ConfigError(f"{file}: {name} is a {spec}, expected {recipe.name}'s {recipe.spec}")
     model = build(spec, precision=recipe.precision)
     model.set_weights(weights)
+    described["datasets"] = list(PACKED[recipe.task])
     decisive = {**provenance(recipe, data, Checkpoints()), "accelerated": described}
     claim(folder, decisive, network_facts(recipe, model.get_layer("body"), data.label_names))
     lines = [",".join(_COLUMNS), *(_line(row, described["index"]) for row in log)]

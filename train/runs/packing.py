@@ -17,6 +17,8 @@ from train.data.portraits import FRAMINGS
 from train.evaluation.groups import balanced_weights
 from train.runs.inputs import load_located
 
+# The datasets of each task's pack.
+PACKED: Mapping[str, tuple[str, ...]] = {"emotion": ("FER-2013",), "gender": ("UTKFace", "LFW")}
 _SIZE = 48
 # Of a portrait, more than the crop: it can be turned and moved without repeating edge pixels.
 _WIDE = 56

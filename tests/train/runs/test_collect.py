@@ -48,7 +48,11 @@ def test_the_run_has_the_weights_the_log_and_what_the_program_was_set_to(
     for ours, theirs in zip(load_checkpoint(run).get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     settings = read_settings(run)
-    assert settings["accelerated"] == {"instance": {"seed": 1}, "index": 1}
+    assert settings["accelerated"] == {
+        "instance": {"seed": 1},
+        "index": 1,
+        "datasets": ["FER-2013"],
+    }
     assert settings["parameters"] == toy_recipe.spec.stored_parameters()
     log = read_log(run / "log.csv")
     assert [row["accuracy"] for row in log] == [0.4, 0.4, 0.4]
