@@ -210,6 +210,16 @@ DESKTOP = (
         change={"10": "1"},
         shows=r"runs/mini-xception: accuracy \d+\.\d+ %, .* of FER-2013 val; ",
     ),
+    Typed(
+        f"{_TRAIN} fit mobilenet-fer2013",
+        change={"mobilenet-fer2013": "mobilenet-fer2013 --epochs 1"},
+        shows=r"runs/mobilenet-fer2013: accuracy \d+\.\d+ %, .* of FER-2013 val; ",
+    ),
+    Typed(
+        f"{_TRAIN} fit mobilenet-ckplus --start mobilenet-fer2013 --out runs/mobilenet-ckplus-started",
+        change={"--start": "--epochs 1 --start"},
+        shows=r"1 epoch +to do; builds on mobilenet-fer2013(.*\n)*runs/mobilenet-ckplus-started: accuracy ",
+    ),
     # It goes as far as the images that calibrate, which are of the real FER-2013; from there on, there is
     # tests/quantize/cli/test_run.py.
     Typed(

@@ -73,8 +73,9 @@ def _recipes(arguments: argparse.Namespace) -> dict[Path, AnyRecipe]:
     """Returns {folder of the run: recipe} as the command line changes the recipes."""
     named = arguments.recipes or ["shipped"]
     originals = [recipe for name in named for recipe in recipes_named(name)]
-    if arguments.out and len(originals) > 1:
-        raise ConfigError("--out names one run's folder: name one recipe with it")
+    if len(originals) > 1 and (arguments.out or arguments.start):
+        option = "--out names one run's folder" if arguments.out else "--start names one run's network"
+        raise ConfigError(f"{option}: name one recipe with it")
     needed = {name for recipe in originals for name in prerequisites(recipe)}
     recipes: dict[Path, AnyRecipe] = {}
     for original in originals:
@@ -83,7 +84,10 @@ def _recipes(arguments: argparse.Namespace) -> dict[Path, AnyRecipe]:
             recipe = replace(recipe, epochs=arguments.epochs)
         if arguments.seed is not None and recipe.name not in needed:
             recipe = replace(recipe, seed=arguments.seed)
-        if arguments.random_init and isinstance(recipe, Recipe) and isinstance(recipe.spec, ReferenceSpec):
+        if arguments.start:
+            recipe = replace(recipe, start=arguments.start)
+        own_weights = arguments.random_init or arguments.start
+        if own_weights and isinstance(recipe, Recipe) and isinstance(recipe.spec, ReferenceSpec):
             recipe = replace(recipe, spec=replace(recipe.spec, pretrained=False))
         folder = arguments.out or run_folder(recipe, arguments.runs, original.seed)
         if recipes.setdefault(folder, recipe) != recipe:

@@ -46,7 +46,14 @@ def _add_training(commands: Commands) -> None:
         help="seed (default: the recipe's, which recipes keep that others in the list build on)",
     )
     fit.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the run (default: RUNS/RECIPE)")
-    fit.add_argument("--random-init", action="store_true", help="do not start from ImageNet's weights")
+    weights = fit.add_mutually_exclusive_group()
+    weights.add_argument("--random-init", action="store_true", help="do not start from ImageNet's weights")
+    weights.add_argument(
+        "--start",
+        metavar="RUN",
+        help="start from the best network of a finished run in RUNS, of the same structure, as of one "
+        "on another dataset; --out names a folder for the result",
+    )
     fit.add_argument(
         "--strategy",
         default="auto",

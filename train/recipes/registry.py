@@ -254,6 +254,20 @@ _REFERENCES = (
     replace(_TRANSFER, name="vgg16-ckplus", spec=ReferenceSpec("vgg16", 7, pretrained=True)),
     replace(_TRANSFER, name="inception-v3-ckplus", spec=ReferenceSpec("inception_v3", 7, pretrained=True)),
 )
+# What those backbones can start from that learn next to nothing of CK+ from random weights, where ImageNet's
+# cannot be had: `train fit mobilenet-ckplus --start mobilenet-fer2013`.
+_PRETRAINING = tuple(
+    replace(
+        _TRANSFER,
+        name=f"{backbone.replace('_', '-')}-fer2013",
+        spec=ReferenceSpec(backbone, 7),
+        dataset="fer2013",
+        epochs=8,
+        learning_rate=1e-3,
+        schedule="cosine",
+    )
+    for backbone in ("mobilenet", "inception_v3")
+)
 
 # The ablation study: the shipped recipe with one change each; all are trained for equally few epochs.
 _LABELS_ONLY = replace(_SHIPPED_EMOTION, teachers=(), teaching=0.0)
@@ -287,6 +301,7 @@ RECIPES: dict[str, AnyRecipe] = {
         *(_EMOTION_CAMERA, _GENDER_CAMERA, REFINEMENT_PARENT),
         *_STUDENTS,
         *_REFERENCES,
+        *_PRETRAINING,
         *(replace(recipe, name=f"ablation-{name}") for name, recipe in _ABLATION.items()),
     )
 }
@@ -295,6 +310,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "experts": tuple(recipe.name for recipe in _EXPERTS),
     "students": tuple(recipe.name for recipe in _STUDENTS),
     "references": tuple(recipe.name for recipe in _REFERENCES),
+    "pretraining": tuple(recipe.name for recipe in _PRETRAINING),
     "ablation": tuple(f"ablation-{name}" for name in _ABLATION),
 }
 

@@ -2,14 +2,18 @@
 
 import json
 import logging
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.train
 
+import keras  # noqa: E402
+
 import train.cli.fit  # noqa: E402
-from edge.errors import DataError  # noqa: E402
+from edge.errors import ConfigError, DataError  # noqa: E402
 from train.cli.main import main  # noqa: E402
 from train.recipes.recipe_text import recipe_toml  # noqa: E402
 
@@ -88,6 +92,48 @@ def test_another_seed_has_a_folder_of_its_own(arguments, monkeypatch, tmp_path):
     monkeypatch.setattr(train.cli.fit, "_train", lambda stage, *_: folders.append(stage.folder))
     assert main([*arguments, "--seed", "7"]) == 0
     assert folders == [tmp_path / "runs" / "mine-seed7"]
+
+
+def test_a_run_starts_from_the_network_of_another(arguments, tmp_path, monkeypatch):
+    assert main(["fit", *arguments[1:], "--epochs", "1", "--out", str(tmp_path / "runs" / "first")]) == 0
+    # At a rate of nearly nothing, what it started from is what is left.
+    text = (tmp_path / "mine.toml").read_text()
+    slow = re.sub(r"^learning_rate = .*$", "learning_rate = 1e-9", text, flags=re.MULTILINE)
+    (tmp_path / "mine.toml").write_text(slow)
+    second = tmp_path / "runs" / "second"
+    assert main([*arguments, "--start", "first", "--epochs", "1", "--out", str(second)]) == 0
+    first, started = (
+        keras.models.load_model(tmp_path / "runs" / name / "best.keras", compile=False)
+        for name in ("first", "second")
+    )
+    for before, after in zip(first.trainable_variables, started.trainable_variables, strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+    settings = json.loads((second / "run.json").read_text())
+    assert settings["recipe"]["start"] == "first"
+    assert "start" in settings["sources"]
+
+
+def test_a_backbone_that_starts_from_a_run_does_not_ask_for_imagenets_weights(monkeypatch, tmp_path):
+    recipes = []
+    monkeypatch.setattr(train.cli.fit, "_announce", lambda stages: stages)
+    monkeypatch.setattr(train.cli.fit, "_train", lambda stage, *_: recipes.append(stage.recipe))
+    line = ["fit", "mobilenet-ckplus", "--runs", str(tmp_path)]
+    assert main([*line, "--start", "mobilenet-fer2013"]) == 0
+    assert [(recipe.start, recipe.spec.pretrained) for recipe in recipes] == [("mobilenet-fer2013", False)]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--start", "nothing"], DataError.exit_code, "nothing is needed, and its run in "),
+        (["gender", "--start", "first"], ConfigError.exit_code, "--start names one run's network: name one "),
+        (["--start", "first", "--random-init"], 2, "not allowed with argument"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(arguments, monkeypatch, capsys, options, code, said):
+    monkeypatch.setattr(train.cli.fit, "_train", lambda *_: pytest.fail("begun"))
+    assert main([*arguments[:2], *options, *arguments[2:]]) == code
+    assert said in capsys.readouterr().err
 
 
 def test_what_is_missing_is_said_before_anything_is_read(arguments, monkeypatch, tmp_path, capsys):
