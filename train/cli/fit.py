@@ -76,6 +76,8 @@ def _recipes(arguments: argparse.Namespace) -> dict[Path, AnyRecipe]:
     if len(originals) > 1 and (arguments.out or arguments.start):
         option = "--out names one run's folder" if arguments.out else "--start names one run's network"
         raise ConfigError(f"{option}: name one recipe with it")
+    if arguments.start == "":
+        raise ConfigError("--start: expected the name of a run, not nothing")
     needed = {name for recipe in originals for name in prerequisites(recipe)}
     recipes: dict[Path, AnyRecipe] = {}
     for original in originals:

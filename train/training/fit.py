@@ -40,6 +40,9 @@ from train.training.trainer import Epoch, Trainer
 
 logger = logging.getLogger(__name__)
 
+# The weights and the optimizer's state after the last finished epoch.
+_LAST = "last.weights.h5"
+
 
 def fit(
     recipe: AnyRecipe,
@@ -91,10 +94,13 @@ def fit(
         check_same(folder / "run.json", {name: decisive[name] for name in compared})
     if cluster.broadcast_flag(finished):
         return keras.models.load_model(folder / "best.keras") if finished else model
+    if checkpoints.start is not None and not (folder / _LAST).exists():
+        # Before the folder is claimed: a start that does not fit leaves nothing behind.
+        _copy_weights(checkpoints.start, model)
     body = model.get_layer("body")
     claim(folder, decisive, network_facts(recipe, body, objective.labels))
     with locked(folder):
-        return _Run(recipe, objective, folder, cluster, model).train(checkpoints)
+        return _Run(recipe, objective, folder, cluster, model).train()
 
 
 def objective_of(recipe: AnyRecipe, data: Dataset | FaceData, checkpoints: Checkpoints) -> Objective:
@@ -119,14 +125,14 @@ class _Run:
     ) -> None:
         self._recipe, self._folder, self._cluster, self._model = recipe, folder, cluster, model
         self._objective = objective
-        self._last = folder / "last.weights.h5"
+        self._last = folder / _LAST
         self._trainer = Trainer(cluster, model)
         self._best = -1.0
         self._losses: list[float] = []
 
-    def train(self, checkpoints: Checkpoints) -> keras.Model:
+    def train(self) -> keras.Model:
         """Trains the epochs that are not finished yet; returns what `fit` returns."""
-        done = self._resume(checkpoints.start)
+        done = self._resume()
         name, wanted = self._folder.name, self._recipe.epochs
         with self._objective.epochs(done) as epochs:
             with DISPLAY.phase(f"{name}: preparing the images", "", None):
@@ -143,8 +149,8 @@ class _Run:
             return self._model
         return keras.models.load_model(self._folder / "best.keras")
 
-    def _resume(self, start: Path | None) -> int:
-        """Restores the state after the last finished epoch, or the weights to start from.
+    def _resume(self) -> int:
+        """Restores the state after the last finished epoch, if there is one.
 
         Returns:
             The number of finished epochs.
@@ -152,8 +158,6 @@ class _Run:
         if self._last.exists():
             # Into a fresh model: a saved one would forget which variables are excluded from weight decay.
             self._model.load_weights(self._last)
-        elif start is not None:
-            _copy_weights(start, self._model)
         self._cluster.broadcast_weights(self._model)
         done = int(self._model.optimizer.iterations.numpy()) // self._objective.steps
         log = truncate_log(self._folder, done)

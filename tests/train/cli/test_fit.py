@@ -127,6 +127,7 @@ def test_a_backbone_that_starts_from_a_run_does_not_ask_for_imagenets_weights(mo
     [
         (["--start", "nothing"], DataError.exit_code, "nothing is needed, and its run in "),
         (["gender", "--start", "first"], ConfigError.exit_code, "--start names one run's network: name one "),
+        (["--start", ""], ConfigError.exit_code, "--start: expected the name of a run"),
         (["--start", "first", "--random-init"], 2, "not allowed with argument"),
     ],
 )

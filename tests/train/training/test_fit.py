@@ -183,6 +183,7 @@ def test_a_run_starts_from_another_runs_weights(toy, toy_recipe, toy_run, tmp_pa
     other = replace(later, spec=replace(later.spec, stem=7))
     with pytest.raises(ConfigError, match="no checkpoint of this spec to start from"):
         fit(other, toy, tmp_path / "other", start)
+    assert not (tmp_path / "other").exists()  # or the next try would find a run with another start there
 
 
 @pytest.mark.parametrize(
