@@ -3,10 +3,13 @@
 import json
 
 
-def write_run(folder, name="a", seed=1, accuracy=0.5, train=None, int8=None):
-    """Writes a run of two of eight epochs, with figures where `train` and `int8` are accuracies."""
+def write_run(folder, name="a", seed=1, accuracy=0.5, train=None, int8=None, start=None):
+    """Writes a run of two of eight epochs, with figures where `train` and `int8` are accuracies.
+
+    `start` is the name of the run that it began from.
+    """
     folder.mkdir(parents=True)
-    recipe = {"name": name, "epochs": 8, "seed": seed}
+    recipe = {"name": name, "epochs": 8, "seed": seed, "start": start}
     (folder / "run.json").write_text(
         json.dumps({"recipe": recipe, "parameters": 9876, "multiply_accumulates": 1_900_000})
     )

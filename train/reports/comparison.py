@@ -13,6 +13,7 @@ from edge.files import atomic_write
 from train.recipes.claims import CLAIMS
 from train.reports.comparison_plot import draw_table
 from train.reports.plots import save_figure
+from train.reports.run_names import run_names
 from train.runs.results import RunRow
 
 _HEADER = (
@@ -30,11 +31,12 @@ _FOOTNOTE = (
 def markdown_table(rows: Sequence[RunRow]) -> str:
     """Returns a Markdown table of the runs for each validation split, since splits do not compare."""
     seeded = {row.recipe for row in rows if any(_differ_in_seed(row, other) for other in rows)}
+    names = run_names(rows)
 
     def cells(row: RunRow) -> tuple[str, ...]:
         mark = "" if row.training_plain else "\\*"
         return (
-            f"{row.recipe}, seed {row.seed}" if row.recipe in seeded else row.recipe,
+            names[row] + (f", seed {row.seed}" if row.recipe in seeded else ""),
             f"{row.parameters:,}",
             _millions(row.multiply_accumulates),
             f"{row.epochs} of {row.epochs_wanted}",
@@ -53,13 +55,14 @@ def seeds_table(rows: Sequence[RunRow]) -> str:
 
     Runs are joined if they differ in the seed alone; of two runs with the same seed the last one counts.
     """
+    names = run_names(rows)
 
     def cells(runs: Sequence[RunRow]) -> tuple[str, ...]:
         plain = all(row.training_plain for row in runs)
         mark = "" if plain else "\\*"
         int8 = [row.int8_accuracy for row in runs if row.int8_accuracy is not None]
         return (
-            runs[0].recipe,
+            names[runs[0]],
             str(len(runs)),
             f"{runs[0].parameters:,}",
             _spread([100 * row.training_accuracy for row in runs], ".1f", "%") + mark,
@@ -76,9 +79,10 @@ def seeds_table(rows: Sequence[RunRow]) -> str:
 def claims_table(rows: Sequence[RunRow]) -> str:
     """Returns a Markdown table of what authors claim of their networks beside the runs here; may be empty."""
     header = ("recipe", "its authors claim", "here, on the validation split", "epochs")
+    names = run_names(rows)
     body = [
         (
-            row.recipe,
+            names[row],
             CLAIMS[row.recipe],
             f"{row.validation_accuracy:.1%}",
             f"{row.epochs} of {row.epochs_wanted}",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from train.reports.plots import BLUE, GRAY, ORANGE
+from train.reports.run_names import run_names
 from train.runs.results import RunRow
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def draw_table(groups: Sequence[Sequence[RunRow]], names: Mapping[str, str]) -> 
         sorted((each for each in groups if (each[0].split, each[0].count) == split), key=_mean)
         for split in splits
     ]
+    titles = run_names([row for group in groups for row in group])
     heights = [_PANEL_INCHES + _LINE_INCHES * len(part) for part in parts]
     figure = Figure(figsize=(11.0, max(3.0, sum(heights) + 0.5)), layout="constrained")
     panels = figure.subplots(len(splits), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -46,7 +48,7 @@ def draw_table(groups: Sequence[Sequence[RunRow]], names: Mapping[str, str]) -> 
                         *(values, [position] * len(values), mark),
                         **{"color": edge, "markerfacecolor": inside, "markersize": 9 if mark == "|" else 6},
                     )
-        axes.set_yticks(range(len(part)), [_label(group) for group in part], fontsize=8)
+        axes.set_yticks(range(len(part)), [_label(titles[group[0]], group) for group in part], fontsize=8)
         axes.set_ylim(-0.7, len(part) - 0.3)
         axes.grid(alpha=0.3)
         axes.set_xlabel("accuracy, %", fontsize=9)
@@ -64,8 +66,8 @@ def _mean(group: Iterable[RunRow]) -> float:
     return sum(accuracies) / len(accuracies)
 
 
-def _label(group: Sequence[RunRow]) -> str:
+def _label(name: str, group: Sequence[RunRow]) -> str:
     """Returns a text such as "emotion, 3 seeds: 9,838 parameters, 120 of 120 epochs"."""
     row = group[0]
     seeds = f", {len(group)} seeds" if len(group) > 1 else ""
-    return f"{row.recipe}{seeds}: {row.parameters:,} parameters, {row.epochs} of {row.epochs_wanted} epochs"
+    return f"{name}{seeds}: {row.parameters:,} parameters, {row.epochs} of {row.epochs_wanted} epochs"

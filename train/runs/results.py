@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class RunRow:
         validation_accuracy: accuracy on the validation split, 0 to 1.
         macro_f1: macro-F1 on the validation split, 0 to 1.
         int8_accuracy: accuracy of the int8 model on the validation split, 0 to 1; None if there is none.
+        start: name of the run whose weights it began with, or "ImageNet"; empty for random weights and for
+            what pruning left. Tables of earlier versions do not have it.
     """
 
     folder: str
@@ -59,6 +61,7 @@ class RunRow:
     validation_accuracy: float
     macro_f1: float
     int8_accuracy: float | None
+    start: str = ""
 
     @property
     def gap(self) -> float:
@@ -103,18 +106,19 @@ def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
 
     Args:
         rows: the runs in the folder.
-        table: a `table.csv` of `train.reports.comparison.write_table`. Its runs with a recipe, seed and split
-            that are among `rows` are left out.
+        table: a `table.csv` of `train.reports.comparison.write_table`. Its runs with a recipe, start, seed
+            and split that are among `rows` are left out.
 
     Raises:
         DataError: the file cannot be read, or is no such table.
     """
     rows = list(rows)
-    new = {(row.recipe, row.seed, row.split) for row in rows}
+    new = {_identity(row) for row in rows}
     try:
         with table.open(encoding="utf-8", newline="") as text:
             lines = csv.DictReader(text)
-            if missing := {field.name for field in fields(RunRow)} - set(lines.fieldnames or ()):
+            needed = {field.name for field in fields(RunRow) if field.default is MISSING}
+            if missing := needed - set(lines.fieldnames or ()):
                 raise KeyError(min(missing))
             earlier = [_parse_row(line) for line in lines]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -123,13 +127,20 @@ def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
         raise DataError(
             f"{table}: not a table of runs ({error}); expected the CSV of `train table`"
         ) from error
-    return _sorted([*rows, *(row for row in earlier if (row.recipe, row.seed, row.split) not in new)])
+    return _sorted([*rows, *(row for row in earlier if _identity(row) not in new)])
+
+
+def _identity(row: RunRow) -> tuple[str, str, int, str]:
+    """Returns what two runs share if one is the other, trained again."""
+    return row.recipe, row.start, row.seed, row.split
 
 
 def _parse_row(line: Mapping[str, str]) -> RunRow:
     kinds = {field.name: field.type for field in fields(RunRow)}
     values: dict[str, Any] = {}
     for name, kind in kinds.items():
+        if name not in line:
+            continue  # a column that its table did not have yet
         text = line[name]
         if kind == "bool":
             values[name] = {"True": True, "False": False}[text]
@@ -225,7 +236,15 @@ def _read_run(path: Path, name: str) -> RunRow:
         validation_accuracy=validation.share("accuracy"),
         macro_f1=validation.share("macro_f1"),
         int8_accuracy=int8_accuracy,
+        start=_start_of_recipe(recipe),
     )
+
+
+def _start_of_recipe(recipe: _Figures) -> str:
+    if recipe.values.get("start") is not None:
+        return recipe.text("start")
+    spec = recipe.values.get("spec")
+    return "ImageNet" if isinstance(spec, Mapping) and spec.get("pretrained") is True else ""
 
 
 def _epochs_of_recipe(recipe: _Figures) -> int:

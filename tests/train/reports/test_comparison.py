@@ -64,6 +64,19 @@ def test_what_authors_claim_stands_beside_what_was_reached_here(tmp_path):
     assert f"## What their authors claim\n\n{claims}\n" in markdown.read_text()
 
 
+def test_runs_of_one_recipe_are_told_apart_by_what_they_began_from(tmp_path):
+    write_run(tmp_path / "a", "tang", accuracy=0.3)
+    write_run(tmp_path / "b", "tang", accuracy=0.6, start="first")
+    write_run(tmp_path / "c", "c", start="first")
+    rows = read_runs(tmp_path)
+    for table, column in ((markdown_table(rows), 5), (seeds_table(rows), 4), (claims_table(rows), 2)):
+        assert cells_of(table, "tang from random weights")[column] == "30.0%"
+        assert cells_of(table, "tang from first")[column] == "60.0%"
+    assert cells_of(markdown_table(rows), "c")[0] == "c"
+    (axes,) = draw_table([[row] for row in rows], {}).axes
+    assert axes.get_yticklabels()[-1].get_text().startswith("tang from first: ")
+
+
 def test_the_files_hold_every_run_and_nothing_else_is_left(tmp_path):
     write_run(tmp_path / "runs" / "a", "a", train=0.7)
     write_run(tmp_path / "runs" / "b", "b", train=0.9)

@@ -1,5 +1,6 @@
 """Figures of finished runs; unfinished and damaged runs are left out with a line in the log."""
 
+import csv
 import json
 
 import pytest
@@ -105,6 +106,36 @@ def test_runs_of_an_earlier_table_are_added_unless_they_were_trained_again(tmp_p
         ("FER-2013 val", "b", 2, 0.65),
         ("another val", "a", 1, 0.4),
     ]
+
+
+def test_a_run_that_began_elsewhere_does_not_take_the_place_of_an_earlier_one(tmp_path):
+    write_run(tmp_path / "old" / "a", "a", accuracy=0.5)
+    write_run(tmp_path / "old" / "b", "a", accuracy=0.6, start="first")
+    _, table, _ = write_table(read_runs(tmp_path / "old"), tmp_path)
+    write_run(tmp_path / "new" / "a", "a", accuracy=0.7, start="first")
+    rows = with_earlier(read_runs(tmp_path / "new"), table)
+    assert sorted((row.start, row.validation_accuracy) for row in rows) == [("", 0.5), ("first", 0.7)]
+
+
+def test_imagenets_weights_are_a_start(tmp_path):
+    for name, pretrained in (("a", True), ("b", False)):
+        write_run(tmp_path / name, name)
+        spec = {"architecture": "vgg16", "pretrained": pretrained}
+        change(tmp_path / name / "run.json", recipe={"name": name, "epochs": 8, "seed": 1, "spec": spec})
+    assert [row.start for row in read_runs(tmp_path)] == ["ImageNet", ""]
+
+
+def test_an_earlier_table_without_starts_is_read(tmp_path):
+    write_run(tmp_path / "a")
+    before = read_runs(tmp_path)
+    _, table, _ = write_table(before, tmp_path)
+    with table.open(newline="") as text:
+        lines = [dict(line) for line in csv.DictReader(text)]
+    with table.open("w", newline="") as text:
+        writer = csv.DictWriter(text, [name for name in lines[0] if name != "start"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(lines)
+    assert with_earlier([], table) == before
 
 
 @pytest.mark.parametrize(
