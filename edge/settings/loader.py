@@ -12,7 +12,7 @@ from typing import Any
 from edge.documents import parse_toml, read_text
 from edge.errors import ConfigError
 from edge.settings.option import VARIABLE_PREFIX, Option
-from edge.settings.secret_files import warn_of_readable_secrets
+from edge.settings.secret_files import warn_of_readable_secrets, warn_of_unreadable_secrets
 from edge.settings.settings import OPTIONS, SECTIONS, Settings, build
 
 _CONFIG_VARIABLE = VARIABLE_PREFIX + "CONFIG"
@@ -61,7 +61,10 @@ def settings_of(arguments: argparse.Namespace, environment: Mapping[str, str] | 
     raw = collect(arguments, environment)
     settings = build(raw.values, raw.origins)
     path = find_file(arguments.config, environment)
-    warn_of_readable_secrets(raw.values, raw.origins, path, environment.get("CREDENTIALS_DIRECTORY"))
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    warn_of_readable_secrets(raw.values, raw.origins, path, credentials)
+    if settings.mqtt.host and path and not credentials and not _PASSWORD_KEYS & raw.values.keys():
+        warn_of_unreadable_secrets(path.parent)
     return settings
 
 
@@ -187,7 +190,7 @@ def read_credentials(environment: Mapping[str, str], settings_path: Path | None)
 
     Raises:
         ConfigError: such a file exists and cannot be read. In the settings' folder, a file that this user
-            has no right to read is ignored.
+            has no right to read is ignored; `settings_of` warns of it if the broker may want it.
     """
     credentials = environment.get("CREDENTIALS_DIRECTORY")
     folder = Path(credentials) if credentials else settings_path.parent if settings_path else None

@@ -1,4 +1,4 @@
-"""Warns of files with a password that other users can read."""
+"""Warns of files with a password that other users can read, or that this one cannot."""
 
 from __future__ import annotations
 
@@ -57,6 +57,27 @@ def warn_of_readable_secrets(
             "%s: other users can read the password in it (%s %s); fix: %s",
             *(path, stat.filemode(status.st_mode), user_name(status.st_uid), fix),
         )
+
+
+def warn_of_unreadable_secrets(folder: Path) -> None:
+    """Logs a line for each secret next to the settings that this user has no right to read, with the fix.
+
+    Args:
+        folder: the settings' folder.
+    """
+    for option in OPTIONS:
+        path = folder / option.key.replace(".", "_")
+        if not option.secret:
+            continue
+        try:
+            path.open("rb").close()
+        except PermissionError:
+            logger.warning(
+                "%s: this user may not read it, so the broker gets no password; fix: run with sudo",
+                path,
+            )
+        except OSError:
+            continue
 
 
 def _fix(path: Path, status: os.stat_result, *, keeps_owner: bool) -> str:

@@ -1,8 +1,10 @@
-"""The warning of a password that other users can read."""
+"""The warnings of a password that other users can read, or that this one cannot."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,40 @@ def test_the_service_is_told_where_its_password_belongs(
     assert line.endswith(
         "; fix: leave mqtt.password_file out, and put the password into /etc/emotiny/mqtt_password"
     )
+
+
+@pytest.fixture
+def not_for_us() -> Iterator[Path]:
+    """A folder of settings with a password that this process may not read, also if root runs the tests."""
+    # Not below tmp_path, which pytest makes for one user alone.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "config.toml").write_text("")
+        (folder / "mqtt_password").write_text("only for root\n")
+        (folder / "mqtt_password").chmod(0)
+        user = os.geteuid()
+        if user == 0:
+            "broker".encode("idna")  # another user may not read root's Python, from which this would be loaded
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+
+
+def test_a_user_who_may_not_read_the_password_is_told_so(
+    not_for_us: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines_of(*words: str, **variables: str) -> list[str]:
+        caplog.clear()
+        arguments = parser().parse_args(["run", "--config", str(not_for_us / "config.toml"), *words])
+        settings_of(arguments, variables)
+        return [record.getMessage() for record in caplog.records]
+
+    assert lines_of("--mqtt-host", "broker") == [
+        f"{not_for_us / 'mqtt_password'}: this user may not read it, so the broker gets no password; "
+        "fix: run with sudo"
+    ]
+    assert lines_of() == []  # without a broker, nothing needs it
+    assert lines_of("--mqtt-host", "broker", EMOTINY_MQTT_PASSWORD="another") == []
