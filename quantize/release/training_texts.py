@@ -13,7 +13,7 @@ from quantize.release.float_network import FloatNetwork
 from quantize.release.provenance import PROVENANCE, Provenance
 from train.models.weights_hash import weights_digest
 
-_COMMAND = "make train && make quantize"
+_COMMAND = "python -m train restore && make quantize OVERWRITE=1"
 _OWN_COMMAND = "python -m train fit and python -m quantize run, of a recipe of one's own"
 
 

@@ -234,10 +234,10 @@ DESKTOP = (
         shows=r"runs/mini-xception: \S",
     ),
     Typed(
-        f"{_TRAIN} fit ablation --epochs 6",
+        f"{_TRAIN} fit ablation --epochs 30",
         until=r"^reading fer2013 in data",
         code=(130,),
-        shows=r"the plan: 9 stages, 54 epochs (.*\n)*.* goes on with epoch 1 of 6 of ",
+        shows=r"the plan: 9 stages, 270 epochs (.*\n)*.* goes on with epoch 1 of 30 of ",
     ),
     Typed(
         f"{_TRAIN} fit proposal refinement-first refinement",

@@ -70,7 +70,7 @@ def test_the_contract_is_json_a_person_can_read(published):
         "dtype": "uint8",
         "range": [-1.0, 127 / 128],
     }
-    assert stored["training"]["command"] == "make train && make quantize"
+    assert stored["training"]["command"] == "python -m train restore && make quantize OVERWRITE=1"
 
 
 def test_files_are_replaced_on_request_only_and_equal_runs_give_equal_files(published, run, toy):
