@@ -45,6 +45,26 @@ def read_text(path: Path, max_bytes: int) -> str:
         raise ValueError("no UTF-8 text") from error
 
 
+def read_secret(path: Path, max_bytes: int) -> str:
+    """Returns the secret in the first line of a UTF-8 file, as Windows' editors write it, too.
+
+    Returns:
+        The first line without its end and without a byte order mark; empty if nothing is in the file.
+
+    Raises:
+        OSError: as `read_regular` does.
+        ValueError: the file is not UTF-8, or its first line is empty and a later one is not.
+    """
+    # Only at these ends: str.splitlines would cut a password at any of ten characters.
+    first, _, rest = read_text(path, max_bytes).removeprefix("\ufeff").partition("\n")
+    first = first.removesuffix("\r")
+    if first.strip():
+        return first
+    if rest.strip():
+        raise ValueError("its first line is empty; expected the password there")
+    return ""
+
+
 def parse_json(text: str) -> Any:
     """Returns the value of a JSON text.
 

@@ -6,7 +6,6 @@ import logging
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from io import BytesIO
 
 from edge.aim.options import AimOptions
 from edge.system.listening import listen_error
+from edge.system.request_head import read_head
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle(self) -> None:
         self.close_connection = True
         self.connection.settimeout(_SEND_S)
-        head = _read_head(self.connection)
+        head = read_head(self.connection, _HEAD_S, _MAX_HEAD_BYTES)
         self.connection.settimeout(_SEND_S)
         if not head.endswith(b"\r\n\r\n"):
             if len(head) > _MAX_HEAD_BYTES:
@@ -141,26 +141,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.content)
-
-
-def _read_head(connection: socket.socket) -> bytes:
-    """Returns a request up to the empty line after its headers, or less if no more came in time or size.
-
-    A timeout of the socket alone would let a client send one byte a second for hours.
-    """
-    until_s = time.monotonic() + _HEAD_S
-    head = bytearray()
-    while len(head) <= _MAX_HEAD_BYTES and b"\r\n\r\n" not in head:
-        connection.settimeout(max(until_s - time.monotonic(), 0.001))
-        try:
-            received = connection.recv(1024)
-        except TimeoutError:
-            break
-        if not received:
-            break
-        head += received
-    end = head.find(b"\r\n\r\n")
-    return bytes(head if end < 0 else head[: end + 4])
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):

@@ -14,7 +14,7 @@ from edge.sources.picture_header import limit_opencv
 from edge.system import remedies
 from edge.system.journal import start_logging
 from edge.system.platform import detect_platform
-from edge.system.signals import StopSignals
+from edge.system.signals import StopSignals, has_terminal
 from edge.system.stdio import escape_unprintable, open_missing_streams, print_message
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def _run_command(argv: Sequence[str] | None) -> int:
     command = import_module(f"edge.cli.{arguments.command}")
     # Signals are answered from here on. One that came before has ended the program, because nobody would have
     # looked at it until everything is loaded, or ever.
-    stop: StopSignals[Settings] = StopSignals()
+    ends_with_terminal = hangup is not signal.SIG_IGN and has_terminal()  # nohup ignores SIGHUP
+    stop: StopSignals[Settings] = StopSignals(ends_with_terminal=ends_with_terminal)
     if arguments.command in _STOPPED_BY_SIGNALS:
         with stop:
             return int(command.run(arguments, stop))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.documents import parse_toml, read_text
+from edge.documents import parse_toml, read_secret, read_text
 from edge.errors import ConfigError
 from edge.settings.option import VARIABLE_PREFIX, Option
 from edge.settings.secret_files import warn_of_readable_secrets, warn_of_unreadable_secrets
@@ -200,7 +200,7 @@ def read_credentials(environment: Mapping[str, str], settings_path: Path | None)
     for option in (each for each in OPTIONS if each.secret):
         path = folder / option.key.replace(".", "_")
         try:
-            value = option.parse(read_text(path, _MAX_BYTES).rstrip("\n"))
+            value = option.parse(read_secret(path, _MAX_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:

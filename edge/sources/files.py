@@ -48,7 +48,9 @@ def open_files(path: Path, settings: CaptureSettings, *, fast: bool) -> PacedCam
         if not is_folder:
             os.close(open_regular_file(path))
     except PermissionError as error:
-        raise CameraError(f"{path}: {error.strerror}; expected what this user can read") from error
+        raise CameraError(
+            f"{redact(str(path))}: {error.strerror}; expected what this user can read"
+        ) from error
     except OSError as error:
         is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
         raise CameraError(

@@ -58,9 +58,11 @@ class LiveCamera(BaseCamera):
 
     Attributes:
         hint: What to check if no first frame comes, for the error message.
+        lost_hint: What may be wrong if every further read fails.
     """
 
     hint = "is it connected, and is no other program using it?"
+    lost_hint = "unplugged?"
 
     def __init__(
         self,
@@ -161,7 +163,7 @@ class LiveCamera(BaseCamera):
                         continue
                     failures = failures + 1 if time.monotonic() - begun_s < _AT_ONCE_S else 0
                     if failures == _MAX_FAILURES and self._captured:
-                        raise CameraError(f"{self.name}: every read fails at once; unplugged?")
+                        raise CameraError(f"{self.name}: every read fails at once; {self.lost_hint}")
                     self._closed.wait(_RETRY_S)
         except EdgeError as error:
             with self._changed:

@@ -127,6 +127,10 @@ def silence_opencv_logs() -> None:
         set_log_level(0)
 
 
+class _StreamCamera(LiveCamera):
+    lost_hint = "did the stream end, or is this the address of a single picture?"
+
+
 def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamera]:
     """Returns an opener of a network stream that FFmpeg reads: rtsp, rtsps, http or https.
 
@@ -158,4 +162,4 @@ def stream_opener(url: str, settings: CaptureSettings) -> Callable[[], LiveCamer
             raise
         return grabber
 
-    return lambda: LiveCamera(name, open_grabber, settings, first_s=SLOW_FIRST_S)
+    return lambda: _StreamCamera(name, open_grabber, settings, first_s=SLOW_FIRST_S)

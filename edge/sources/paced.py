@@ -83,7 +83,7 @@ class PacedCamera(BaseCamera):
         # Stretching would change the expression of a face, so the middle of other proportions is cropped.
         height, width = gray.shape
         ratio = min(width / size_wh[0], height / size_wh[1])
-        crop_width, crop_height = round(size_wh[0] * ratio), round(size_wh[1] * ratio)
+        crop_width, crop_height = (max(1, round(side * ratio)) for side in size_wh)
         left, top = (width - crop_width) // 2, (height - crop_height) // 2
         crop = gray[top : top + crop_height, left : left + crop_width]
         # Area averaging prevents aliasing in a smaller frame; it is unsuitable for enlarging.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 
 from edge.errors import CameraError, MissingDependencyError
 from edge.sources.camera import TICK_S, BaseCamera, Opener
+from edge.sources.fault_log import FaultLog
 from edge.sources.freeze import FreezeDetector
 from edge.types import Frame
-
-logger = logging.getLogger(__name__)
 
 _FIRST_DELAY_S, _MAX_DELAY_S = 1.0, 30.0
 # After frames for this long, the next fault is a new one, and the delays start again from the first.
@@ -78,7 +76,7 @@ class ReconnectingCamera(BaseCamera):
 
     def _play(self) -> Iterator[Frame | None]:
         started_s = self._clock()
-        delay_s, logged_fault = _FIRST_DELAY_S, ""
+        delay_s, log = _FIRST_DELAY_S, FaultLog(self._clock)
         while True:
             first_index, opened_s, first_frame_s = self.captured, self._clock(), None
             try:
@@ -97,12 +95,11 @@ class ReconnectingCamera(BaseCamera):
                         raise CameraError(f"{self.name}: the same picture for {self._frozen_s:g} s; stuck?")
                     if first_frame_s is None:
                         first_frame_s = self._clock()
-                        if logged_fault:
-                            logger.info("%s: delivers again", self.name)
-                        self.is_down, logged_fault = False, ""
+                        self.is_down = False
                         # The camera could be opened in spite of these reads.
                         self._hung.clear()
                         self._hang_logged = False
+                    log.delivers(self.name)
                     captured_at = first_frame_s - started_s + frame.captured_at
                     yield Frame(first_index + frame.index, captured_at, frame.gray)
                 raise CameraError(f"{self.name}: ended")
@@ -110,10 +107,7 @@ class ReconnectingCamera(BaseCamera):
                 raise
             except CameraError as error:
                 self._raise_if_hopeless(error)
-                # An unchanged fault is logged once: the camera may be away for months.
-                if str(error) != logged_fault:
-                    logger.warning("%s; trying again", error)
-                    logged_fault = str(error)
+                log.lost(str(error))
             self._close_inner()
             self.is_down = True
             recovered = first_frame_s is not None and self._clock() - opened_s > _RECOVERED_S

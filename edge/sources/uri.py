@@ -8,6 +8,10 @@ from edge.errors import ConfigError
 
 # Python refuses to parse a number of thousands of digits, and no camera has one of ten.
 _MAX_DIGITS = 9
+# An address's user and password, after what is left of its scheme.
+_LOGIN = r"^((?:\w+:)?/*)[^@]*:.*@"
+# A name such as user-pw, password or pwd, its equals sign, and its value, quoted or up to a space.
+_PASSWORD_PROPERTY = r"((?:pw|pwd|passwd|password|passphrase|\bpass)\s*=\s*)(\"[^\"]*\"|'[^']*'|\S+)"
 
 
 def v4l2_path(source: str) -> str | None:
@@ -35,8 +39,11 @@ def _is_number(text: str) -> bool:
 def redact(source: str) -> str:
     """Replaces what may be a password by `***`.
 
-    These are the text before an @, the query of an address, and a password property in a pipeline.
+    These are the text before an @, also where the address has lost its slashes or its scheme, the query of an
+    address, and a password's property in a pipeline or path.
     """
-    source = re.sub(r"(:/+).*@", r"\1***@", source, flags=re.DOTALL)
+    source, is_address = re.subn(r"(:/+).*@", r"\1***@", source, flags=re.DOTALL)
+    if not is_address:
+        source = re.sub(_LOGIN, r"\1***@", source, flags=re.DOTALL)
     source = re.sub(r"(:/+[^\s?]*\?)\S+", r"\1***", source)
-    return re.sub(r"((?:pw|password|passphrase)\s*=\s*)(\"[^\"]*\"|\S+)", r"\1***", source)
+    return re.sub(_PASSWORD_PROPERTY, r"\1***", source, flags=re.IGNORECASE)

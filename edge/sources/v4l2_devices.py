@@ -184,7 +184,9 @@ def formats(device: V4L2Device) -> tuple[Format, ...]:
 
 def paths(dev: Path = DEV) -> list[str]:
     """Returns the paths of all /dev/video*, by number."""
-    return [str(path) for path in sorted(dev.glob("video[0-9]*"), key=lambda path: int(path.name[5:]))]
+    # udev's rules of the owner's may add links such as video0_front: their nodes are among the others.
+    numbered = (path for path in dev.glob("video[0-9]*") if path.name[5:].isdecimal())
+    return [str(path) for path in sorted(numbered, key=lambda path: int(path.name[5:]))]
 
 
 def stable_link(path: str, dev: Path = DEV) -> str:

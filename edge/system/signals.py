@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ class StopSignals(Generic[_Settings]):
 
     SIGINT and SIGTERM end the run. SIGHUP calls `renew` between two frames: the settings that it returns end
     the run and wait in `new_settings`. If it raises an error that a user can cause, the error is logged, and
-    the run goes on. Signals that come after one has ended the run are ignored, also when this context manager
+    the run goes on. If the terminal of the run was closed, SIGHUP ends it: nobody would see that it still has
+    the camera. Signals that come after one has ended the run are ignored, also when this context manager
     is left: the process is about to end, and they must not change its exit code.
 
     The handlers take no lock: a second signal enters them while they run, and would wait for itself for ever.
@@ -32,8 +34,13 @@ class StopSignals(Generic[_Settings]):
         new_settings: The settings of the next run; None after SIGINT and SIGTERM.
     """
 
-    def __init__(self) -> None:
-        """Starts without new settings; handles no signal yet."""
+    def __init__(self, *, ends_with_terminal: bool = False) -> None:
+        """Starts without new settings; handles no signal yet.
+
+        Args:
+            ends_with_terminal: Whether there is a terminal now, and the run ends if it is closed.
+        """
+        self._ends_with_terminal = ends_with_terminal
         self.new_settings: _Settings | None = None
         self._renew: Callable[[], _Settings] | None = None
         self._ended = False
@@ -65,7 +72,9 @@ class StopSignals(Generic[_Settings]):
 
     def is_set(self) -> bool:
         """Returns whether the run must end; called between frames, in the thread of the run."""
-        if self._asked and self._renew is not None and self.new_settings is None:
+        if self._asked and self._ends_with_terminal and not has_terminal():
+            self._ended = True
+        if self._asked and self._renew is not None and self.new_settings is None and not self._ended:
             self._asked = False
             try:
                 self.new_settings = self._renew()
@@ -91,3 +100,12 @@ class StopSignals(Generic[_Settings]):
 
     def _ask(self, *_: object) -> None:
         self._asked = True
+
+
+def has_terminal() -> bool:
+    """Returns whether this process has a terminal that is still open."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

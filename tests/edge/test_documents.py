@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.documents import MAX_DEPTH, parse_json, parse_toml, read_text
+from edge.documents import MAX_DEPTH, parse_json, parse_toml, read_secret, read_text
 
 DEEP = "nested more than 32 levels deep"
 # Texts that a careless scanner takes for minutes to look through, or a parser takes for hours.
@@ -120,6 +120,31 @@ def test_a_text_is_read_within_bounds(tmp_path):
     path.write_bytes(b"\xe9")
     with pytest.raises(ValueError, match="no UTF-8 text"):
         read_text(path, 1024)
+
+
+@pytest.mark.parametrize(
+    ("content", "secret"),
+    [
+        ("secret\n", "secret"),
+        ("secret", "secret"),
+        ("secret\r\n", "secret"),
+        ("\ufeffsecret\nmore", "secret"),
+        (" se\u2028cret \n", " se\u2028cret "),
+        ("", ""),
+        ("\r\n \n", ""),
+    ],
+)
+def test_a_secret_is_the_first_line_as_any_editor_writes_it(tmp_path, content, secret):
+    path = tmp_path / "file"
+    path.write_bytes(content.encode())
+    assert read_secret(path, 100) == secret
+
+
+def test_a_secret_below_an_empty_line_is_refused(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("\nsecret\n")
+    with pytest.raises(ValueError, match="its first line is empty"):
+        read_secret(path, 100)
 
 
 def test_a_file_without_an_end_is_refused():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import ssl
+from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.errors import ConfigError
+from edge.files import read_regular
 from edge.output.mqtt.bounded_client import BoundedClient
-from edge.output.mqtt.settings import MqttSettings
+from edge.output.mqtt.settings import MAX_CERTIFICATES_BYTES, MqttSettings
 
 
 def make_client(settings: MqttSettings, purpose: str = "") -> paho.Client:
@@ -34,6 +37,8 @@ def make_client(settings: MqttSettings, purpose: str = "") -> paho.Client:
     if settings.username:
         client.username_pw_set(settings.username, settings.read_password() or None)
     if settings.tls:
+        if settings.key:
+            _check_plain(settings.key)  # OpenSSL would ask the terminal for a password
         try:
             client.tls_set(
                 ca_certs=str(settings.ca) if settings.ca else None,
@@ -43,3 +48,16 @@ def make_client(settings: MqttSettings, purpose: str = "") -> paho.Client:
         except (ssl.SSLError, OSError) as error:
             raise ConfigError(f"mqtt certificates: {error}") from error
     return client
+
+
+def _check_plain(key: Path) -> None:
+    try:
+        content = read_regular(key, MAX_CERTIFICATES_BYTES)
+    except OSError as error:
+        raise ConfigError(f"mqtt key {key}: cannot be read: {error.strerror}") from error
+    if b"ENCRYPTED" in content:
+        plain = shlex.quote(f"{key}.plain")
+        raise ConfigError(
+            f"mqtt key {key}: it is encrypted, and nobody is there to enter its password; fix: "
+            f"`openssl pkey -in {shlex.quote(str(key))} -out {plain}`, and name that file"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from edge.documents import read_text
+from edge.documents import read_secret
 from edge.errors import ConfigError
 from edge.files import is_utf8, read_regular
 from edge.option import option
@@ -21,7 +21,7 @@ ANSWER_TIMEOUT_S = 10.0
 # Topics and templates are made of names, which therefore hold no wildcard, separator or template syntax.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # A larger file is no password; the authorities that a system trusts are 200 kB.
-_MAX_SECRET_BYTES, _MAX_CERTIFICATES_BYTES = 1 << 16, 1 << 24
+_MAX_SECRET_BYTES, MAX_CERTIFICATES_BYTES = 1 << 16, 1 << 24
 # Schemes of URLs of brokers, with the flags that mean the same.
 _SCHEMES = {
     "mqtt": (),
@@ -154,7 +154,8 @@ class MqttSettings:
 
     def __post_init__(self) -> None:
         if self.host and not _is_host(self.host):
-            shown = re.sub("(?<=:)[^:/]*@", "***@", self.host)  # a URL may hold the password
+            # A URL may hold the password, in which any character can be.
+            shown = re.sub(r"^(\w+:/*)?.*@", r"\1***@", self.host, flags=re.DOTALL)
             raise ConfigError(f"mqtt host {shown!r}: expected a name or an address{_instead(self.host)}")
         for name, value in (("device", self.device), ("base", self.base), ("discovery", self.discovery)):
             if not _NAME.fullmatch(value) and (value or name != "discovery"):
@@ -199,13 +200,13 @@ class MqttSettings:
         if self.password_file is None:
             return self.password
         try:
-            text = read_text(self.password_file, _MAX_SECRET_BYTES)
+            password = read_secret(self.password_file, _MAX_SECRET_BYTES)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"mqtt password_file {self.password_file}: cannot be read: {reason}") from error
-        if not text.strip():
+        if not password:
             raise ConfigError(f"mqtt password_file {self.password_file}: empty")
-        return text.splitlines()[0]
+        return password
 
     def topic(self, name: str) -> str:
         """Returns the full topic of a kind of message."""
@@ -218,6 +219,6 @@ class MqttSettings:
             if not self.tls:
                 raise ConfigError(f"mqtt {name} {path}: of use with TLS only; set tls = true")
             try:
-                read_regular(path, _MAX_CERTIFICATES_BYTES)
+                read_regular(path, MAX_CERTIFICATES_BYTES)
             except OSError as error:
                 raise ConfigError(f"mqtt {name} {path}: cannot be read: {error.strerror}") from error

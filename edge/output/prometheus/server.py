@@ -8,16 +8,19 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from edge.output.prometheus.settings import MetricsSettings
 from edge.system.listening import listen_error
+from edge.system.request_head import read_head
 
 logger = logging.getLogger(__name__)
 
-# A client that is silent for so long while it is served is disconnected; a scrape takes milliseconds.
-_CLIENT_TIMEOUT_S = 2.0
+# A request must be complete within this time and size, however it trickles in, and a client that reads
+# nothing for so long is disconnected; a scrape takes milliseconds.
+_CLIENT_TIMEOUT_S, _MAX_HEAD_BYTES = 2.0, 8192
 # How often the thread checks whether the server was closed.
 _TICK_S = 0.25
 _JOIN_S = 1.0
@@ -75,6 +78,12 @@ def check_port(settings: MetricsSettings) -> None:
 
 class _Handler(WSGIRequestHandler):
     timeout = _CLIENT_TIMEOUT_S
+
+    def handle(self) -> None:
+        head = read_head(self.connection, self.timeout, _MAX_HEAD_BYTES)
+        self.connection.settimeout(self.timeout)
+        self.rfile = BytesIO(head)
+        super().handle()
 
     def log_message(self, format: str, *args: object) -> None:
         logger.debug(format, *args)

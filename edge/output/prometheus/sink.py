@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 
@@ -50,7 +51,7 @@ class MetricsSink(Sink):
         registry = CollectorRegistry()
         registry.register(RunCollector(lambda: self._snapshot, board or ThermalSensors().state, clock))
         ProcessCollector(registry=registry)
-        self._server = MetricsServer(settings, make_wsgi_app(registry))
+        self._server = MetricsServer(settings, _forgiving(make_wsgi_app(registry)))
         self.port = self._server.port
 
     def send(self, frame: Frame, report: Report) -> None:
@@ -71,3 +72,15 @@ class MetricsSink(Sink):
         """Frees the port; further calls do nothing."""
         self._closed = True
         self._server.close()
+
+
+def _forgiving(application: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the application with an Accept header that prometheus_client cannot parse left out."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        try:
+            return application(environ, start_response)
+        except (TypeError, ValueError):
+            return application({**environ, "HTTP_ACCEPT": ""}, start_response)
+
+    return answer

@@ -105,7 +105,7 @@ def not_for_us() -> Iterator[Path]:
         (folder / "mqtt_password").chmod(0)
         user = os.geteuid()
         if user == 0:
-            "broker".encode("idna")  # another user may not read root's Python, from which this would be loaded
+            "broker".encode("idna")  # while this user may still read the module for it
             os.seteuid(65534)
         try:
             yield folder

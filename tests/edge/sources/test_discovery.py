@@ -11,7 +11,7 @@ import pytest
 from edge.cli.main import main
 from edge.sources.discovery import find_cameras, no_camera_error
 from edge.sources.picamera import ListedCamera, list_cameras
-from edge.sources.v4l2_devices import formats, query, stable_link
+from edge.sources.v4l2_devices import formats, paths, query, stable_link
 from edge.system.platform import Platform
 from tests.support.v4l2 import CAPTURE, M2M, META
 
@@ -33,6 +33,13 @@ def test_of_many_formats_only_the_useful_ones_are_listed(drivers, names, said):
     assert [each.name for each in formats(query(str(drivers.dev / "video0")))] == [
         name.replace("\xa0", " ").strip() for name in names
     ]
+
+
+def test_a_link_whose_name_is_no_number_s_is_left_out(drivers):
+    drivers.add("video0", "uvcvideo", CAPTURE)
+    (drivers.dev / "video0_front").symlink_to("video0")
+    assert paths(drivers.dev) == [str(drivers.dev / "video0")]
+    assert len(list(find_cameras(Platform(), drivers.dev))) == 1
 
 
 @pytest.mark.parametrize("folders", [["by-id", "by-path"], ["by-path"], []])

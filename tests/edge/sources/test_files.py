@@ -182,6 +182,13 @@ def test_a_picture_of_other_proportions_is_cut_not_stretched(tmp_path: Path, siz
     assert (gray[0, 0] == 0) == (size_wh[0] == size_wh[1])
 
 
+def test_a_picture_of_one_pixel_is_scaled_like_any_other(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((1, 1), 7, dtype=np.uint8))
+    ((gray),) = (frame.gray for frame in play(tmp_path, CaptureSettings(size_wh=(640, 240))))
+    assert gray.shape == (240, 640)
+    assert (gray == 7).all()
+
+
 def test_the_orientation_a_camera_noted_is_applied(tmp_path: Path) -> None:
     picture = np.full((16, 32), 40, dtype=np.uint8)
     picture[:, :8] = 220

@@ -6,6 +6,7 @@ import http.server
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from edge.errors import CameraError
 from edge.sources.factory import open_source
 from edge.sources.opencv import CaptureGrabber, silence_opencv_logs
+from edge.sources.settings import CaptureSettings
 from edge.types import Gray
 from tests.support.scripted_server import ScriptedServer
 
@@ -93,6 +95,15 @@ def write_stream(path: Path, size_wh: tuple[int, int]) -> None:
     for _ in range(3):
         writer.write(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
     writer.release()
+
+
+def test_the_address_of_a_single_picture_is_no_stream(tmp_path: Path, address: str) -> None:
+    cv2.imwrite(str(tmp_path / "snapshot.jpg"), np.zeros((48, 64), np.uint8))
+    with (
+        pytest.raises(CameraError, match="or is this the address of a single picture"),
+        open_source(f"{address}/snapshot.jpg", CaptureSettings()) as camera,
+    ):
+        deque(camera, maxlen=0)
 
 
 def test_a_stream_of_jpegs_may_change_their_size() -> None:

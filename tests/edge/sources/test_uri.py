@@ -19,6 +19,13 @@ from edge.sources.uri import camera_number, redact, v4l2_path
         ("http://host/v?user=a&pw=b", "http://host/v?***"),
         ('gst://rtspsrc user-pw="a b" ! x', "gst://rtspsrc user-pw=*** ! x"),
         ("gst://srtsrc passphrase = abc ! x", "gst://srtsrc passphrase = *** ! x"),
+        ("admin:secret@host:554/a", "***@host:554/a"),
+        ("rtsp:admin:secret@host/a", "rtsp:***@host/a"),
+        ("rtsp//admin:secret@host/a", "***@host/a"),
+        ("rtsp://host/user=a&pwd=b", "rtsp://host/user=a&pwd=***"),
+        ("gst://rtspsrc user-pw='a b' ! x", "gst://rtspsrc user-pw=*** ! x"),
+        ("videos/me@home.mp4", "videos/me@home.mp4"),
+        ("gst://x bypass=1 ! y", "gst://x bypass=1 ! y"),
         ("gst://videotestsrc ! x", "gst://videotestsrc ! x"),
     ],
 )

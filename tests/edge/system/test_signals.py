@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import pty
 import random
 import signal
 import subprocess
@@ -278,3 +280,35 @@ def test_a_reload_that_is_asked_for_too_early_ends_nothing(command: str) -> None
     """Systemd would take it for a clean end, and not start the service again."""
     ended = in_a_process(_ASKED, command)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+_IN_A_TERMINAL = """
+import sys
+from edge.system.signals import StopSignals, has_terminal
+
+with StopSignals(ends_with_terminal=%s and has_terminal()) as stop:
+    stop.arm(lambda: "new")
+    print("ready", flush=True)
+    ended = stop.wait(60)
+sys.exit(0 if ended and stop.new_settings is None else 3 if ended else 4)
+"""
+
+
+@pytest.mark.parametrize(("ends_with_terminal", "code"), [(True, 0), (False, 3)])
+def test_a_run_ends_when_its_terminal_is_closed(ends_with_terminal: bool, code: int) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", _IN_A_TERMINAL % ends_with_terminal])
+    assert b"ready" in os.read(terminal, 100)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+
+
+def test_sighup_reloads_while_the_terminal_is_open() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", _IN_A_TERMINAL % True])
+    assert b"ready" in os.read(terminal, 100)
+    os.kill(pid, signal.SIGHUP)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+    os.close(terminal)

@@ -83,6 +83,15 @@ def test_settings_that_are_refused(more, text):
     assert text in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "host", ["mqtt://bob:pa/ss@hub", "mqtt://bob:pa:ss@hub:1883", "bob:pa@ss@hub", "mqtt:/bob:pa\nss@hub"]
+)
+def test_a_password_in_the_host_is_not_shown(host):
+    with pytest.raises(ConfigError, match=r"\*\*\*@hub") as caught:
+        MqttSettings(host=host)
+    assert "pa" not in str(caught.value).replace("expected a name or an address", "")
+
+
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "a b", "é", "host/path", "tcp://host"])
 def test_a_name_that_no_resolver_takes_is_refused(host):
     with pytest.raises(ConfigError, match="expected a name or an address"):

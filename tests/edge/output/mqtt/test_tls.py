@@ -1,5 +1,6 @@
 """Certificates that are right, wrong, or missing, on either side."""
 
+import subprocess
 import threading
 import time
 
@@ -39,6 +40,16 @@ def test_a_broker_and_a_device_with_certificates(encrypted, authority, sink_on, 
     sink.send(*frame_and_report(1, NEAR))
     listener.wait_topic("emotiny/kitchen/event")
     listener.close()
+
+
+@pytest.mark.parametrize("command", ["ec", "pkey"])  # which write the old form and PKCS #8
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(authority, tmp_path, command):
+    plain, key = authority / "device.key", tmp_path / "encrypted.key"
+    words = ["-in", plain, "-out", key, "-aes256", "-passout", "pass:secret"]
+    subprocess.run(["openssl", command, *words], check=True, capture_output=True)
+    settings = MqttSettings(host="localhost", tls=True, certificate=authority / "device.crt", key=key)
+    with pytest.raises(ConfigError, match=rf"mqtt key {key}: it is encrypted.*`openssl pkey -in {key} -out"):
+        MqttSink(settings)
 
 
 def test_a_file_that_holds_no_certificate(tmp_path):

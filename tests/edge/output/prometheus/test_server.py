@@ -6,6 +6,8 @@ import socketserver
 import threading
 import time
 import urllib.error
+import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -48,6 +50,33 @@ def test_a_silent_client_delays_others_only_until_its_time_is_over(sink, capfd, 
         half.sendall(b"GET /metrics HT")
         assert "emotiny_camera_up" in fetch(sink.port)
     assert sum(thread.name == "metrics" for thread in threading.enumerate()) == 1
+    assert capfd.readouterr().err == ""
+
+
+def test_a_client_that_trickles_delays_others_only_until_its_time_is_over(sink, monkeypatch):
+    monkeypatch.setattr(edge.output.prometheus.server._Handler, "timeout", 0.5)
+    done = threading.Event()
+
+    def trickle():
+        with socket.create_connection(("127.0.0.1", sink.port)) as slow, suppress(OSError):
+            slow.sendall(b"GET / HTTP/1.0\r\nX: ")
+            while not done.wait(0.05):
+                slow.sendall(b"x")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        assert "emotiny_camera_up" in fetch(sink.port)
+    finally:
+        done.set()
+        thread.join(LIMIT_S)
+
+
+def test_an_accept_header_that_nobody_can_parse_counts_as_none(sink, capfd):
+    address = f"http://127.0.0.1:{sink.port}/metrics"
+    accept = {"Accept": "application/openmetrics-text; version=abc"}
+    with urllib.request.urlopen(urllib.request.Request(address, headers=accept), timeout=LIMIT_S) as answer:
+        assert "emotiny_camera_up" in answer.read().decode()
     assert capfd.readouterr().err == ""
 
 
