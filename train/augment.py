@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.errors import ConfigError
 from edge.inference.preprocess import Framing, crop_square, normalize_face
 from edge.types import Box, Gray
 from train.augmenters import iaa
@@ -119,6 +120,17 @@ def epoch_crops(data: Dataset, crop: CropSpec, settings: Augmentation | None, se
 def plain_images(data: Dataset, crop: CropSpec) -> Gray:
     """Returns every image as the device would crop it, without augmentation: (N, size, size) uint8."""
     return even(square_crops(data, crop))
+
+
+def check_size(data: Dataset, crop: CropSpec) -> None:
+    """Checks that pictures that are faces already have the size of the crop: they are not scaled.
+
+    Raises:
+        ConfigError: they have another one.
+    """
+    side = data.images.shape[1]
+    if data.boxes is None and side != crop.size:
+        raise ConfigError(f"a network of {crop.size} pixels (spec.size) for {data.name}'s pictures of {side}")
 
 
 def square_crops(data: Dataset, crop: CropSpec) -> Gray:

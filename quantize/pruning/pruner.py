@@ -203,7 +203,8 @@ def _step_goals(parameters: int, plan: PruningPlan) -> list[tuple[int, int]]:
     """
     targets = []
     while parameters > plan.target:
-        parameters = max(plan.target, round(parameters * (1 - plan.share)))
+        # A step takes out one parameter at least: of a tiny share, rounding would leave none.
+        parameters = max(plan.target, min(parameters - 1, round(parameters * (1 - plan.share))))
         targets.append(parameters)
     return [*((target, 1) for target in targets[:-1]), (plan.target, plan.multiple)]
 

@@ -39,7 +39,8 @@ def write_pack(path: Path, arrays: Mapping[str, Array], lossy: bool = False) -> 
                 contents[f"{name}.{number:03d}.webp"] = content.ravel()
         else:
             contents[name] = array
-    np.savez(path, **contents)
+    with path.open("wb") as file:  # given a path, numpy would add a suffix
+        np.savez(file, **contents)
 
 
 def read_task(path: Path) -> str:

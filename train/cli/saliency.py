@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> None:
     """Draws the plot, and adds it to the run's report if it is written into the run's folder."""
+    if arguments.out and arguments.out.suffix != ".png":
+        raise ConfigError(f"{arguments.out}: expected a file name ending in .png")
     folder, *others = runs_to_show(arguments.name, arguments.runs)
     if others:
         raise ConfigError(f"{arguments.name!r} is a group of recipes; name one of them, or one run")

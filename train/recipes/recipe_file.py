@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from edge.command_line import did_you_mean
+from edge.detection.outputs import STRIDE_PX
 from edge.documents import parse_toml, read_text
 from edge.errors import ConfigError
 from edge.files import os_error_reason
@@ -38,6 +39,7 @@ _Range: TypeAlias = tuple[float, float]
 _MAX_BYTES = 64 * 1024
 _MAX_ITEMS = 64
 _MAX_PARAMETERS = 50_000_000  # more would not fit into memory with its gradients and the optimizer's state
+_LEAST_CROPS = 3  # faces, negatives and hard negatives are a third each
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TAKEN = ("cache", "data", "workers")  # other folders among the runs
 _CHANNELS, _SHARE = (1, 4_096), (0, 1)
@@ -136,6 +138,7 @@ def _check(recipe: AnyRecipe) -> None:
         raise ConfigError(
             f"spec: {spec.stored_parameters():,} parameters; expected at most {_MAX_PARAMETERS:,}"
         )
+    _check_geometry(recipe)
     if isinstance(spec, ReferenceSpec):
         from train.models.baselines import REFERENCES  # imports Keras, which no other recipe needs here
 
@@ -146,6 +149,25 @@ def _check(recipe: AnyRecipe) -> None:
         _one_of(recipe.dataset, ("scenes",), "dataset")
         for name in recipe.portraits:
             _one_of(name, tuple(FRAMINGS), "portraits")
+
+
+def _check_geometry(recipe: AnyRecipe) -> None:
+    """Checks what a network's shape must have in common with its data and with the device.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    spec = recipe.spec
+    if isinstance(spec, TeacherSpec) and spec.size >> (len(spec.widths) - 1) < 1:
+        raise ConfigError(f"spec.widths: {len(spec.widths)} of them; too many for {spec.size} pixels")
+    if isinstance(spec, ProposalSpec):
+        if spec.channels != 4:
+            raise ConfigError(f"spec.channels: {spec.channels}; expected 4, which the device reads")
+        stride = 2 * math.prod(stage.stride for stage in spec.stages)
+        if stride != STRIDE_PX:
+            raise ConfigError(f"spec.stages: a stride of {stride} pixels; expected {STRIDE_PX}")
+    if isinstance(recipe, FaceRecipe) and recipe.validation_crops < _LEAST_CROPS:
+        raise ConfigError(f"validation_crops: {recipe.validation_crops}; expected {_LEAST_CROPS} at least")
 
 
 def _table(kind: type[Any], values: Any, where: str) -> Any:

@@ -32,7 +32,7 @@ _LAST, _STEPS = "last.weights.h5", "steps"
 # A network with more parameters is a teacher: only its best checkpoint is archived, in half precision.
 _LARGE = 100_000
 # The errors of reading a damaged zip file; RuntimeError if it seems encrypted or has an unknown version.
-_DAMAGED = (
+DAMAGED = (
     *(OSError, KeyError, ValueError, TypeError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
@@ -92,7 +92,7 @@ def restore(path: Path, run: Path) -> None:
         }
         if models and (missing := sorted(set(_TEXTS) - contents.keys())):
             raise ValueError(f"no {missing[0]} in it")
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: no archive of a run ({error})") from error
     run.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="partial-", dir=run.parent) as folder:

@@ -19,6 +19,7 @@ from train.data import Dataset
 from train.models.sepnet import build
 from train.models.spec import spec_from_dict
 from train.recipes.recipe import Recipe
+from train.runs.archive import DAMAGED
 from train.runs.packing import PACKED
 from train.training.epochs import Checkpoints
 from train.training.fit import network_facts
@@ -53,7 +54,7 @@ def collect(file: Path, name: str, recipe: Recipe, data: Dataset, folder: Path) 
             with np.load(io.BytesIO(contents.read(f"{name}.npz"))) as arrays:
                 weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
         spec, log = spec_from_dict(described.pop("spec")), described.pop("log")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, TypeError) as error:
         raise DataError(f"{file}: no network {name!r} of an accelerator in it ({error})") from error
     if spec != recipe.spec:
         raise ConfigError(f"{file}: {name} is a {spec}, expected {recipe.name}'s {recipe.spec}")

@@ -106,14 +106,14 @@ def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
 
     Args:
         rows: the runs in the folder.
-        table: a `table.csv` of `train.reports.comparison.write_table`. Its runs with a recipe, start, seed
-            and split that are among `rows` are left out.
+        table: a `table.csv` of `train.reports.comparison.write_table`. Its runs with a folder and split
+            that are among `rows` are left out.
 
     Raises:
         DataError: the file cannot be read, or is no such table.
     """
     rows = list(rows)
-    new = {_identity(row) for row in rows}
+    new = {_place(row) for row in rows}
     try:
         with table.open(encoding="utf-8", newline="") as text:
             lines = csv.DictReader(text)
@@ -127,12 +127,12 @@ def with_earlier(rows: Iterable[RunRow], table: Path) -> list[RunRow]:
         raise DataError(
             f"{table}: not a table of runs ({error}); expected the CSV of `train table`"
         ) from error
-    return _sorted([*rows, *(row for row in earlier if _identity(row) not in new)])
+    return _sorted([*rows, *(row for row in earlier if _place(row) not in new)])
 
 
-def _identity(row: RunRow) -> tuple[str, str, int, str]:
+def _place(row: RunRow) -> tuple[str, str]:
     """Returns what two runs share if one is the other, trained again."""
-    return row.recipe, row.start, row.seed, row.split
+    return row.folder, row.split
 
 
 def _parse_row(line: Mapping[str, str]) -> RunRow:
@@ -236,7 +236,8 @@ def _read_run(path: Path, name: str) -> RunRow:
         validation_accuracy=validation.share("accuracy"),
         macro_f1=validation.share("macro_f1"),
         int8_accuracy=int8_accuracy,
-        start=_start_of_recipe(recipe),
+        # What pruning left has its parent's recipe, and began with its own last step.
+        start="" if (path / "plan.json").exists() else _start_of_recipe(recipe),
     )
 
 

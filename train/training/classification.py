@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.errors import ConfigError
 from edge.types import Gray
-from train.augment import plain_images
+from train.augment import check_size, plain_images
 from train.data import Dataset
 from train.evaluation.groups import balanced_weights
 from train.evaluation.predictions import evaluate_logits, predict
@@ -32,13 +32,15 @@ class Classification:
         """Takes a dataset with "train" and "val" splits, and the checkpoints that the run builds on.
 
         Raises:
-            ConfigError: the network's number of outputs is not the data's number of labels.
+            ConfigError: the network's number of outputs is not the data's number of labels, or its size not
+                that of the data's faces.
             DataError: a split is missing.
         """
         if recipe.spec.classes != len(data.label_names):
             raise ConfigError(
                 f"{recipe.spec.classes} classes for {data.name}'s {len(data.label_names)} labels"
             )
+        check_size(data, recipe.crop)
         self._recipe, self._checkpoints = recipe, checkpoints
         self._training, self._validation = data.part("train"), data.part("val")
         self._weights = balanced_weights(self._training, recipe.balance) if recipe.balance else None

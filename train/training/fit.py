@@ -160,6 +160,7 @@ class _Run:
             self._model.load_weights(self._last)
         self._cluster.broadcast_weights(self._model)
         done = int(self._model.optimizer.iterations.numpy()) // self._objective.steps
+        _advance_seeds(self._model, done * self._objective.steps)
         log = truncate_log(self._folder, done)
         self._best = max((row[self._objective.score] for row in log), default=-1.0)
         self._losses = [row["val_loss"] for row in log]
@@ -247,6 +248,17 @@ def _averaged(recipe: AnyRecipe, model: keras.Model) -> Iterator[None]:
     finally:
         for variable, value in zip(model.trainable_variables, weights, strict=True):
             variable.assign(value)
+
+
+def _advance_seeds(model: keras.Model, steps: int) -> None:
+    """Gives dropout the masks that it would have drawn next after so many training steps.
+
+    Keras does not store the state of a layer's seed generator, a seed and the number of its draws.
+    """
+    for layer in model._flatten_layers():
+        for generator in layer._seed_generators:
+            seed, _ = keras.ops.convert_to_numpy(generator.state)
+            generator.state.assign([seed, steps])
 
 
 def _copy_weights(start: Path, model: keras.Model) -> None:

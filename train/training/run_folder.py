@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, DataError
 from edge.files import atomic_write
 from edge.labels import FACE_TASKS
 from train.models.spec import spec_from_dict
@@ -50,7 +50,10 @@ def check_same(file: Path, decisive: Mapping[str, Any]) -> None:
         ConfigError: the file holds other values.
     """
     wanted = json.loads(json.dumps(decisive))
-    stored = with_defaults(json.loads(file.read_text(encoding="utf-8")))
+    try:
+        stored = with_defaults(json.loads(file.read_text(encoding="utf-8")))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{file}: damaged ({error!r}); remove the folder {file.parent}") from error
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     if differing:
         raise ConfigError(
@@ -126,7 +129,8 @@ def append_log(folder: Path, row: Mapping[str, float]) -> None:
     """
     file = folder / "log.csv"
     columns = list(row)
-    if not (is_new := not file.exists()):
+    # Empty: the disk was full when its first line was written.
+    if not (is_new := not file.exists() or not file.stat().st_size):
         with file.open(encoding="utf-8", newline="") as text:
             columns = next(csv.reader(text), columns)
     with file.open("a", encoding="utf-8", newline="") as text:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import Gray
-from train.augment import epoch_crops, even, spoil
+from train.augment import check_size, epoch_crops, even, spoil
 from train.data import Dataset
 from train.recipes.recipe import Recipe
 from train.training.array_cache import cache_path, cached_array
@@ -30,8 +30,10 @@ def expand(training: Dataset, recipe: Recipe, cache: Path) -> Gray:
         used.
 
     Raises:
+        ConfigError: the images are faces of another size than the network's.
         OutputError: the views cannot be written.
     """
+    check_size(training, recipe.crop)
 
     def view(index: int) -> Gray:
         return even(_crops(training, recipe, index))

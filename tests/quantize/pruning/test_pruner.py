@@ -9,7 +9,8 @@ from edge.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.train
 
-from quantize.pruning.pruner import prune  # noqa: E402
+from quantize.pruning.plan import PruningPlan  # noqa: E402
+from quantize.pruning.pruner import _step_goals, prune  # noqa: E402
 from quantize.pruning.steps import read_steps  # noqa: E402
 from tests.support.pruning import TARGET, small_plan  # noqa: E402
 from train.models.spec import Stage, TeacherSpec  # noqa: E402
@@ -113,3 +114,7 @@ def test_a_parent_that_is_not_trained_is_refused(toy, parent, tmp_path, name):
     sources = replace(parent.sources, start=name and tmp_path / name)
     with pytest.raises(DataError, match="parent: no trained network to prune; train it first"):
         prune(parent.recipe, small_plan(), toy, tmp_path / "run", sources)
+
+
+def test_a_step_of_a_tiny_share_takes_out_a_parameter_at_least():
+    assert _step_goals(503, PruningPlan(500, "taylor", share=1e-6)) == [(502, 1), (501, 1), (500, 1)]

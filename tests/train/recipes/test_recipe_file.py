@@ -105,6 +105,22 @@ def test_a_mistake_is_one_line_that_names_the_key(read, old, new, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("emotion-teacher", "widths = [", "widths = [8, 8, 8, ", "spec.widths: .*; too many for 48 pixels"),
+        ("proposal", "channels = 4", "channels = 5", "spec.channels: 5; expected 4"),
+        ("proposal", "stride = 2", "stride = 4", "spec.stages: a stride of 16 pixels; expected 8"),
+        ("refinement", "validation_crops = 8000", "validation_crops = 2", "validation_crops: 2; expected 3"),
+    ],
+)
+def test_a_shape_that_neither_data_nor_device_has_is_refused(read, name, old, new, message):
+    text = text_of(name)
+    assert old in text
+    with pytest.raises(ConfigError, match=rf"my\.toml: {message}"):
+        read(text.replace(old, new, 1))
+
+
 def test_files_that_cannot_be_read(tmp_path, read):
     with pytest.raises(ConfigError, match=r"none\.toml: no such file; `.* --write NAME .*none\.toml` w"):
         read_recipe(tmp_path / "none.toml")

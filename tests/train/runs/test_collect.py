@@ -77,13 +77,17 @@ def test_another_network_or_a_folder_that_exists_is_refused(delivered, toy, toy_
         collect(path, "student", toy_recipe, toy, tmp_path / "run")
 
 
-@pytest.mark.parametrize("damage", ["missing", "no zip", "other name"])
+@pytest.mark.parametrize("damage", ["missing", "no zip", "flipped", "other name"])
 def test_a_file_without_the_network_is_refused(delivered, toy, toy_recipe, tmp_path, damage):
     path, _ = delivered
     if damage == "missing":
         path.unlink()
     if damage == "no zip":
         path.write_bytes(b"no zip")
+    if damage == "flipped":
+        content = bytearray(path.read_bytes())
+        content[100:400] = bytes(byte ^ 0xFF for byte in content[100:400])
+        path.write_bytes(content)
     name = "teacher" if damage == "other name" else "student"
     with pytest.raises(DataError, match=f"no network '{name}' of an accelerator in it"):
         collect(path, name, toy_recipe, toy, tmp_path / "run")

@@ -96,6 +96,7 @@ def test_runs_of_an_earlier_table_are_added_unless_they_were_trained_again(tmp_p
     _, table, _ = write_table(before, tmp_path)
     assert with_earlier([], table) == before
     write_run(tmp_path / "new" / "b", "b", accuracy=0.7)
+    write_run(tmp_path / "new" / "b-long", "b", accuracy=0.8)
     write_run(tmp_path / "new" / "b-seed2", "b", seed=2, accuracy=0.65)
     write_run(tmp_path / "new" / "a", "a", accuracy=0.4)
     change(tmp_path / "new" / "a" / "val.json", split="another val")
@@ -103,6 +104,7 @@ def test_runs_of_an_earlier_table_are_added_unless_they_were_trained_again(tmp_p
     assert [(row.split, row.recipe, row.seed, row.validation_accuracy) for row in rows] == [
         ("FER-2013 val", "a", 1, 0.5),
         ("FER-2013 val", "b", 1, 0.7),
+        ("FER-2013 val", "b", 1, 0.8),
         ("FER-2013 val", "b", 2, 0.65),
         ("another val", "a", 1, 0.4),
     ]
@@ -112,9 +114,16 @@ def test_a_run_that_began_elsewhere_does_not_take_the_place_of_an_earlier_one(tm
     write_run(tmp_path / "old" / "a", "a", accuracy=0.5)
     write_run(tmp_path / "old" / "b", "a", accuracy=0.6, start="first")
     _, table, _ = write_table(read_runs(tmp_path / "old"), tmp_path)
-    write_run(tmp_path / "new" / "a", "a", accuracy=0.7, start="first")
+    write_run(tmp_path / "new" / "b", "a", accuracy=0.7, start="first")
     rows = with_earlier(read_runs(tmp_path / "new"), table)
     assert sorted((row.start, row.validation_accuracy) for row in rows) == [("", 0.5), ("first", 0.7)]
+
+
+def test_what_pruning_left_began_with_its_own_last_step(tmp_path):
+    write_run(tmp_path / "a", start="parent")
+    write_run(tmp_path / "b", start="parent")
+    (tmp_path / "b" / "plan.json").write_text("{}")
+    assert [row.start for row in read_runs(tmp_path)] == ["parent", ""]
 
 
 def test_imagenets_weights_are_a_start(tmp_path):

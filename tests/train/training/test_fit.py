@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,11 +19,13 @@ from train.augment import plain_images  # noqa: E402
 from train.evaluation.groups import balanced_weights  # noqa: E402
 from train.evaluation.metrics import evaluate  # noqa: E402
 from train.models.sepnet import build  # noqa: E402
+from train.models.spec import TeacherSpec  # noqa: E402
 from train.training.epochs import Checkpoints  # noqa: E402
 from train.training.fit import fit  # noqa: E402
 from train.training.optimizers import make_optimizer  # noqa: E402
 from train.training.run_folder import locked, rounded  # noqa: E402
 from train.training.trainer import Trainer  # noqa: E402
+from train.training.views import expand  # noqa: E402
 
 
 def weights_of(run, name="best.keras"):
@@ -88,6 +91,16 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
         assert_same_weights(run, toy_run, name)
 
 
+def test_dropout_goes_on_with_its_next_masks(interrupted_after, toy, toy_recipe, tmp_path):
+    recipe = replace(toy_recipe, spec=TeacherSpec((4, 4), 7, toy_recipe.spec.size), epochs=2)
+    fit(recipe, toy, tmp_path / "whole")
+    with interrupted_after("broken 1/2"):
+        fit(recipe, toy, tmp_path / "broken")
+    fit(recipe, toy, tmp_path / "broken")
+    assert log_without_seconds(tmp_path / "broken") == log_without_seconds(tmp_path / "whole")
+    assert_same_weights(tmp_path / "broken", tmp_path / "whole", "final.keras")
+
+
 def test_a_finished_run_is_left_as_it_is_even_with_other_versions(toy, toy_recipe, finished):
     stored = json.loads((finished / "run.json").read_text())
     stored["versions"]["numpy"] = "0.1"
@@ -126,6 +139,19 @@ def test_what_the_network_and_the_data_lack_is_refused(toy, toy_recipe, tmp_path
         with pytest.raises(DataError, match=split):
             fit(toy_recipe, toy.take(np.flatnonzero(toy.splits != split)), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_of_another_size_than_the_faces_is_refused(toy, toy_recipe, tmp_path):
+    recipe = replace(toy_recipe, spec=replace(toy_recipe.spec, size=24), views=2)
+    for refused in (
+        partial(fit, recipe, toy, tmp_path / "run"),
+        partial(expand, toy, recipe, tmp_path / "cache"),
+    ):
+        with pytest.raises(
+            ConfigError, match=rf"a network of 24 pixels .* pictures of {toy.images.shape[1]}"
+        ):
+            refused()
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_first_of_equal_epochs_is_kept_also_after_an_interruption(

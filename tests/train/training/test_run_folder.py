@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, DataError
 from train.training.run_folder import (
     append_log,
     check_same,
@@ -96,6 +96,19 @@ def test_the_log_of_an_earlier_version_keeps_its_columns(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,old,val_loss\n1,7,0.5\n")
     append_log(tmp_path, {"epoch": 2, "val_loss": 0.25, "train_accuracy": 0.75})
     assert (tmp_path / "log.csv").read_text().splitlines() == ["epoch,old,val_loss", "1,7,0.5", "2,nan,0.25"]
+
+
+def test_a_log_that_a_full_disk_left_empty_gets_its_header(tmp_path):
+    (tmp_path / "log.csv").touch()
+    append_log(tmp_path, row(1))
+    assert (tmp_path / "log.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"recipe": {"spec": {}}}', ""])
+def test_a_damaged_description_of_a_run_is_one_line(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(DataError, match=r"run\.json: damaged .*; remove the folder"):
+        check_same(tmp_path / "run.json", {"data": "a"})
 
 
 def test_a_log_is_appended_to_and_truncated_to_finished_epochs(tmp_path):
