@@ -9,6 +9,7 @@ from dataclasses import replace
 from edge.errors import ConfigError
 from quantize.cli.pruning_plan import plan_from
 from quantize.pruning.criteria import compare_criteria, plans_of
+from quantize.release.candidates import check_spec
 from train.recipes.named import classifier_named
 from train.runs.inputs import checkpoints_for, load_for, trained
 
@@ -23,6 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     data = load_for(recipe, arguments.data, arguments.runs / "cache")
     folder = arguments.out or arguments.runs / f"{recipe.name}-compared"
     start = trained(recipe.name, arguments.runs)
+    check_spec(start.parent, recipe)
     sources = replace(checkpoints_for(recipe, arguments.runs), start=start)
     compare_criteria(recipe, plans_of(plan_from(arguments, recipe), arguments.seeds), data, folder, sources)
     logger.info("%s", folder / "criteria.png")

@@ -96,9 +96,33 @@ def candidates(task: Task, data: Dataset | FaceData, runs: Path) -> list[Path]:
 
 
 def own_candidates(recipe: AnyRecipe, runs: Path) -> list[Path]:
-    """Returns the finished runs of a recipe of one's own, with any seed, and of what was pruned from it."""
+    """Returns the finished runs of a recipe of one's own, with any seed, and of what was pruned from it.
+
+    Raises:
+        ConfigError: one of them has another network than the recipe.
+    """
     found = [path for path in sorted(runs.glob(f"{recipe.name}*")) if _is_finished(path)]
-    return [path for path in found if _recipe_of(path) == recipe.name]
+    own = [path for path in found if _recipe_of(path)["name"] == recipe.name]
+    for path in own:
+        check_spec(path, recipe)
+    return own
+
+
+def check_spec(run: Path, recipe: AnyRecipe) -> None:
+    """Checks that a run has the network that its recipe describes, which may have been changed since.
+
+    Args:
+        run: folder of a run of the recipe, or of what was pruned from one.
+        recipe: the recipe.
+
+    Raises:
+        ConfigError: it has another network.
+    """
+    if spec_from_dict(_recipe_of(run)["spec"]) != recipe.spec:
+        raise ConfigError(
+            f"{run} is a run of {recipe.name} with another spec; expected that of the recipe: train it anew, "
+            "or give the recipe another name"
+        )
 
 
 def parent_of(task: Task) -> str:
@@ -134,11 +158,7 @@ def pruned_run(
     folder = folder or _pruned_folder(recipe, plan, runs)
     reported = _is_finished(folder) and (folder / "report.html").exists()
     parent = trained(recipe.name, runs)
-    if spec_from_dict(read_settings(parent.parent)["recipe"]["spec"]) != recipe.spec:
-        raise ConfigError(
-            f"{parent.parent} is a run of {recipe.name} with another spec; expected that of the recipe: "
-            "train it anew, or give the recipe another name"
-        )
+    check_spec(parent.parent, recipe)
     steps = prune(recipe, plan, data, folder, replace(checkpoints_for(recipe, runs), start=parent))
     if reported:
         return folder
@@ -207,10 +227,10 @@ def _pruned_folder(recipe: AnyRecipe, plan: PruningPlan, runs: Path) -> Path:
 
 
 def _recipe_of(run: Path) -> Any:
-    """Returns the name of the recipe that a run was trained by, or pruned from."""
+    """Returns the recipe that a run was trained by, or pruned from."""
     pruned = run / "plan.json"
     settings = json.loads(pruned.read_text(encoding="utf-8")) if pruned.exists() else read_settings(run)
-    return settings["recipe"]["name"]
+    return settings["recipe"]
 
 
 def _is_finished(run: Path) -> bool:

@@ -81,7 +81,7 @@ def test_a_line_that_no_fault_explains_is_found(line):
 
 def test_a_fault_is_one_line():
     journal = Journal()
-    line = "WARNING edge.sources.reconnect: http://x/: every read fails at once; unplugged?; trying again"
+    line = "WARNING edge.sources.fault_log: http://x/: every read fails at once; unplugged?; trying again"
     assert not journal.judge(["INFO x", line], {"camera": 1})
     assert journal.judge([line], {"camera": 1})
 

@@ -237,7 +237,7 @@ def test_lines_in_the_journal_have_priorities(service):
     run(service.guest, "systemctl start --no-block emotiny")
     service.wait(30, StatusText="gone")
     warnings = service.journal("-p warning..warning")
-    assert "WARNING edge.sources.reconnect: /dev/video7: no such device" in warnings
+    assert "WARNING edge.sources.fault_log: /dev/video7: no such device" in warnings
     assert not service.journal("-p err")
     service.systemctl("stop")
     service.write_settings("sorce = 'demo'")

@@ -36,7 +36,7 @@ STALL_S = 5.5
 
 SUMMARY = r"emotiny: \d+ frames in .*\n"
 HUNG = r"WARNING edge\.sources\.live: \S+: a read is still in progress; it is abandoned\n"
-TRYING_AGAIN = r"WARNING edge\.sources\.reconnect: .*; trying again\n"
+TRYING_AGAIN = r"WARNING edge\.sources\.fault_log: .*; trying again\n"
 RUNTIME = r"INFO: Created TensorFlow Lite .*\n"  # LiteRT's own words
 BROKER = r"WARNING edge\.output\.mqtt\.\w+: .*\n"
 

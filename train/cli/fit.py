@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from edge.errors import ConfigError
 from train.distributed.strategy import Cluster, distributed
@@ -78,6 +78,11 @@ def _recipes(arguments: argparse.Namespace) -> dict[Path, AnyRecipe]:
         raise ConfigError(f"{option}: name one recipe with it")
     if arguments.start == "":
         raise ConfigError("--start: expected the name of a run, not nothing")
+    if arguments.start:
+        path = PurePath(arguments.start)
+        if path.is_absolute() or ".." in path.parts:
+            raise ConfigError(f"--start {path}: expected the name of a run in {arguments.runs}")
+        arguments.start = path.as_posix()  # without a slash at its end, which would make it another start
     needed = {name for recipe in originals for name in prerequisites(recipe)}
     recipes: dict[Path, AnyRecipe] = {}
     for original in originals:

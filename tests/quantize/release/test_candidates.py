@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -50,12 +50,16 @@ def test_of_a_recipe_of_ones_own_all_runs_and_prunings_are_taken(parent, tmp_pat
     }
     for folder, (file, name, finished) in made.items():
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / file).write_text(json.dumps({"recipe": {"name": name}}))
+        recipe = {"name": name, "spec": asdict(mine.spec)}
+        (tmp_path / folder / file).write_text(json.dumps({"recipe": recipe}))
         if finished:
             (tmp_path / folder / "final.keras").touch()
     found = candidates.own_candidates(mine, tmp_path)
     assert [path.name for path in found] == ["mine", "mine-seed2", "mine-taylor-1"]
     assert candidates.own_candidates(mine, tmp_path / "none") == []
+    wider = replace(mine, spec=replace(mine.spec, stem=mine.spec.stem + 1))
+    with pytest.raises(ConfigError, match="mine is a run of mine with another spec; expected that of the re"):
+        candidates.own_candidates(wider, tmp_path)
 
 
 def test_a_run_with_another_network_than_its_recipe_is_not_pruned(toy, parent, tmp_path):

@@ -101,7 +101,7 @@ def test_a_run_starts_from_the_network_of_another(arguments, tmp_path, monkeypat
     slow = re.sub(r"^learning_rate = .*$", "learning_rate = 1e-9", text, flags=re.MULTILINE)
     (tmp_path / "mine.toml").write_text(slow)
     second = tmp_path / "runs" / "second"
-    assert main([*arguments, "--start", "first", "--epochs", "1", "--out", str(second)]) == 0
+    assert main([*arguments, "--start", "first/", "--epochs", "1", "--out", str(second)]) == 0
     first, started = (
         keras.models.load_model(tmp_path / "runs" / name / "best.keras", compile=False)
         for name in ("first", "second")
@@ -127,6 +127,7 @@ def test_a_backbone_that_starts_from_a_run_does_not_ask_for_imagenets_weights(mo
     [
         (["--start", "nothing"], DataError.exit_code, "nothing is needed, and its run in "),
         (["gender", "--start", "first"], ConfigError.exit_code, "--start names one run's network: name one "),
+        (["--start", "../first"], ConfigError.exit_code, "--start ../first: expected the name of a run in "),
         (["--start", ""], ConfigError.exit_code, "--start: expected the name of a run"),
         (["--start", "first", "--random-init"], 2, "not allowed with argument"),
     ],
