@@ -284,11 +284,13 @@ def test_a_reload_that_is_asked_for_too_early_ends_nothing(command: str) -> None
 
 _IN_A_TERMINAL = """
 import sys
+from contextlib import suppress
 from edge.system.signals import StopSignals, has_terminal
 
 with StopSignals(ends_with_terminal=has_terminal()) as stop:
     stop.arm(lambda: "new")
-    print("ready", flush=True)
+    with suppress(OSError):  # the terminal may be closed while the last byte is written
+        print("ready", flush=True)
     ended = stop.wait(60)
 sys.exit(0 if ended and stop.new_settings is None else 3 if ended else 4)
 """
