@@ -81,6 +81,8 @@ class _Handler(WSGIRequestHandler):
 
     def handle(self) -> None:
         head = read_head(self.connection, self.timeout, _MAX_HEAD_BYTES)
+        if not head.endswith(b"\r\n\r\n"):
+            return  # half a request gets no answer
         self.connection.settimeout(self.timeout)
         self.rfile = BytesIO(head)
         super().handle()

@@ -47,8 +47,10 @@ def test_a_silent_client_delays_others_only_until_its_time_is_over(sink, capfd, 
         socket.create_connection(("127.0.0.1", sink.port)),
         socket.create_connection(("127.0.0.1", sink.port)) as half,
     ):
-        half.sendall(b"GET /metrics HT")
+        half.sendall(b"GET /metrics HTTP/1.0\r\nX: half")
         assert "emotiny_camera_up" in fetch(sink.port)
+        half.settimeout(LIMIT_S)
+        assert half.recv(100) == b""
     assert sum(thread.name == "metrics" for thread in threading.enumerate()) == 1
     assert capfd.readouterr().err == ""
 
